@@ -1,0 +1,135 @@
+//! What a run tells to whoever watches: typed events, never text for a terminal.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Takes in what happens. Called from many tasks at once, and often: it must not block.
+pub trait Observer: Send + Sync {
+    /// Something happened.
+    fn event(&self, event: &Event<'_>);
+}
+
+/// What happened.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// More work is known than before: added to what was told earlier.
+    Planned {
+        /// Images.
+        items: u64,
+        /// Blobs and manifests.
+        blobs: u64,
+        /// Bytes.
+        bytes: u64,
+    },
+    /// An image, source or entry is being worked on.
+    Started {
+        /// Its name.
+        item: &'a str,
+    },
+    /// It ended.
+    Finished {
+        /// Its name.
+        item: &'a str,
+        /// What went wrong, if anything did.
+        error: Option<&'a str>,
+    },
+    /// Bytes of content passed through.
+    Moved {
+        /// How many.
+        bytes: u64,
+    },
+    /// A blob or manifest is where it should be.
+    Stored {
+        /// Its size.
+        bytes: u64,
+        /// How it came there.
+        how: How,
+    },
+    /// A host asked for patience, or a broken request is tried again.
+    Waiting {
+        /// The host.
+        host: &'a str,
+        /// For how long.
+        wait: Duration,
+        /// Why.
+        cause: &'a str,
+    },
+    /// Something the operator should know that is no failure.
+    Warning {
+        /// One sentence.
+        text: &'a str,
+    },
+}
+
+/// How content came to be where it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// Sent.
+    Moved,
+    /// Mounted from another repository of the registry.
+    Mounted,
+    /// It was there.
+    Skipped,
+}
+
+/// An observer that looks away.
+#[derive(Debug, Default)]
+pub struct Silent;
+
+impl Observer for Silent {
+    fn event(&self, _event: &Event<'_>) {}
+}
+
+/// No observer.
+pub fn silent() -> Arc<dyn Observer> {
+    Arc::new(Silent)
+}
+
+/// Counts of what was stored and how, for reports.
+#[derive(Debug, Default)]
+pub struct Tally {
+    moved: AtomicU64,
+    moved_bytes: AtomicU64,
+    mounted: AtomicU64,
+    skipped: AtomicU64,
+}
+
+/// A reading of a [`Tally`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct Totals {
+    /// Blobs and manifests sent.
+    pub moved: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Blobs mounted.
+    pub mounted: u64,
+    /// Blobs and manifests that were there.
+    pub skipped: u64,
+}
+
+impl Tally {
+    /// Counts one piece of content.
+    pub fn add(&self, bytes: u64, how: How) {
+        let counter = match how {
+            How::Moved => &self.moved,
+            How::Mounted => &self.mounted,
+            How::Skipped => &self.skipped,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        if how == How::Moved {
+            self.moved_bytes.fetch_add(bytes, Ordering::Relaxed);
+        }
+    }
+
+    /// The counts so far.
+    pub fn totals(&self) -> Totals {
+        Totals {
+            moved: self.moved.load(Ordering::Relaxed),
+            bytes: self.moved_bytes.load(Ordering::Relaxed),
+            mounted: self.mounted.load(Ordering::Relaxed),
+            skipped: self.skipped.load(Ordering::Relaxed),
+        }
+    }
+}

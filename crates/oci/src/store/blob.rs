@@ -1,0 +1,252 @@
+//! Content in motion: a stream of bytes that fails at its end when they are not the ones asked for.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use futures_util::stream::{self, BoxStream, Stream, StreamExt};
+
+use super::{ErrorKind, Source, StoreError};
+use crate::types::{Descriptor, Hasher, Manifest};
+
+/// One blob's bytes from some offset to its end.
+///
+/// From offset 0 size and digest are both checked, from elsewhere the size alone: whoever continues
+/// a blob must check the whole (a registry does at the end of an upload). The last item of a bad
+/// blob is an error; never trust its bytes before the stream has ended without one. A blob that
+/// is longer than its descriptor says fails at the first surplus byte.
+pub struct Blob {
+    descriptor: Descriptor,
+    place: String,
+    bytes: BoxStream<'static, Result<Bytes, StoreError>>,
+    hasher: Option<Hasher>,
+    position: u64,
+    done: bool,
+}
+
+impl Blob {
+    /// Wraps the bytes of `descriptor` from `offset` on, as they come from `place`.
+    pub fn new(
+        descriptor: Descriptor,
+        offset: u64,
+        place: impl Into<String>,
+        bytes: BoxStream<'static, Result<Bytes, StoreError>>,
+    ) -> Self {
+        let hasher = (offset == 0).then(|| Hasher::new(descriptor.digest.algorithm()));
+        Blob { descriptor, place: place.into(), bytes, hasher, position: offset, done: false }
+    }
+
+    /// A blob whose bytes are at hand.
+    pub fn from_bytes(
+        descriptor: Descriptor,
+        offset: u64,
+        place: impl Into<String>,
+        bytes: Bytes,
+    ) -> Self {
+        let rest = bytes.slice(usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len())..);
+        Blob::new(descriptor, offset, place, stream::iter([Ok(rest)]).boxed())
+    }
+
+    /// What is being read.
+    pub fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    /// Bytes from the start of the content to the next byte of the stream.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Reads to the end, checked. Only for content that is known to be small.
+    pub async fn read_all(mut self) -> Result<Bytes, StoreError> {
+        let left = self.descriptor.size.saturating_sub(self.position);
+        let mut all = BytesMut::with_capacity(usize::try_from(left).unwrap_or(0).min(1 << 22));
+        while let Some(chunk) = self.next().await {
+            let chunk = chunk?;
+            if all.is_empty() && chunk.len() as u64 == left {
+                // The common case of small content: one chunk, not copied. The stream must still
+                // end well before it is trusted.
+                if let Some(Err(error)) = self.next().await {
+                    return Err(error);
+                }
+                return Ok(chunk);
+            }
+            all.extend_from_slice(&chunk);
+        }
+        Ok(all.freeze())
+    }
+
+    fn fail(&mut self, kind: ErrorKind) -> Poll<Option<Result<Bytes, StoreError>>> {
+        self.done = true;
+        Poll::Ready(Some(Err(StoreError::new(self.place.clone(), kind))))
+    }
+
+    fn wrong_size(&mut self) -> Poll<Option<Result<Bytes, StoreError>>> {
+        let kind = ErrorKind::Size {
+            digest: self.descriptor.digest.clone(),
+            expected: self.descriptor.size,
+            found: self.position,
+        };
+        self.fail(kind)
+    }
+
+    fn take_in(&mut self, chunk: Bytes) -> Poll<Option<Result<Bytes, StoreError>>> {
+        self.position += chunk.len() as u64;
+        if self.position > self.descriptor.size {
+            return self.wrong_size();
+        }
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(&chunk);
+        }
+        Poll::Ready(Some(Ok(chunk)))
+    }
+
+    fn end(&mut self) -> Poll<Option<Result<Bytes, StoreError>>> {
+        self.done = true;
+        if self.position != self.descriptor.size {
+            return self.wrong_size();
+        }
+        match self.hasher.take().map(Hasher::finish) {
+            Some(found) if found != self.descriptor.digest => {
+                let expected = self.descriptor.digest.clone();
+                self.fail(ErrorKind::Digest { expected, found })
+            }
+            _ => Poll::Ready(None),
+        }
+    }
+}
+
+impl Stream for Blob {
+    type Item = Result<Bytes, StoreError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.done {
+            return Poll::Ready(None);
+        }
+        match ready!(self.bytes.poll_next_unpin(cx)) {
+            Some(Ok(chunk)) => self.take_in(chunk),
+            Some(Err(error)) => {
+                self.done = true;
+                Poll::Ready(Some(Err(error)))
+            }
+            None => self.end(),
+        }
+    }
+}
+
+/// Something that can be put into a store, opened as often as it takes: a sink that has to begin
+/// again, or to go on from where an upload broke, opens it anew.
+#[async_trait]
+pub trait Content: Send + Sync {
+    /// Type, digest and size.
+    fn descriptor(&self) -> &Descriptor;
+
+    /// Opens the content at `offset` bytes from its start. Fails with [`ErrorKind::Spent`] when it
+    /// was read already and can be read only once.
+    async fn open(&self, offset: u64) -> Result<Blob, StoreError>;
+}
+
+/// A blob that another store holds: opened there, each time.
+pub struct Remote {
+    source: Arc<dyn Source>,
+    descriptor: Descriptor,
+}
+
+impl Remote {
+    /// The content `descriptor` of `source`.
+    pub fn new(source: Arc<dyn Source>, descriptor: Descriptor) -> Self {
+        Remote { source, descriptor }
+    }
+}
+
+#[async_trait]
+impl Content for Remote {
+    fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    async fn open(&self, offset: u64) -> Result<Blob, StoreError> {
+        self.source.open(&self.descriptor, offset).await
+    }
+}
+
+/// Content that is at hand.
+pub struct InMemory {
+    descriptor: Descriptor,
+    bytes: Bytes,
+}
+
+impl InMemory {
+    /// `bytes`, as content of the type `media_type`.
+    pub fn new(media_type: &str, bytes: Bytes) -> Self {
+        InMemory { descriptor: Descriptor::of(media_type, &bytes), bytes }
+    }
+
+    /// `bytes` under a descriptor that is already known; checked when it is read.
+    pub fn with_descriptor(descriptor: Descriptor, bytes: Bytes) -> Self {
+        InMemory { descriptor, bytes }
+    }
+}
+
+#[async_trait]
+impl Content for InMemory {
+    fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    async fn open(&self, offset: u64) -> Result<Blob, StoreError> {
+        Ok(Blob::from_bytes(self.descriptor.clone(), offset, "memory", self.bytes.clone()))
+    }
+}
+
+#[async_trait]
+impl Content for Manifest {
+    fn descriptor(&self) -> &Descriptor {
+        self.descriptor()
+    }
+
+    async fn open(&self, offset: u64) -> Result<Blob, StoreError> {
+        Ok(Blob::from_bytes(self.descriptor().clone(), offset, "memory", self.raw().clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::Digest;
+
+    async fn read(
+        descriptor: Descriptor,
+        offset: u64,
+        chunks: &[&'static str],
+    ) -> Result<Bytes, StoreError> {
+        let chunks: Vec<_> =
+            chunks.iter().map(|text| Ok(Bytes::from_static(text.as_bytes()))).collect();
+        Blob::new(descriptor, offset, "here", stream::iter(chunks).boxed()).read_all().await
+    }
+
+    #[tokio::test]
+    async fn good_bytes_pass() {
+        let descriptor = Descriptor::of("m", b"hello");
+        assert_eq!(read(descriptor.clone(), 0, &["hel", "lo"]).await.unwrap(), "hello");
+        assert_eq!(read(descriptor.clone(), 0, &["hello"]).await.unwrap(), "hello");
+        assert_eq!(read(descriptor, 3, &["lo"]).await.unwrap(), "lo");
+        assert_eq!(read(Descriptor::of("m", b""), 0, &[]).await.unwrap(), "");
+    }
+
+    #[tokio::test]
+    async fn bad_bytes_fail_with_both_digests() {
+        let descriptor = Descriptor::of("m", b"hello");
+        let text = read(descriptor.clone(), 0, &["hallo"]).await.unwrap_err().to_string();
+        assert!(
+            text.contains(descriptor.digest.as_str())
+                && text.contains(Digest::of(b"hallo").as_str())
+        );
+        for chunks in [&["hell"][..], &["hello", "o"], &[]] {
+            let error = read(descriptor.clone(), 0, chunks).await.unwrap_err();
+            assert!(matches!(error.kind(), ErrorKind::Size { .. }), "{error}");
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! What a store says when it cannot: where it happened, what failed, and whether trying again helps.
+
+use std::fmt;
+
+use crate::types::{Digest, ManifestError};
+
+/// An error of a store.
+///
+/// Displays as `PLACE: what failed`; the cause, if any, is its [`source`](std::error::Error::source).
+#[derive(Debug)]
+pub struct StoreError {
+    place: String,
+    kind: ErrorKind,
+}
+
+/// What failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The manifest, blob, tag or repository is not there.
+    #[error("{0} was not found")]
+    NotFound(String),
+    /// Credentials are missing, wrong or too weak.
+    #[error("access denied: {0}")]
+    Denied(String),
+    /// The content has another digest than it was asked for by.
+    #[error("the content is damaged: expected {expected}, found {found}")]
+    Digest {
+        /// Asked for.
+        expected: Digest,
+        /// Computed from the bytes.
+        found: Digest,
+    },
+    /// The content has another size than its descriptor says.
+    #[error("{digest} has {found} bytes where its descriptor says {expected}")]
+    Size {
+        /// Of the descriptor.
+        digest: Digest,
+        /// By the descriptor, in bytes.
+        expected: u64,
+        /// As received, in bytes; at least this many when there were too many.
+        found: u64,
+    },
+    /// The manifest cannot be carried.
+    #[error("the manifest cannot be used")]
+    Manifest(#[from] ManifestError),
+    /// The other side answered with an error status.
+    #[error("{method} {url} was answered with {status}{}", detail(message))]
+    Status {
+        /// Method of the request.
+        method: &'static str,
+        /// URL of the request, without its query.
+        url: String,
+        /// HTTP status.
+        status: u16,
+        /// The registry's own words: code and message.
+        message: String,
+    },
+    /// The other side did what the protocol forbids.
+    #[error("the other side broke the protocol: {0}")]
+    Protocol(String),
+    /// The connection failed or broke.
+    #[error("the connection failed")]
+    Network(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Nothing arrived for too long.
+    #[error("no answer within {0} s")]
+    TimedOut(u64),
+    /// Reading or writing a file failed.
+    #[error("{action} {path} failed")]
+    Io {
+        /// `reading`, `writing`, …
+        action: &'static str,
+        /// The file.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// This kind of store cannot do that.
+    #[error("{0}")]
+    Unsupported(String),
+    /// The content was read once and cannot be read again (a tape, a pipe).
+    #[error("{0} can be read only once, and that was not enough")]
+    Spent(Digest),
+    /// The settings for this place are wrong.
+    #[error("{0}")]
+    Configuration(String),
+}
+
+fn detail(message: &str) -> String {
+    if message.is_empty() { String::new() } else { format!(": {message}") }
+}
+
+impl StoreError {
+    /// An error at `place`: a repository, a directory, a file.
+    pub fn new(place: impl Into<String>, kind: ErrorKind) -> Self {
+        StoreError { place: place.into(), kind }
+    }
+
+    /// An I/O error on the file `path`.
+    pub fn io(action: &'static str, path: &std::path::Path, source: std::io::Error) -> Self {
+        let path = path.display().to_string();
+        StoreError { place: String::new(), kind: ErrorKind::Io { action, path, source } }
+    }
+
+    /// Where it happened; empty when the kind says it all.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// What failed.
+    pub fn kind(&self) -> &ErrorKind {
+        &self.kind
+    }
+
+    /// Whether the content is simply not there.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self.kind, ErrorKind::NotFound(_))
+    }
+
+    /// Whether credentials are what is missing.
+    pub fn is_denied(&self) -> bool {
+        matches!(self.kind, ErrorKind::Denied(_))
+    }
+
+    /// Whether there is no room left where it was to be written.
+    pub fn is_full(&self) -> bool {
+        let code = match &self.kind {
+            ErrorKind::Io { source, .. } => source.kind(),
+            _ => return false,
+        };
+        matches!(code, std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
+    }
+
+    /// Whether the same request may succeed later: broken connections, 408, 429 and 5xx.
+    pub fn is_retryable(&self) -> bool {
+        match &self.kind {
+            ErrorKind::Network(_) | ErrorKind::TimedOut(_) => true,
+            ErrorKind::Status { status, .. } => {
+                matches!(status, 408 | 425 | 429 | 500..=599) && *status != 501
+            }
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.place.is_empty() {
+            write!(f, "{}: ", self.place)?;
+        }
+        self.kind.fmt(f)
+    }
+}
+
+impl std::error::Error for StoreError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.kind.source()
+    }
+}
+
+/// An error with all its causes, on one line: what is shown to a person.
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.ends_with(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,238 @@
+//! An OCI image layout in a directory (image-spec, image-layout.md).
+//!
+//! `blobs/ALGORITHM/HEX` holds manifests and blobs alike; `index.json` names the tagged manifests,
+//! the referrers, and those manifests whose type cannot be told from their content. Bytes are
+//! written to `ingest/` and appear under their digest by a rename after they were synced.
+
+mod index;
+mod ingest;
+
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use tokio::io::{AsyncReadExt, AsyncSeekExt};
+
+use self::index::IndexFile;
+use self::ingest::FileIngest;
+use super::{Blob, Content, ErrorKind, Hints, Ingest, Put, Sink, Source, StoreError, drain};
+use crate::types::{
+    Descriptor, Digest, MAX_MANIFEST, Manifest, ManifestError, Tag, Version, media,
+};
+
+const CHUNK: usize = 256 * 1024;
+
+/// A store in an image layout directory.
+#[derive(Debug)]
+pub struct LayoutStore {
+    root: PathBuf,
+    index: IndexFile,
+}
+
+impl LayoutStore {
+    /// Opens the layout at `root`, which must be one.
+    pub fn open(root: &Path) -> Result<Self, StoreError> {
+        index::check_marker(root)?;
+        Ok(LayoutStore { root: root.to_owned(), index: IndexFile::new(root) })
+    }
+
+    /// Opens the layout at `root`, making an empty one when there is none.
+    pub fn create(root: &Path) -> Result<Self, StoreError> {
+        if !root.join(index::MARKER).exists() {
+            index::create(root)?;
+        }
+        LayoutStore::open(root)
+    }
+
+    /// The directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Starts taking in a blob.
+    pub async fn ingest(&self) -> Result<Box<dyn Ingest>, StoreError> {
+        Ok(Box::new(FileIngest::start(&self.root).await?))
+    }
+
+    /// The file that holds the content of `digest`, whether or not it is there.
+    pub fn path(&self, digest: &Digest) -> PathBuf {
+        self.root.join("blobs").join(digest.algorithm().as_str()).join(digest.hex())
+    }
+
+    /// Size of a blob or manifest in bytes, when it is there.
+    pub fn blob_size(&self, digest: &Digest) -> Option<u64> {
+        let meta = std::fs::metadata(self.path(digest)).ok().filter(std::fs::Metadata::is_file);
+        meta.map(|meta| meta.len())
+    }
+
+    /// Takes over a blob from another layout on the same file system by a hard link. `false`: the
+    /// other does not have it.
+    pub fn share(&self, digest: &Digest, from: &LayoutStore) -> Result<bool, StoreError> {
+        let (old, new) = (from.path(digest), self.path(digest));
+        if let Some(parent) = new.parent() {
+            let made = std::fs::create_dir_all(parent);
+            made.map_err(|source| StoreError::io("creating", parent, source))?;
+        }
+        match std::fs::hard_link(&old, &new) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(true),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(StoreError::io("linking", &new, error)),
+        }
+    }
+
+    /// Every descriptor in `index.json`, in its order.
+    pub fn entries(&self) -> Result<Vec<Descriptor>, StoreError> {
+        self.index.read()
+    }
+
+    /// Removes a tag. `false`: there was none.
+    pub fn remove_tag(&self, tag: &Tag) -> Result<bool, StoreError> {
+        self.index.remove(|entry| index::tag_of(entry) == Some(tag.as_str()))
+    }
+
+    /// Removes a manifest with every tag that names it. `false`: there was none.
+    pub fn remove_manifest(&self, digest: &Digest) -> Result<bool, StoreError> {
+        self.index.remove(|entry| entry.digest == *digest)?;
+        self.remove_blob(digest)
+    }
+
+    /// Removes a blob. `false`: there was none.
+    pub fn remove_blob(&self, digest: &Digest) -> Result<bool, StoreError> {
+        let path = self.path(digest);
+        match std::fs::remove_file(&path) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(StoreError::io("removing", &path, error)),
+        }
+    }
+
+    fn missing(&self, what: &dyn std::fmt::Display) -> StoreError {
+        StoreError::new(self.place(), ErrorKind::NotFound(what.to_string()))
+    }
+
+    /// The descriptor that `version` names: from the index, else from the content itself.
+    fn lookup(&self, version: &Version) -> Result<Descriptor, StoreError> {
+        let entries = self.index.read()?;
+        let found = entries.iter().find(|entry| match version {
+            Version::Tag(tag) => index::tag_of(entry) == Some(tag.as_str()),
+            Version::Digest(digest) => entry.digest == *digest,
+        });
+        match (found, version) {
+            (Some(entry), _) => Ok(entry.clone()),
+            (None, Version::Digest(digest)) => {
+                let size = self.blob_size(digest).ok_or_else(|| self.missing(version))?;
+                Ok(Descriptor::new("", digest.clone(), size))
+            }
+            (None, Version::Tag(_)) => Err(self.missing(version)),
+        }
+    }
+
+    async fn read_manifest(&self, entry: &Descriptor) -> Result<Manifest, StoreError> {
+        let size = self.blob_size(&entry.digest).ok_or_else(|| self.missing(&entry.digest))?;
+        let refuse = |error: ManifestError| StoreError::new(self.place(), error.into());
+        if size > MAX_MANIFEST {
+            return Err(refuse(ManifestError::TooLarge(size)));
+        }
+        let content = Descriptor::new("", entry.digest.clone(), size);
+        let raw = self.open(&content, 0).await?.read_all().await?;
+        Manifest::parse_as(&entry.media_type, entry.digest.clone(), raw).map_err(refuse)
+    }
+}
+
+#[async_trait]
+impl Source for LayoutStore {
+    fn place(&self) -> String {
+        format!("oci:{}", self.root.display())
+    }
+
+    async fn resolve(&self, version: &Version) -> Result<Descriptor, StoreError> {
+        Ok(self.fetch(version).await?.descriptor().bare())
+    }
+
+    async fn fetch(&self, version: &Version) -> Result<Manifest, StoreError> {
+        let entry = self.lookup(version)?;
+        let listed = !entry.media_type.is_empty();
+        match self.read_manifest(&entry).await {
+            // Content that is not listed and parses by accident of being JSON is no manifest.
+            Ok(manifest) if listed || index::is_plainly_a_manifest(&manifest) => Ok(manifest),
+            Err(error) if listed || !matches!(error.kind(), ErrorKind::Manifest(_)) => Err(error),
+            _ => Err(self.missing(version)),
+        }
+    }
+
+    async fn open(&self, descriptor: &Descriptor, offset: u64) -> Result<Blob, StoreError> {
+        let path = self.path(&descriptor.digest);
+        let mut file = match tokio::fs::File::open(&path).await {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(self.missing(&descriptor.digest));
+            }
+            Err(error) => return Err(StoreError::io("opening", &path, error)),
+        };
+        if offset > 0 {
+            let seek = file.seek(std::io::SeekFrom::Start(offset)).await;
+            seek.map_err(|source| StoreError::io("reading", &path, source))?;
+        }
+        file.set_max_buf_size(CHUNK);
+        let chunks = stream::try_unfold((file, path), |(mut file, path)| async move {
+            let mut chunk = bytes::BytesMut::with_capacity(CHUNK);
+            let read = file.read_buf(&mut chunk).await;
+            let read = read.map_err(|source| StoreError::io("reading", &path, source))?;
+            Ok((read > 0).then(|| (Bytes::from(chunk), (file, path))))
+        });
+        Ok(Blob::new(descriptor.clone(), offset, self.place(), chunks.boxed()))
+    }
+
+    async fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, StoreError> {
+        let mut found = std::collections::BTreeMap::new();
+        for entry in self.index.read()? {
+            if found.contains_key(&entry.digest) || !media::is_manifest(&entry.media_type) {
+                continue;
+            }
+            let manifest = self.read_manifest(&entry).await?;
+            if manifest.subject().is_some_and(|named| named.digest == *subject) {
+                found.insert(entry.digest.clone(), manifest.referrer_descriptor());
+            }
+        }
+        Ok(found.into_values().collect())
+    }
+
+    async fn tags(&self) -> Result<Vec<Tag>, StoreError> {
+        let entries = self.index.read()?;
+        let tags = entries.iter().filter_map(|entry| index::tag_of(entry)?.parse().ok());
+        Ok(tags.collect::<std::collections::BTreeSet<Tag>>().into_iter().collect())
+    }
+}
+
+#[async_trait]
+impl Sink for LayoutStore {
+    async fn has(&self, descriptor: &Descriptor) -> Result<bool, StoreError> {
+        Ok(self.blob_size(&descriptor.digest) == Some(descriptor.size))
+    }
+
+    async fn put(&self, content: &dyn Content, _hints: &Hints) -> Result<Put, StoreError> {
+        let descriptor = content.descriptor();
+        if self.has(descriptor).await? {
+            return Ok(Put::Existed);
+        }
+        let mut ingest = self.ingest().await?;
+        drain(content.open(0).await?, ingest.as_mut()).await?;
+        ingest.finish(&descriptor.digest).await?;
+        Ok(Put::Written)
+    }
+
+    async fn put_manifest(&self, manifest: &Manifest, tag: Option<&Tag>) -> Result<(), StoreError> {
+        self.put(manifest, &Hints::default()).await?;
+        let listed = manifest.subject().is_some() || !index::is_plainly_a_manifest(manifest);
+        if tag.is_some() || listed {
+            self.index.insert(manifest, tag)?;
+        }
+        Ok(())
+    }
+
+    fn domain(&self) -> String {
+        self.place()
+    }
+}
