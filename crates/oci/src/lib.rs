@@ -8,6 +8,7 @@
 //! Modules may import only what stands before them:
 //! `types · observe · inventory · store · registry · graph · stores · mirror`.
 
+pub mod graph;
 pub mod observe;
 pub mod store;
 pub mod types;

@@ -68,6 +68,11 @@ impl Descriptor {
         Descriptor::new(self.media_type.clone(), self.digest.clone(), self.size)
     }
 
+    /// As [`Descriptor::bare`], with the places a foreign layer may be had from.
+    pub(crate) fn bare_with_urls(&self) -> Self {
+        Descriptor { urls: self.urls.clone(), ..self.bare() }
+    }
+
     /// Whether the media type is a known one of a manifest.
     pub fn is_manifest(&self) -> bool {
         media::is_manifest(&self.media_type)

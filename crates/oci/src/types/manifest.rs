@@ -1,14 +1,21 @@
 //! Manifests: raw bytes with a view of what they name. The bytes are never written anew, so a
 //! foreign manifest keeps its digest whatever it holds (image-spec, manifest.md, image-index.md).
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde::Deserialize;
 
 use super::{Annotations, Descriptor, Digest, MAX_MANIFEST, media};
 
 /// A manifest: its bytes, and what they name.
+///
+/// Cheap to clone: a graph of many manifests is held once however many lists name them.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Manifest {
+pub struct Manifest(Arc<Inner>);
+
+#[derive(Debug, PartialEq)]
+struct Inner {
     descriptor: Descriptor,
     raw: Bytes,
     view: View,
@@ -106,29 +113,29 @@ impl Manifest {
         view.extra_manifests = extra_manifests(&view, &digest)?;
         let mut descriptor = Descriptor::new(media_type, digest, raw.len() as u64);
         descriptor.artifact_type = view.artifact_type.clone();
-        Ok(Manifest { descriptor, raw, view })
+        Ok(Manifest(Arc::new(Inner { descriptor, raw, view })))
     }
 
     /// Media type, digest and size, with the artifact type if the manifest states one.
     pub fn descriptor(&self) -> &Descriptor {
-        &self.descriptor
+        &self.0.descriptor
     }
 
     /// The digest.
     pub fn digest(&self) -> &Digest {
-        &self.descriptor.digest
+        &self.0.descriptor.digest
     }
 
     /// The bytes, as they came.
     pub fn raw(&self) -> &Bytes {
-        &self.raw
+        &self.0.raw
     }
 
     /// The kind, by structure.
     pub fn kind(&self) -> ManifestKind {
-        if self.view.manifests.is_some() {
+        if self.0.view.manifests.is_some() {
             ManifestKind::Index
-        } else if self.view.config.is_some() || self.view.layers.is_some() {
+        } else if self.0.view.config.is_some() || self.0.view.layers.is_some() {
             ManifestKind::Image
         } else {
             ManifestKind::Other
@@ -137,58 +144,58 @@ impl Manifest {
 
     /// The manifests it names, in order: `manifests`, then those of the extra-manifests annotation.
     pub fn manifests(&self) -> impl Iterator<Item = &Descriptor> {
-        self.view.manifests.iter().flatten().chain(&self.view.extra_manifests)
+        self.0.view.manifests.iter().flatten().chain(&self.0.view.extra_manifests)
     }
 
     /// The manifests that the annotation of an index-fallback gather keeps apart.
     pub fn extra_manifests(&self) -> &[Descriptor] {
-        &self.view.extra_manifests
+        &self.0.view.extra_manifests
     }
 
     /// The blobs it names, in order: configuration, layers, an artifact manifest's blobs. A blob
     /// named twice comes twice.
     pub fn blobs(&self) -> impl Iterator<Item = &Descriptor> {
-        let layers = self.view.layers.iter().flatten();
-        self.view.config.iter().chain(layers).chain(self.view.blobs.iter().flatten())
+        let layers = self.0.view.layers.iter().flatten();
+        self.0.view.config.iter().chain(layers).chain(self.0.view.blobs.iter().flatten())
     }
 
     /// The configuration of an image.
     pub fn config(&self) -> Option<&Descriptor> {
-        self.view.config.as_ref()
+        self.0.view.config.as_ref()
     }
 
     /// The layers of an image.
     pub fn layers(&self) -> &[Descriptor] {
-        self.view.layers.as_deref().unwrap_or_default()
+        self.0.view.layers.as_deref().unwrap_or_default()
     }
 
     /// The manifest that this one refers to.
     pub fn subject(&self) -> Option<&Descriptor> {
-        self.view.subject.as_ref()
+        self.0.view.subject.as_ref()
     }
 
     /// The annotations.
     pub fn annotations(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.view.annotations.iter().flatten().map(|(key, value)| (key.as_str(), value.as_str()))
+        self.0.view.annotations.iter().flatten().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
     /// The annotation `key`, when there is one.
     pub fn annotation(&self, key: &str) -> Option<&str> {
-        self.view.annotations.as_ref()?.get(key).map(String::as_str)
+        self.0.view.annotations.as_ref()?.get(key).map(String::as_str)
     }
 
     /// The artifact type: the manifest's own, else its configuration's media type
     /// (distribution-spec, "Listing Referrers").
     pub fn artifact_type(&self) -> Option<&str> {
-        let config = || self.view.config.as_ref().map(|config| config.media_type.as_str());
-        self.view.artifact_type.as_deref().filter(|text| !text.is_empty()).or_else(config)
+        let config = || self.0.view.config.as_ref().map(|config| config.media_type.as_str());
+        self.0.view.artifact_type.as_deref().filter(|text| !text.is_empty()).or_else(config)
     }
 
     /// How a list of referrers describes this manifest: with artifact type and annotations.
     pub fn referrer_descriptor(&self) -> Descriptor {
-        let mut descriptor = self.descriptor.bare();
+        let mut descriptor = self.0.descriptor.bare();
         descriptor.artifact_type = self.artifact_type().map(str::to_owned);
-        descriptor.annotations = self.view.annotations.clone().unwrap_or_default();
+        descriptor.annotations = self.0.view.annotations.clone().unwrap_or_default();
         descriptor
     }
 }

@@ -1,0 +1,99 @@
+//! Everything that is reachable from a manifest, listed before anything is moved.
+//!
+//! Two flat lists instead of recursion in every verb: manifests parents first, blobs in the order
+//! the manifests name them. Reversed, the manifests are children first, which is the order in
+//! which a registry takes them.
+
+mod referrers;
+mod walk;
+
+use std::collections::BTreeMap;
+
+pub use referrers::{COSIGN_SUFFIXES, cosign_tags};
+pub use walk::{WalkOptions, walk};
+
+use crate::types::{Descriptor, Digest, Manifest, Tag};
+
+/// What is reachable from a root.
+#[derive(Debug, Clone)]
+pub struct Graph {
+    manifests: Vec<Manifest>,
+    own: usize,
+    blobs: Vec<Descriptor>,
+    referrers: Vec<Digest>,
+    tags: Vec<(Tag, Digest)>,
+}
+
+impl Graph {
+    /// The graph of `manifests`, of which the first `own` are the root and what it names, and
+    /// the others are referrers (of which `referrers` are those that refer, the rest what these
+    /// name). Every manifest stands after one that names it or is its subject.
+    pub(crate) fn new(
+        manifests: Vec<Manifest>,
+        own: usize,
+        referrers: Vec<Digest>,
+        tags: Vec<(Tag, Digest)>,
+    ) -> Self {
+        let mut seen = std::collections::HashSet::new();
+        let named = manifests.iter().flat_map(Manifest::blobs);
+        let blobs =
+            named.filter(|blob| seen.insert(blob.digest.clone())).map(Descriptor::bare_with_urls);
+        let blobs = blobs.collect();
+        Graph { manifests, own, blobs, referrers, tags }
+    }
+
+    /// The manifest that everything is reachable from.
+    pub fn root(&self) -> &Manifest {
+        &self.manifests[0]
+    }
+
+    /// Every manifest once, parents before children, subjects before referrers: the root first.
+    pub fn manifests(&self) -> &[Manifest] {
+        &self.manifests
+    }
+
+    /// The manifests without the referrers and what only these name.
+    pub fn own_manifests(&self) -> &[Manifest] {
+        &self.manifests[..self.own]
+    }
+
+    /// Every blob once, in the order the manifests name them.
+    pub fn blobs(&self) -> &[Descriptor] {
+        &self.blobs
+    }
+
+    /// The manifests that refer to another one of the graph, by subject or by cosign's tag.
+    pub fn referrers(&self) -> &[Digest] {
+        &self.referrers
+    }
+
+    /// Cosign's tags of the graph's manifests, sorted, each with what it names.
+    pub fn tags(&self) -> &[(Tag, Digest)] {
+        &self.tags
+    }
+
+    /// Manifests and blobs in all.
+    pub fn len(&self) -> usize {
+        self.manifests.len() + self.blobs.len()
+    }
+
+    /// Never: a graph holds its root.
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+
+    /// Bytes of all manifests and blobs, each counted once.
+    pub fn bytes(&self) -> u64 {
+        let manifests: u64 = self.manifests.iter().map(|manifest| manifest.descriptor().size).sum();
+        manifests + self.blobs.iter().map(|blob| blob.size).sum::<u64>()
+    }
+
+    /// The tags by what they name.
+    pub fn tags_by_digest(&self) -> BTreeMap<&Digest, Vec<&Tag>> {
+        let mut map: BTreeMap<&Digest, Vec<&Tag>> = BTreeMap::new();
+        for (tag, digest) in &self.tags {
+            map.entry(digest).or_default().push(tag);
+        }
+        map
+    }
+}
