@@ -9,6 +9,7 @@
 //! `types · observe · inventory · store · registry · graph · stores · mirror`.
 
 pub mod graph;
+pub mod inventory;
 pub mod observe;
 pub mod store;
 pub mod types;

@@ -2,6 +2,7 @@
 
 mod descriptor;
 mod digest;
+mod location;
 mod manifest;
 pub mod media;
 mod platform;
@@ -9,6 +10,7 @@ mod reference;
 
 pub use descriptor::{Annotations, Descriptor};
 pub use digest::{Algorithm, Digest, DigestError, Hasher};
+pub use location::{Location, LocationError};
 pub use manifest::{Manifest, ManifestError, ManifestKind};
 pub use platform::{Platform, PlatformError};
 pub use reference::{Name, Reference, ReferenceError, Tag, Version};
