@@ -10,6 +10,7 @@
 
 pub mod graph;
 pub mod inventory;
+pub mod mirror;
 pub mod observe;
 pub mod store;
 pub mod types;

@@ -7,7 +7,7 @@
 mod referrers;
 mod walk;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 pub use referrers::{COSIGN_SUFFIXES, cosign_tags};
 pub use walk::{WalkOptions, walk};
@@ -62,6 +62,49 @@ impl Graph {
         &self.blobs
     }
 
+    /// Every manifest once, children before parents and subjects before referrers, in groups: what
+    /// one group names is in groups before it, so a group may be stored in any order.
+    pub fn children_first(&self) -> Vec<Vec<&Manifest>> {
+        let mut height: HashMap<&Digest, usize> = HashMap::new();
+        let mut floor = 0;
+        for tree in [&self.manifests[..self.own], &self.manifests[self.own..]] {
+            // In pre-order a child may stand before a second parent of it, so one pass over the
+            // reversed list is not enough; the number of passes is bounded by the depth.
+            let mut changed = true;
+            while changed {
+                changed = false;
+                for manifest in tree.iter().rev() {
+                    let below =
+                        manifest.manifests().filter_map(|child| height.get(&child.digest)).max();
+                    let subject =
+                        manifest.subject().and_then(|subject| height.get(&subject.digest));
+                    let above = below
+                        .into_iter()
+                        .chain(subject)
+                        .max()
+                        .map_or(floor, |most| (most + 1).max(floor));
+                    changed |= height.insert(manifest.digest(), above) != Some(above);
+                }
+            }
+            floor = height.values().max().map_or(0, |most| most + 1);
+        }
+        let mut groups: BTreeMap<usize, Vec<&Manifest>> = BTreeMap::new();
+        for manifest in &self.manifests {
+            groups.entry(height[manifest.digest()]).or_default().push(manifest);
+        }
+        groups.into_values().collect()
+    }
+
+    /// As [`Graph::blobs`], of the manifests from number `skip` on.
+    pub fn blobs_from(&self, skip: usize) -> Vec<&Descriptor> {
+        if skip == 0 {
+            return self.blobs.iter().collect();
+        }
+        let mut seen = std::collections::HashSet::new();
+        let named = self.manifests.iter().skip(skip).flat_map(Manifest::blobs);
+        named.filter(|blob| seen.insert(&blob.digest)).collect()
+    }
+
     /// The manifests that refer to another one of the graph, by subject or by cosign's tag.
     pub fn referrers(&self) -> &[Digest] {
         &self.referrers
@@ -86,6 +129,21 @@ impl Graph {
     pub fn bytes(&self) -> u64 {
         let manifests: u64 = self.manifests.iter().map(|manifest| manifest.descriptor().size).sum();
         manifests + self.blobs.iter().map(|blob| blob.size).sum::<u64>()
+    }
+
+    /// Bytes of the blobs of the image without its referrers, each counted as often as a manifest
+    /// names it, a manifest counted as often as another names it.
+    pub fn total_blob_bytes(&self) -> u64 {
+        let mut sums: HashMap<&Digest, u64> = HashMap::new();
+        for group in self.children_first() {
+            for manifest in group {
+                let own = manifest.blobs().map(|blob| blob.size).fold(0u64, u64::saturating_add);
+                let below = manifest.manifests().filter_map(|child| sums.get(&child.digest));
+                let sum = below.fold(own, |sum, below| sum.saturating_add(*below));
+                sums.insert(manifest.digest(), sum);
+            }
+        }
+        sums.get(self.root().digest()).copied().unwrap_or_default()
     }
 
     /// The tags by what they name.

@@ -201,6 +201,13 @@ mod tests {
         let graph = walk(&source, root.clone(), &WalkOptions::default()).await.unwrap();
         let order: Vec<_> = graph.manifests().iter().map(Manifest::digest).collect();
         assert_eq!(order, [root.digest(), a.digest(), inner.digest(), b.digest()]);
+        let groups = graph.children_first();
+        let order: Vec<Vec<_>> =
+            groups.iter().map(|group| group.iter().map(|m| m.digest()).collect()).collect();
+        assert_eq!(
+            order,
+            [vec![a.digest(), b.digest()], vec![inner.digest()], vec![root.digest()]]
+        );
         let blobs: Vec<_> = graph.blobs().iter().map(|blob| blob.digest.clone()).collect();
         assert_eq!(blobs, ["config", "x", "y", "z"].map(|text| Digest::of(text.as_bytes())));
     }

@@ -49,6 +49,20 @@ impl Blob {
         Blob::new(descriptor, offset, place, stream::iter([Ok(rest)]).boxed())
     }
 
+    /// Calls `see` with the length of every chunk as it passes.
+    #[must_use]
+    pub fn inspect(mut self, see: impl Fn(usize) + Send + 'static) -> Self {
+        let bytes = std::mem::replace(&mut self.bytes, stream::empty().boxed());
+        self.bytes = bytes
+            .inspect(move |chunk| {
+                if let Ok(chunk) = chunk {
+                    see(chunk.len());
+                }
+            })
+            .boxed();
+        self
+    }
+
     /// What is being read.
     pub fn descriptor(&self) -> &Descriptor {
         &self.descriptor

@@ -5,14 +5,18 @@
 //! because that is the unit in which registries grant access, mount blobs and list tags.
 //! The conformance suite in `tests/tests/store.rs` runs over every implementation.
 
+mod archive;
 mod blob;
 mod error;
+mod files;
+mod index;
 mod ingest;
 mod layout;
 mod memory;
 
 use async_trait::async_trait;
 
+pub use archive::ArchiveStore;
 pub use blob::{Blob, Content, InMemory, Remote};
 pub use error::{ErrorKind, StoreError, chain};
 pub use ingest::{Ingest, drain};

@@ -7,8 +7,9 @@ use std::sync::{Mutex, PoisonError};
 use rustix::fs::FlockOperation;
 use serde::{Deserialize, Serialize};
 
+use crate::store::index::tag_of;
 use crate::store::{ErrorKind, StoreError};
-use crate::types::{Annotations, Descriptor, Manifest, ManifestKind, Tag, media};
+use crate::types::{Annotations, Descriptor, Manifest, Tag, media};
 
 /// The file that makes a directory a layout.
 pub(super) const MARKER: &str = "oci-layout";
@@ -125,20 +126,6 @@ impl Index {
         let (manifests, annotations) = (Vec::new(), Annotations::new());
         Index { schema_version: 2, media_type: index_type(), manifests, annotations }
     }
-}
-
-/// The tag of an index entry.
-pub(super) fn tag_of(entry: &Descriptor) -> Option<&str> {
-    entry.annotation(media::REF_NAME)
-}
-
-/// Whether a manifest's type can be told from its content, so that the index need not tell it.
-pub(super) fn is_plainly_a_manifest(manifest: &Manifest) -> bool {
-    let media_type = manifest.descriptor().media_type.as_str();
-    media::is_manifest(media_type)
-        && manifest.kind() != ManifestKind::Other
-        && Manifest::parse("", manifest.raw().clone())
-            .is_ok_and(|found| found.descriptor().media_type == media_type)
 }
 
 /// Refuses a directory that is no layout.

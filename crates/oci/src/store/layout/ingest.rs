@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tempfile::{NamedTempFile, TempPath};
 use tokio::io::AsyncWriteExt;
 
-use crate::store::{ErrorKind, Ingest, StoreError};
+use crate::store::{ErrorKind, Ingest, StoreError, files};
 use crate::types::{Algorithm, Digest, Hasher};
 
 /// A blob being written. SHA-256 is computed on the way; another algorithm reads the file again.
@@ -28,7 +28,7 @@ impl FileIngest {
             .map_err(|source| StoreError::io("creating a file in", &directory, source))?;
         let (file, path) = file.into_parts();
         let file =
-            tokio::io::BufWriter::with_capacity(super::CHUNK, tokio::fs::File::from_std(file));
+            tokio::io::BufWriter::with_capacity(files::CHUNK, tokio::fs::File::from_std(file));
         let hasher = Hasher::new(Algorithm::Sha256);
         Ok(FileIngest { root: root.to_owned(), file, path, hasher, written: 0 })
     }
@@ -91,7 +91,7 @@ async fn sync_directory(directory: &Path) -> Result<(), StoreError> {
 fn hash_file(path: &Path, algorithm: Algorithm) -> std::io::Result<Digest> {
     let mut file = std::fs::File::open(path)?;
     let mut hasher = Hasher::new(algorithm);
-    let mut chunk = vec![0; super::CHUNK];
+    let mut chunk = vec![0; files::CHUNK];
     loop {
         match std::io::Read::read(&mut file, &mut chunk)? {
             0 => return Ok(hasher.finish()),

@@ -10,18 +10,14 @@ mod ingest;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use futures_util::{StreamExt, stream};
-use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
 use self::index::IndexFile;
 use self::ingest::FileIngest;
-use super::{Blob, Content, ErrorKind, Hints, Ingest, Put, Sink, Source, StoreError, drain};
+use super::index::{is_plainly_a_manifest, pick, tag_of, tags_of};
+use super::{Blob, Content, ErrorKind, Hints, Ingest, Put, Sink, Source, StoreError, drain, files};
 use crate::types::{
     Descriptor, Digest, MAX_MANIFEST, Manifest, ManifestError, Tag, Version, media,
 };
-
-const CHUNK: usize = 256 * 1024;
 
 /// A store in an image layout directory.
 #[derive(Debug)]
@@ -87,9 +83,14 @@ impl LayoutStore {
         self.index.read()
     }
 
+    /// The entry that an operator means by `name`: the tag; without one the only entry, or `latest`.
+    pub fn named(&self, name: Option<&str>) -> Result<Descriptor, StoreError> {
+        pick(&self.place(), &self.index.read()?, name)
+    }
+
     /// Removes a tag. `false`: there was none.
     pub fn remove_tag(&self, tag: &Tag) -> Result<bool, StoreError> {
-        self.index.remove(|entry| index::tag_of(entry) == Some(tag.as_str()))
+        self.index.remove(|entry| tag_of(entry) == Some(tag.as_str()))
     }
 
     /// Removes a manifest with every tag that names it. `false`: there was none.
@@ -116,7 +117,7 @@ impl LayoutStore {
     fn lookup(&self, version: &Version) -> Result<Descriptor, StoreError> {
         let entries = self.index.read()?;
         let found = entries.iter().find(|entry| match version {
-            Version::Tag(tag) => index::tag_of(entry) == Some(tag.as_str()),
+            Version::Tag(tag) => tag_of(entry) == Some(tag.as_str()),
             Version::Digest(digest) => entry.digest == *digest,
         });
         match (found, version) {
@@ -156,7 +157,7 @@ impl Source for LayoutStore {
         let listed = !entry.media_type.is_empty();
         match self.read_manifest(&entry).await {
             // Content that is not listed and parses by accident of being JSON is no manifest.
-            Ok(manifest) if listed || index::is_plainly_a_manifest(&manifest) => Ok(manifest),
+            Ok(manifest) if listed || is_plainly_a_manifest(&manifest) => Ok(manifest),
             Err(error) if listed || !matches!(error.kind(), ErrorKind::Manifest(_)) => Err(error),
             _ => Err(self.missing(version)),
         }
@@ -164,25 +165,13 @@ impl Source for LayoutStore {
 
     async fn open(&self, descriptor: &Descriptor, offset: u64) -> Result<Blob, StoreError> {
         let path = self.path(&descriptor.digest);
-        let mut file = match tokio::fs::File::open(&path).await {
-            Ok(file) => file,
+        match files::stream(&path, offset, u64::MAX).await {
+            Ok(chunks) => Ok(Blob::new(descriptor.clone(), offset, self.place(), chunks)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(self.missing(&descriptor.digest));
+                Err(self.missing(&descriptor.digest))
             }
-            Err(error) => return Err(StoreError::io("opening", &path, error)),
-        };
-        if offset > 0 {
-            let seek = file.seek(std::io::SeekFrom::Start(offset)).await;
-            seek.map_err(|source| StoreError::io("reading", &path, source))?;
+            Err(error) => Err(StoreError::io("opening", &path, error)),
         }
-        file.set_max_buf_size(CHUNK);
-        let chunks = stream::try_unfold((file, path), |(mut file, path)| async move {
-            let mut chunk = bytes::BytesMut::with_capacity(CHUNK);
-            let read = file.read_buf(&mut chunk).await;
-            let read = read.map_err(|source| StoreError::io("reading", &path, source))?;
-            Ok((read > 0).then(|| (Bytes::from(chunk), (file, path))))
-        });
-        Ok(Blob::new(descriptor.clone(), offset, self.place(), chunks.boxed()))
     }
 
     async fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, StoreError> {
@@ -200,9 +189,7 @@ impl Source for LayoutStore {
     }
 
     async fn tags(&self) -> Result<Vec<Tag>, StoreError> {
-        let entries = self.index.read()?;
-        let tags = entries.iter().filter_map(|entry| index::tag_of(entry)?.parse().ok());
-        Ok(tags.collect::<std::collections::BTreeSet<Tag>>().into_iter().collect())
+        Ok(tags_of(&self.index.read()?))
     }
 }
 
@@ -225,7 +212,7 @@ impl Sink for LayoutStore {
 
     async fn put_manifest(&self, manifest: &Manifest, tag: Option<&Tag>) -> Result<(), StoreError> {
         self.put(manifest, &Hints::default()).await?;
-        let listed = manifest.subject().is_some() || !index::is_plainly_a_manifest(manifest);
+        let listed = manifest.subject().is_some() || !is_plainly_a_manifest(manifest);
         if tag.is_some() || listed {
             self.index.insert(manifest, tag)?;
         }

@@ -1,0 +1,365 @@
+//! The one executor of all plans.
+//!
+//! For each image: is it there? else its manifests are read, its blobs placed (largest first, many
+//! at a time, each fetched once a run), then its manifests stored children first, the tag last.
+//! Images overlap, and are begun in the order of the plan, so whole images finish early.
+//! Limits of hosts are not this module's business: they live in the registry client.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use tokio::sync::Semaphore;
+
+use super::odds::Odds;
+use super::placement::{Placement, Step};
+use super::plan::{Root, Target, Transfer};
+use crate::graph::{Graph, WalkOptions, walk};
+use crate::observe::{Event, How, Observer, Tally};
+use crate::store::{Content, Hints, Presence, Put, Remote, Source, StoreError, chain};
+use crate::types::{Descriptor, Digest, Manifest, Tag, Version};
+
+/// How much is done at once.
+#[derive(Debug, Clone)]
+pub struct ExecutorOptions {
+    /// Images begun at once.
+    pub images: usize,
+    /// Blobs in motion at once, over all images.
+    pub blobs: usize,
+}
+
+impl Default for ExecutorOptions {
+    fn default() -> Self {
+        ExecutorOptions { images: 24, blobs: 48 }
+    }
+}
+
+/// Why an image did not arrive.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TransferError {
+    /// Its manifests could not be read.
+    #[error("reading the manifests of {item} failed")]
+    Read {
+        /// The item.
+        item: String,
+        /// Why.
+        #[source]
+        source: StoreError,
+    },
+    /// A blob could not be copied.
+    #[error("copying {digest} of {item} to {target} failed")]
+    Blob {
+        /// The item.
+        item: String,
+        /// The blob.
+        digest: Digest,
+        /// Where it was to go.
+        target: String,
+        /// Why: its place says which side it was.
+        #[source]
+        source: StoreError,
+    },
+    /// A manifest could not be stored.
+    #[error("storing the manifest {digest} of {item} at {target} failed")]
+    Manifest {
+        /// The item.
+        item: String,
+        /// The manifest.
+        digest: Digest,
+        /// Where it was to go.
+        target: String,
+        /// Why.
+        #[source]
+        source: StoreError,
+    },
+}
+
+/// What a transfer came to.
+#[derive(Debug)]
+pub struct Transferred {
+    /// What the image consists of; `None` when it was in place everywhere and was not read.
+    pub graph: Option<Graph>,
+    /// What it took.
+    pub tally: Tally,
+}
+
+/// Carries out transfers that share what they learn: where blobs are, what is worth asking.
+pub struct Executor {
+    options: ExecutorOptions,
+    observer: Arc<dyn Observer>,
+    placement: Placement,
+    manifests: Placement,
+    odds: Odds,
+    slots: Semaphore,
+}
+
+impl Executor {
+    /// An executor for one run.
+    pub fn new(options: ExecutorOptions, observer: Arc<dyn Observer>) -> Self {
+        let slots = Semaphore::new(options.blobs.max(1));
+        let (placement, manifests) = (Placement::default(), Placement::default());
+        Executor { options, observer, placement, manifests, odds: Odds::default(), slots }
+    }
+
+    /// Images that should be begun at once.
+    pub fn images(&self) -> usize {
+        self.options.images.max(1)
+    }
+
+    /// Who is told what happens.
+    pub fn observer(&self) -> &Arc<dyn Observer> {
+        &self.observer
+    }
+
+    /// Copies one image to all its targets. On success it is whole at each of them, under its tag.
+    /// After an error some targets may have it, and no target has a tag of something incomplete.
+    pub async fn transfer(&self, transfer: &Transfer) -> Result<Transferred, TransferError> {
+        self.observer.event(&Event::Started { item: &transfer.item });
+        let result = self.copy(transfer).await;
+        let error = result.as_ref().err().map(|error| chain(error));
+        self.observer.event(&Event::Finished { item: &transfer.item, error: error.as_deref() });
+        result
+    }
+
+    async fn copy(&self, transfer: &Transfer) -> Result<Transferred, TransferError> {
+        let tally = Tally::default();
+        let read_error = |source| TransferError::Read { item: transfer.item.clone(), source };
+        let targets = self.look(transfer, &tally).await;
+        if !transfer.referrers && targets.iter().all(|(_, in_place)| *in_place) {
+            return Ok(Transferred { graph: None, tally });
+        }
+        let root = match &transfer.root {
+            Root::Read(manifest) => manifest.clone(),
+            Root::Known(descriptor) => {
+                transfer.from.manifest(descriptor).await.map_err(read_error)?
+            }
+        };
+        let options = WalkOptions { referrers: transfer.referrers, ..WalkOptions::default() };
+        let graph = walk(&transfer.from, root, &options).await.map_err(read_error)?;
+        for (target, in_place) in targets {
+            if !in_place || transfer.referrers {
+                self.place(transfer, &graph, target, in_place, &tally).await?;
+            }
+        }
+        Ok(Transferred { graph: Some(graph), tally })
+    }
+
+    /// The targets, each with whether it has the image under its tag, as far as asking is worth it.
+    async fn look<'a>(&self, transfer: &'a Transfer, tally: &Tally) -> Vec<(&'a Target, bool)> {
+        let wanted = &transfer.root.descriptor().digest;
+        let checks = transfer.to.iter().map(|target| async move {
+            let domain = target.store.domain();
+            let ask = target.look && target.presence == Presence::Unknown;
+            if !ask || !self.odds.worth_asking(&domain, requests_saved(&transfer.root)) {
+                return (target, false);
+            }
+            let version = match &target.tag {
+                Some(tag) => Version::Tag(tag.clone()),
+                None => Version::Digest(wanted.clone()),
+            };
+            // Whatever prevents an answer will show, with better words, when the image is moved.
+            let there =
+                target.store.resolve(&version).await.is_ok_and(|found| found.digest == *wanted);
+            self.odds.learn(&domain, there);
+            if there {
+                self.stored(tally, transfer.root.descriptor(), How::Skipped);
+            }
+            (target, there)
+        });
+        stream::iter(checks).buffered(8).collect().await
+    }
+
+    /// Brings the whole graph to one target; of an image `in_place` only what refers to it.
+    async fn place(
+        &self,
+        transfer: &Transfer,
+        graph: &Graph,
+        target: &Target,
+        in_place: bool,
+        tally: &Tally,
+    ) -> Result<(), TransferError> {
+        let skip = if in_place { graph.own_manifests().len() } else { 0 };
+        let mut blobs = graph.blobs_from(skip);
+        let bytes = blobs.iter().map(|blob| blob.size).sum();
+        self.observer.event(&Event::Planned { items: 0, blobs: blobs.len() as u64, bytes });
+        blobs.sort_by_key(|blob| std::cmp::Reverse(blob.size));
+        let copies = blobs.into_iter().map(|blob| async move {
+            self.place_blob(transfer, blob, target, tally).await.map_err(|source| {
+                TransferError::Blob {
+                    item: transfer.item.clone(),
+                    digest: blob.digest.clone(),
+                    target: target.label.clone(),
+                    source,
+                }
+            })
+        });
+        stream::iter(copies)
+            .buffer_unordered(self.options.blobs.max(1))
+            .try_collect::<Vec<()>>()
+            .await?;
+        self.place_manifests(transfer, graph, target, skip, tally).await
+    }
+
+    async fn place_blob(
+        &self,
+        transfer: &Transfer,
+        blob: &Descriptor,
+        target: &Target,
+        tally: &Tally,
+    ) -> Result<(), StoreError> {
+        let step = self.placement.step(&blob.digest, &target.store).await;
+        let (turn, content, mount_from) = match step {
+            Step::Nothing => {
+                self.stored(tally, blob, How::Skipped);
+                return Ok(());
+            }
+            Step::Mount(name) => (None, self.content(transfer, blob, None), Some(name)),
+            Step::Fetch(turn, copy) => {
+                let near = transfer
+                    .mount_from
+                    .as_ref()
+                    .filter(|(domain, _)| *domain == target.store.domain());
+                (Some(turn), self.content(transfer, blob, copy), near.map(|(_, name)| name.clone()))
+            }
+        };
+        let _slot = self.slots.acquire().await.ok();
+        let hints = Hints { mount_from, presence: target.presence };
+        let put = match target.store.put(&content, &hints).await {
+            Err(error) if blob.is_foreign() && error.is_not_found() => {
+                let text = format!(
+                    "{} of {} is a foreign layer that its registry does not hold; it stays behind",
+                    blob.digest, transfer.item
+                );
+                self.observer.event(&Event::Warning { text: &text });
+                return Ok(());
+            }
+            put => put?,
+        };
+        self.placement.placed(&blob.digest, &target.store);
+        drop(turn);
+        let how = match put {
+            Put::Existed => How::Skipped,
+            Put::Mounted => How::Mounted,
+            Put::Written => How::Moved,
+        };
+        self.stored(tally, blob, how);
+        Ok(())
+    }
+
+    /// The blob as it can be read: from the copy that this run made elsewhere, else the source.
+    fn content(
+        &self,
+        transfer: &Transfer,
+        blob: &Descriptor,
+        copy: Option<Arc<dyn crate::store::Store>>,
+    ) -> Origin {
+        let source = Remote::new(transfer.from.clone(), blob.clone());
+        let copy = copy.map(|store| Remote::new(store as Arc<dyn Source>, blob.clone()));
+        Origin { copy, source, observer: self.observer.clone() }
+    }
+
+    async fn place_manifests(
+        &self,
+        transfer: &Transfer,
+        graph: &Graph,
+        target: &Target,
+        skip: usize,
+        tally: &Tally,
+    ) -> Result<(), TransferError> {
+        let tags = graph.tags_by_digest();
+        let skipped: HashSet<&Digest> =
+            graph.manifests()[..skip].iter().map(Manifest::digest).collect();
+        for group in graph.children_first() {
+            let tags = &tags;
+            let group = group.into_iter().filter(|manifest| !skipped.contains(manifest.digest()));
+            let puts = group.map(|manifest| async move {
+                let root = manifest.digest() == graph.root().digest();
+                let own = if root { target.tag.as_ref() } else { None };
+                let others = tags.get(manifest.digest()).into_iter().flatten().copied();
+                let tags: Vec<&Tag> = own.into_iter().chain(others).collect();
+                self.place_manifest(manifest, &tags, target, tally).await.map_err(|source| {
+                    TransferError::Manifest {
+                        item: transfer.item.clone(),
+                        digest: manifest.digest().clone(),
+                        target: target.label.clone(),
+                        source,
+                    }
+                })
+            });
+            stream::iter(puts).buffer_unordered(16).try_collect::<Vec<()>>().await?;
+        }
+        Ok(())
+    }
+
+    async fn place_manifest(
+        &self,
+        manifest: &Manifest,
+        tags: &[&Tag],
+        target: &Target,
+        tally: &Tally,
+    ) -> Result<(), StoreError> {
+        if tags.is_empty() {
+            // Manifests cannot be mounted, so only "it is there" counts of what is known.
+            let turn = match self.manifests.step(manifest.digest(), &target.store).await {
+                Step::Nothing => {
+                    self.stored(tally, manifest.descriptor(), How::Skipped);
+                    return Ok(());
+                }
+                Step::Fetch(turn, _) => Some(turn),
+                Step::Mount(_) => None,
+            };
+            target.store.put_manifest(manifest, None).await?;
+            self.manifests.placed(manifest.digest(), &target.store);
+            drop(turn);
+        }
+        for tag in tags {
+            target.store.put_manifest(manifest, Some(tag)).await?;
+            self.manifests.placed(manifest.digest(), &target.store);
+        }
+        self.stored(tally, manifest.descriptor(), How::Moved);
+        Ok(())
+    }
+
+    fn stored(&self, tally: &Tally, what: &Descriptor, how: How) {
+        tally.add(what.size, how);
+        self.observer.event(&Event::Stored { bytes: what.size, how });
+    }
+}
+
+/// A guess at the requests that an image in place saves: each manifest is read and written, each
+/// blob costs one or two. Without its content an image is taken for a common one.
+fn requests_saved(root: &Root) -> usize {
+    match root {
+        Root::Read(manifest) => 1 + 8 * manifest.manifests().count() + manifest.blobs().count(),
+        Root::Known(descriptor) if crate::types::media::is_index(&descriptor.media_type) => 18,
+        Root::Known(_) => 8,
+    }
+}
+
+/// Content from a copy made in this run, or from the source when that copy cannot be read.
+struct Origin {
+    copy: Option<Remote>,
+    source: Remote,
+    observer: Arc<dyn Observer>,
+}
+
+#[async_trait::async_trait]
+impl Content for Origin {
+    fn descriptor(&self) -> &Descriptor {
+        self.source.descriptor()
+    }
+
+    async fn open(&self, offset: u64) -> Result<crate::store::Blob, StoreError> {
+        let copy = match &self.copy {
+            Some(copy) => copy.open(offset).await.ok(),
+            None => None,
+        };
+        let blob = match copy {
+            Some(blob) => blob,
+            None => self.source.open(offset).await?,
+        };
+        let observer = self.observer.clone();
+        Ok(blob.inspect(move |bytes| observer.event(&Event::Moved { bytes: bytes as u64 })))
+    }
+}

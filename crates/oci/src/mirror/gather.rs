@@ -1,0 +1,307 @@
+//! `gather`: every source into one repository, and an index that says what was gathered.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use futures_util::{StreamExt, stream};
+
+use super::executor::{Executor, TransferError};
+use super::plan::{Root, Target, Transfer};
+use super::platforms::{PlatformFault, Selection, select};
+use super::report::{ItemReport, Report, Status};
+use crate::graph::{Graph, WalkOptions, walk};
+use crate::inventory::{Inventory, InventoryError, Item, Labels, Sizes};
+use crate::observe::{Event, Totals};
+use crate::store::{Presence, Source, Store, StoreError, chain};
+use crate::types::{Annotations, Descriptor, Digest, Manifest, Name, Platform, Tag, Version};
+
+/// One source, opened.
+#[derive(Clone)]
+pub struct GatherSource {
+    /// As written.
+    pub text: String,
+    /// Its labels.
+    pub labels: Labels,
+    /// The repository it is in.
+    pub store: Arc<dyn Source>,
+    /// That repository's domain and name, when it is in a registry.
+    pub mount_from: Option<(String, Name)>,
+    /// What of the repository.
+    pub version: Version,
+}
+
+/// What the operator asks of a gather.
+#[derive(Debug, Clone, Default)]
+pub struct GatherOptions {
+    /// Platforms to select; none means all.
+    pub platforms: Vec<Platform>,
+    /// Take referrers and cosign's tags along.
+    pub referrers: bool,
+    /// Name indexes in an annotation instead of as children.
+    pub index_fallback: bool,
+    /// Annotations for the index.
+    pub annotations: Annotations,
+    /// Name and version of the program, for the index.
+    pub version: String,
+}
+
+/// Why nothing was gathered. Failures of single sources are in the report instead.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GatherError {
+    /// The index could not be made.
+    #[error("making the gathered index failed")]
+    Index(#[from] InventoryError),
+    /// The destination could not be read or written.
+    #[error("the destination {place} cannot be used")]
+    Destination {
+        /// Where.
+        place: String,
+        /// Why.
+        #[source]
+        source: StoreError,
+    },
+}
+
+/// Why one source failed.
+#[derive(Debug, thiserror::Error)]
+enum SourceFault {
+    #[error("reading {0} failed")]
+    Read(String, #[source] StoreError),
+    #[error("selecting platforms of {0} failed")]
+    Platforms(String, #[source] PlatformFault),
+    #[error(transparent)]
+    Transfer(#[from] TransferError),
+}
+
+/// What became of one source.
+struct Gathered {
+    item: Item,
+    totals: Totals,
+    /// What it consists of; `None` when the earlier gather says that it is in place.
+    graph: Option<Graph>,
+}
+
+/// Copies every source into `store` and puts the gathered index there under `tag`, last.
+///
+/// What the index at `tag` already lists with the same content is not looked at again, unless
+/// referrers are to be followed, which may have been added since. A source that fails is reported
+/// and left out of the index; when all fail no index is written.
+pub async fn gather(
+    executor: &Executor,
+    sources: Vec<GatherSource>,
+    store: Arc<dyn Store>,
+    tag: &Tag,
+    options: &GatherOptions,
+) -> Result<Report, GatherError> {
+    let earlier = Earlier::read(&store, tag).await?;
+    let run = Run { executor, store: &store, options, earlier: &earlier };
+    let count = sources.len() as u64;
+    executor.observer().event(&Event::Planned { items: count, blobs: 0, bytes: 0 });
+    let results: Vec<_> = stream::iter(sources)
+        .map(|source| {
+            let run = &run;
+            async move { (source.text.clone(), run.source(source).await) }
+        })
+        .buffered(executor.images())
+        .collect()
+        .await;
+    let mut report = Report::default();
+    let mut gathered = Vec::new();
+    for (text, result) in results {
+        report.items.push(report_item(&text, &result));
+        gathered.extend(result.ok());
+    }
+    if !gathered.is_empty() {
+        report.index = Some(run.finish(gathered, tag).await?);
+    }
+    Ok(report)
+}
+
+fn report_item(text: &str, result: &Result<Gathered, SourceFault>) -> ItemReport {
+    let (status, digest, totals, error) = match result {
+        Ok(done) => {
+            let unchanged = done.totals.moved + done.totals.mounted == 0;
+            let status = if unchanged { Status::Unchanged } else { Status::Done };
+            (status, Some(done.item.descriptor.digest.clone()), done.totals, None)
+        }
+        Err(error) => (Status::Failed, None, Totals::default(), Some(chain(error))),
+    };
+    ItemReport { item: text.to_owned(), destinations: Vec::new(), status, digest, totals, error }
+}
+
+/// What the destination holds from an earlier gather.
+struct Earlier {
+    index: Option<Manifest>,
+    items: HashMap<String, Item>,
+    presence: Presence,
+}
+
+impl Earlier {
+    async fn read(store: &Arc<dyn Store>, tag: &Tag) -> Result<Self, GatherError> {
+        let failed = |source| GatherError::Destination { place: store.place(), source };
+        match store.fetch(&Version::Tag(tag.clone())).await {
+            Ok(index) => {
+                let inventory =
+                    Inventory::read(&index).map(|inventory| inventory.items).unwrap_or_default();
+                let items = inventory.into_iter().map(|item| (item.source.clone(), item)).collect();
+                Ok(Earlier { index: Some(index), items, presence: Presence::Unknown })
+            }
+            Err(error) if error.is_not_found() => {
+                // A repository that does not exist is empty: nothing in it need be asked for.
+                let fresh = match store.tags().await {
+                    Ok(_) => false,
+                    Err(error) if error.is_not_found() => true,
+                    Err(error) => return Err(failed(error)),
+                };
+                let presence = if fresh { Presence::Absent } else { Presence::Unknown };
+                Ok(Earlier { index: None, items: HashMap::new(), presence })
+            }
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// The earlier item of a source that still is what it was.
+    fn same(&self, source: &str, found: &Digest) -> Option<&Item> {
+        let item = self.items.get(source)?;
+        let was = item.source_index.as_ref().unwrap_or(&item.descriptor.digest);
+        (was == found).then_some(item)
+    }
+}
+
+struct Run<'a> {
+    executor: &'a Executor,
+    store: &'a Arc<dyn Store>,
+    options: &'a GatherOptions,
+    earlier: &'a Earlier,
+}
+
+impl Run<'_> {
+    async fn source(&self, source: GatherSource) -> Result<Gathered, SourceFault> {
+        let read = |error| SourceFault::Read(source.text.clone(), error);
+        if self.earlier.items.contains_key(&source.text) && !self.options.referrers {
+            let found = source.store.resolve(&source.version).await.map_err(read)?;
+            if let Some(item) = self.unchanged(&source, &found) {
+                self.executor
+                    .observer()
+                    .event(&Event::Finished { item: &source.text, error: None });
+                return Ok(Gathered { item, totals: Totals::default(), graph: None });
+            }
+        }
+        let manifest = source.store.fetch(&source.version).await.map_err(read)?;
+        let selection = select(&source.store, manifest, &self.options.platforms).await;
+        let selection =
+            selection.map_err(|error| SourceFault::Platforms(source.text.clone(), error))?;
+        let item = new_item(&source, &selection);
+        let transfer = Transfer {
+            item: source.text.clone(),
+            from: source.store.clone(),
+            mount_from: source.mount_from.clone(),
+            root: Root::Read(selection.root),
+            to: vec![Target {
+                store: self.store.clone(),
+                tag: None,
+                label: self.store.place(),
+                presence: self.earlier.presence,
+                look: true,
+            }],
+            referrers: self.options.referrers,
+        };
+        let done = self.executor.transfer(&transfer).await?;
+        Ok(Gathered { item, totals: done.tally.totals(), graph: done.graph })
+    }
+
+    /// The item of an earlier gather, when source, platforms and content are the same.
+    fn unchanged(&self, source: &GatherSource, found: &Descriptor) -> Option<Item> {
+        let item = self.earlier.same(&source.text, &found.digest)?;
+        let platforms = &self.options.platforms;
+        let same_platforms =
+            match (&item.descriptor.platform, &item.source_index, platforms.as_slice()) {
+                (None, None, []) => true,
+                (Some(have), Some(_), [want]) => have.satisfies(want),
+                _ => false,
+            };
+        let mut item = item.clone();
+        let index = item.descriptor.annotations.remove(crate::types::media::SOURCE_INDEX);
+        let bare = Descriptor { annotations: Annotations::new(), ..item.descriptor };
+        let mut new = Item::new(&bare, &source.text, source.labels.clone(), None);
+        if let Some(text) = index {
+            new.descriptor.annotations.insert(crate::types::media::SOURCE_INDEX.to_owned(), text);
+            new.source_index.clone_from(&item.source_index);
+        }
+        same_platforms.then_some(new)
+    }
+
+    /// Puts the index, unless it is there already.
+    async fn finish(&self, gathered: Vec<Gathered>, tag: &Tag) -> Result<Digest, GatherError> {
+        let failed = |source| GatherError::Destination { place: self.store.place(), source };
+        let items: Vec<Item> = gathered.iter().map(|done| done.item.clone()).collect();
+        let write = |sizes| {
+            let (version, user) = (&self.options.version, &self.options.annotations);
+            Inventory::write(items.clone(), sizes, version, user, self.options.index_fallback)
+        };
+        if let (Some(earlier), Some(sizes)) = (&self.earlier.index, self.earlier_sizes(&gathered)) {
+            let index = write(sizes)?;
+            if index.digest() == earlier.digest() {
+                return Ok(index.digest().clone());
+            }
+        }
+        let index = write(self.sizes(gathered).await.map_err(failed)?)?;
+        self.store.put_manifest(&index, Some(tag)).await.map_err(failed)?;
+        Ok(index.digest().clone())
+    }
+
+    /// The sizes that the earlier index states, when nothing that counts for them has changed.
+    fn earlier_sizes(&self, gathered: &[Gathered]) -> Option<Sizes> {
+        let same = |done: &Gathered| {
+            let earlier = self.earlier.items.get(&done.item.source);
+            earlier.is_some_and(|item| item.descriptor.digest == done.item.descriptor.digest)
+        };
+        if gathered.len() != self.earlier.items.len() || !gathered.iter().all(same) {
+            return None;
+        }
+        let index = self.earlier.index.as_ref()?;
+        let number = |key| index.annotation(key)?.parse().ok();
+        Some(Sizes {
+            total: number(crate::types::media::SIZE_TOTAL)?,
+            deduplicated: number(crate::types::media::SIZE_DEDUP)?,
+        })
+    }
+
+    /// Counts the sizes of everything gathered; what was not read in this run is read back.
+    async fn sizes(&self, gathered: Vec<Gathered>) -> Result<Sizes, StoreError> {
+        let mut distinct: BTreeMap<Digest, u64> = BTreeMap::new();
+        let mut total = 0u64;
+        let source: Arc<dyn Source> = self.store.clone();
+        let graphs = stream::iter(gathered).map(|done| {
+            let source = &source;
+            async move {
+                match done.graph {
+                    Some(graph) => Ok(graph),
+                    None => {
+                        walk(
+                            source,
+                            source.manifest(&done.item.descriptor).await?,
+                            &WalkOptions::default(),
+                        )
+                        .await
+                    }
+                }
+            }
+        });
+        let mut graphs = graphs.buffered(16);
+        while let Some(graph) = graphs.next().await {
+            let graph = graph?;
+            total = total.saturating_add(graph.total_blob_bytes());
+            let named = graph.own_manifests().iter().flat_map(Manifest::blobs);
+            distinct.extend(named.map(|blob| (blob.digest.clone(), blob.size)));
+        }
+        Ok(Sizes { total, deduplicated: distinct.values().sum() })
+    }
+}
+
+fn new_item(source: &GatherSource, selection: &Selection) -> Item {
+    let mut descriptor = selection.root.descriptor().bare();
+    descriptor.platform = selection.platform.clone();
+    Item::new(&descriptor, &source.text, source.labels.clone(), selection.source_index.as_ref())
+}

@@ -1,0 +1,19 @@
+//! Plans, the executor that carries them out, and the verbs that make them.
+//!
+//! A plan is a list of [`Transfer`]s: an image, where it is, and where it is to go. The verbs
+//! differ only in how they come by one: [`gather`](gather::gather) from a list of sources,
+//! [`scatter`](scatter::scatter) from a gathered index and its routing.
+
+mod executor;
+pub mod gather;
+mod odds;
+mod placement;
+mod plan;
+mod platforms;
+mod report;
+pub mod scatter;
+
+pub use executor::{Executor, ExecutorOptions, TransferError};
+pub use plan::{Target, Transfer};
+pub use platforms::{PlatformFault, Selection, select};
+pub use report::{ItemReport, Report, Status};

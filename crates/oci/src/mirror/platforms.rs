@@ -1,0 +1,167 @@
+//! Selecting platforms from an image (design, "The gathered index").
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use crate::store::{Source, StoreError};
+use crate::types::{Descriptor, Digest, MAX_MANIFEST, Manifest, ManifestError, Platform, media};
+
+/// What was selected from an image.
+#[derive(Debug, Clone)]
+pub struct Selection {
+    /// The image to be carried: the one that came, a child of it, or a new index of some of its
+    /// children, which no source has.
+    pub root: Manifest,
+    /// The platform, when a child was chosen.
+    pub platform: Option<Platform>,
+    /// The index that came, when something was left out of it.
+    pub source_index: Option<Manifest>,
+}
+
+/// Why nothing was selected.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlatformFault {
+    /// None of the image's platforms was asked for.
+    #[error("no manifest matches {wanted}; the image has {found}")]
+    NoMatch {
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        found: String,
+    },
+    /// A manifest or configuration could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The selection is no manifest that can be carried.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+}
+
+/// Selects the platforms `wanted` (none: all) from the image `root` of `source`.
+///
+/// One platform gives the first matching manifest, several an index of the matching children in
+/// their order; when nothing is left out, the image stays as it is. An image of one platform is
+/// judged by its configuration; what is no image passes.
+pub async fn select(
+    source: &Arc<dyn Source>,
+    root: Manifest,
+    wanted: &[Platform],
+) -> Result<Selection, PlatformFault> {
+    if wanted.is_empty() {
+        return Ok(Selection { root, platform: None, source_index: None });
+    }
+    if !media::is_index(&root.descriptor().media_type) {
+        return single(source, root, wanted).await;
+    }
+    let children = leaves(source, &root).await?;
+    let matches = |child: &&Leaf| wanted.iter().any(|want| child.platform.satisfies(want));
+    let chosen: Vec<&Leaf> = children.iter().filter(matches).collect();
+    let Some(first) = chosen.first() else {
+        let found = children.iter().map(|child| child.platform.to_string()).collect();
+        return Err(no_match(wanted, found));
+    };
+    if let [_] = wanted {
+        let manifest = source.manifest(&first.descriptor).await?;
+        let platform = Some(first.platform.clone());
+        return Ok(Selection { root: manifest, platform, source_index: Some(root) });
+    }
+    let all: BTreeSet<&Digest> = root.manifests().map(|child| &child.digest).collect();
+    if chosen.len() == children.len() && all.len() == children.len() {
+        return Ok(Selection { root, platform: None, source_index: None });
+    }
+    let index = index_of(&root, &chosen)?;
+    Ok(Selection { root: index, platform: None, source_index: Some(root) })
+}
+
+struct Leaf {
+    descriptor: Descriptor,
+    platform: Platform,
+}
+
+async fn single(
+    source: &Arc<dyn Source>,
+    root: Manifest,
+    wanted: &[Platform],
+) -> Result<Selection, PlatformFault> {
+    let platform = config_platform(source, &root).await?;
+    if let Some(platform) =
+        platform.filter(|platform| !wanted.iter().any(|want| platform.satisfies(want)))
+    {
+        return Err(no_match(wanted, BTreeSet::from([platform.to_string()])));
+    }
+    Ok(Selection { root, platform: None, source_index: None })
+}
+
+/// The manifests of an index with their platforms, those of nested indexes in place of these. A
+/// child that states no platform is judged by its configuration; attestations and the like, which
+/// have none, are no leaves.
+async fn leaves(source: &Arc<dyn Source>, root: &Manifest) -> Result<Vec<Leaf>, StoreError> {
+    let mut leaves = Vec::new();
+    let mut seen = BTreeSet::new();
+    let mut stack: Vec<Descriptor> = root.manifests().cloned().collect();
+    stack.reverse();
+    while let Some(child) = stack.pop() {
+        if !seen.insert(child.digest.clone()) {
+            continue;
+        }
+        if let Some(platform) = child.platform.clone() {
+            if platform.os != "unknown" {
+                leaves.push(Leaf { descriptor: child, platform });
+            }
+        } else if media::is_index(&child.media_type) {
+            let nested = source.manifest(&child).await?;
+            let nested: Vec<_> = nested.manifests().cloned().collect();
+            stack.extend(nested.into_iter().rev());
+        } else {
+            let manifest = source.manifest(&child).await?;
+            if let Some(platform) = config_platform(source, &manifest).await? {
+                leaves.push(Leaf { descriptor: child, platform });
+            }
+        }
+    }
+    Ok(leaves)
+}
+
+#[derive(Deserialize)]
+struct Config {
+    #[serde(default)]
+    os: String,
+    #[serde(flatten)]
+    platform: Platform,
+}
+
+/// The platform in an image's configuration; `None` for what is no image.
+async fn config_platform(
+    source: &Arc<dyn Source>,
+    manifest: &Manifest,
+) -> Result<Option<Platform>, StoreError> {
+    let is_image = |config: &&Descriptor| {
+        matches!(config.media_type.as_str(), media::OCI_CONFIG | media::DOCKER_CONFIG)
+            && config.size <= MAX_MANIFEST
+    };
+    let Some(config) = manifest.config().filter(is_image) else { return Ok(None) };
+    let bytes = source.open(config, 0).await?.read_all().await?;
+    let Ok(config) = serde_json::from_slice::<Config>(&bytes) else { return Ok(None) };
+    let platform = Platform { os: config.os, ..config.platform };
+    Ok((!platform.os.is_empty()).then_some(platform))
+}
+
+fn index_of(root: &Manifest, chosen: &[&Leaf]) -> Result<Manifest, ManifestError> {
+    let media_type = &root.descriptor().media_type;
+    let children: Vec<Descriptor> = chosen
+        .iter()
+        .map(|leaf| Descriptor { platform: Some(leaf.platform.clone()), ..leaf.descriptor.clone() })
+        .collect();
+    let index =
+        serde_json::json!({ "schemaVersion": 2, "mediaType": media_type, "manifests": children });
+    Manifest::parse(media_type, index.to_string().into())
+}
+
+fn no_match(wanted: &[Platform], found: BTreeSet<String>) -> PlatformFault {
+    let wanted = wanted.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let found = found.into_iter().collect::<Vec<_>>().join(", ");
+    PlatformFault::NoMatch { wanted, found: if found.is_empty() { "none".into() } else { found } }
+}

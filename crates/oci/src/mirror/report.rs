@@ -1,0 +1,73 @@
+//! What became of every item: for the report file, the summary and the exit code.
+
+use serde::Serialize;
+
+use crate::observe::Totals;
+use crate::types::Digest;
+
+/// What became of one item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ItemReport {
+    /// The item: its source as written.
+    pub item: String,
+    /// Where it went.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub destinations: Vec<String>,
+    /// What became of it.
+    pub status: Status,
+    /// What arrived, when something did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+    /// What it took.
+    #[serde(flatten)]
+    pub totals: Totals,
+    /// What went wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// What became of an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// It is where it should be, and something was done for that.
+    Done,
+    /// It was where it should be.
+    Unchanged,
+    /// No rule gave it a destination.
+    Unmatched,
+    /// It did not arrive, or not everywhere.
+    Failed,
+}
+
+/// What became of all items of a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// The items, in the order of the plan.
+    pub items: Vec<ItemReport>,
+    /// The index that was written, if one was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index: Option<Digest>,
+}
+
+impl Report {
+    /// How many items ended so.
+    pub fn count(&self, status: Status) -> usize {
+        self.items.iter().filter(|item| item.status == status).count()
+    }
+
+    /// The items that failed.
+    pub fn failed(&self) -> impl Iterator<Item = &ItemReport> {
+        self.items.iter().filter(|item| item.status == Status::Failed)
+    }
+
+    /// What the run took in all.
+    pub fn totals(&self) -> Totals {
+        self.items.iter().fold(Totals::default(), |sum, item| Totals {
+            moved: sum.moved + item.totals.moved,
+            bytes: sum.bytes + item.totals.bytes,
+            mounted: sum.mounted + item.totals.mounted,
+            skipped: sum.skipped + item.totals.skipped,
+        })
+    }
+}

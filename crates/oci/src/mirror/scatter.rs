@@ -1,0 +1,146 @@
+//! `scatter`: every item of a gathered index to where its routing says.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures_util::{StreamExt, stream};
+
+use super::executor::Executor;
+use super::plan::{Root, Target, Transfer};
+use super::report::{ItemReport, Report, Status};
+use crate::inventory::Item;
+use crate::observe::{Event, Totals};
+use crate::store::{Presence, Source, Store, chain};
+use crate::types::{Descriptor, Manifest, ManifestError, Name, Tag, media};
+
+/// One item with its destinations, opened.
+pub struct Routed {
+    /// The item.
+    pub item: Item,
+    /// Where it is to go; nowhere means that no rule matched.
+    pub destinations: Vec<Destination>,
+}
+
+/// One destination.
+#[derive(Clone)]
+pub struct Destination {
+    /// The repository.
+    pub store: Arc<dyn Store>,
+    /// The tag; none for a destination by digest.
+    pub tag: Option<Tag>,
+    /// The destination as the rules give it.
+    pub label: String,
+}
+
+/// What the operator asks of a scatter.
+#[derive(Debug, Clone, Default)]
+pub struct ScatterOptions {
+    /// Take referrers and cosign's tags along.
+    pub referrers: bool,
+}
+
+/// Sends each item from the gathered repository `from` to its destinations. `mount_from` is that
+/// repository's domain and name, when it is in a registry. Failures of items are in the report.
+pub async fn scatter(
+    executor: &Executor,
+    from: Arc<dyn Source>,
+    mount_from: Option<(String, Name)>,
+    routed: Vec<Routed>,
+    options: &ScatterOptions,
+) -> Report {
+    let count = routed.iter().filter(|routed| !routed.destinations.is_empty()).count();
+    executor.observer().event(&Event::Planned { items: count as u64, blobs: 0, bytes: 0 });
+    let jobs = join_platforms(routed).into_iter().map(|(root, routed)| {
+        let (from, mount_from) = (from.clone(), mount_from.clone());
+        async move { send(executor, from, mount_from, root, routed, options).await }
+    });
+    let items = stream::iter(jobs).buffered(executor.images()).collect().await;
+    Report { items, index: None }
+}
+
+async fn send(
+    executor: &Executor,
+    from: Arc<dyn Source>,
+    mount_from: Option<(String, Name)>,
+    root: Result<Root, ManifestError>,
+    routed: Routed,
+    options: &ScatterOptions,
+) -> ItemReport {
+    let mut report = ItemReport {
+        item: routed.item.source.clone(),
+        destinations: routed.destinations.iter().map(|to| to.label.clone()).collect(),
+        status: Status::Unmatched,
+        digest: None,
+        totals: Totals::default(),
+        error: None,
+    };
+    if routed.destinations.is_empty() {
+        return report;
+    }
+    let to = routed.destinations.into_iter().map(|to| Target {
+        store: to.store,
+        tag: to.tag,
+        label: to.label,
+        presence: Presence::Unknown,
+        look: true,
+    });
+    let root = match root {
+        Ok(root) => root,
+        Err(error) => {
+            (report.status, report.error) = (Status::Failed, Some(chain(&error)));
+            return report;
+        }
+    };
+    report.digest = Some(root.descriptor().digest.clone());
+    let (item, referrers) = (routed.item.source, options.referrers);
+    let transfer = Transfer { item, from, mount_from, root, to: to.collect(), referrers };
+    match executor.transfer(&transfer).await {
+        Ok(done) => {
+            report.totals = done.tally.totals();
+            let unchanged = report.totals.moved + report.totals.mounted == 0;
+            report.status = if unchanged { Status::Unchanged } else { Status::Done };
+        }
+        Err(error) => (report.status, report.error) = (Status::Failed, Some(chain(&error))),
+    }
+    report
+}
+
+/// Joins the items of one source that are its platforms, as ace-dt gathers them, into one index.
+fn join_platforms(routed: Vec<Routed>) -> Vec<(Result<Root, ManifestError>, Routed)> {
+    let mut groups: BTreeMap<String, Vec<Routed>> = BTreeMap::new();
+    for routed in routed {
+        groups.entry(routed.item.source.clone()).or_default().push(routed);
+    }
+    groups.into_values().flat_map(join_group).collect()
+}
+
+fn join_group(mut group: Vec<Routed>) -> Vec<(Result<Root, ManifestError>, Routed)> {
+    let joinable =
+        group.len() > 1 && group.iter().all(|routed| routed.item.descriptor.platform.is_some());
+    if !joinable {
+        let known =
+            |routed: Routed| (Ok(Root::Known(Box::new(routed.item.descriptor.clone()))), routed);
+        return group.into_iter().map(known).collect();
+    }
+    let children: Vec<Descriptor> = group
+        .iter()
+        .map(|routed| Descriptor {
+            platform: routed.item.descriptor.platform.clone(),
+            ..routed.item.descriptor.bare()
+        })
+        .collect();
+    let docker = children.iter().all(|child| child.media_type == media::DOCKER_MANIFEST);
+    let media_type = if docker { media::DOCKER_LIST } else { media::OCI_INDEX };
+    let index =
+        serde_json::json!({ "schemaVersion": 2, "mediaType": media_type, "manifests": children });
+    let root = Manifest::parse(media_type, index.to_string().into()).map(Root::Read);
+    let mut first = group.swap_remove(0);
+    for other in group {
+        for to in other.destinations {
+            if !first.destinations.iter().any(|known| known.label == to.label) {
+                first.destinations.push(to);
+            }
+        }
+    }
+    vec![(root, first)]
+}

@@ -1,0 +1,192 @@
+//! An OCI image layout in an uncompressed tar file, read only and in place: by the offsets of its
+//! entries, which one pass over the headers finds.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+
+use super::index::{is_plainly_a_manifest, pick, tag_of, tags_of};
+use super::{Blob, Content, ErrorKind, Hints, Put, Sink, Source, StoreError, files};
+use crate::types::{Descriptor, Digest, MAX_MANIFEST, Manifest, ManifestError, Tag, Version};
+
+/// More than any index of a real archive, to bound what a hostile one can make us read.
+const MAX_INDEX: u64 = 512 * 1024 * 1024;
+
+/// A store in an archive.
+#[derive(Debug)]
+pub struct ArchiveStore {
+    file: PathBuf,
+    entries: Vec<Descriptor>,
+    blobs: HashMap<Digest, Stretch>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Stretch {
+    offset: u64,
+    size: u64,
+}
+
+impl ArchiveStore {
+    /// Opens an archive, reading all its headers. Blocks.
+    pub fn open(file: &Path) -> Result<Self, StoreError> {
+        let opened =
+            std::fs::File::open(file).map_err(|source| StoreError::io("opening", file, source))?;
+        let mut archive = tar::Archive::new(std::io::BufReader::new(opened));
+        let failed = |source| StoreError::io("reading the archive", file, source);
+        let mut blobs = HashMap::new();
+        let mut index = None;
+        for entry in archive.entries_with_seek().map_err(failed)? {
+            let mut entry = entry.map_err(failed)?;
+            let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+            let path = path.strip_prefix("./").unwrap_or(&path);
+            if !entry.header().entry_type().is_file() {
+                continue;
+            }
+            if path == "index.json" {
+                // Of several the last one counts: ace-dt writes a short one in front.
+                let mut text = Vec::new();
+                let read = entry.by_ref().take(MAX_INDEX).read_to_end(&mut text);
+                read.map_err(failed)?;
+                index = Some(text);
+            } else if let Some(digest) = blob_digest(path) {
+                let stretch = Stretch { offset: entry.raw_file_position(), size: entry.size() };
+                blobs.entry(digest).or_insert(stretch);
+            }
+        }
+        let entries = parse_index(file, index.as_deref())?;
+        Ok(ArchiveStore { file: file.to_owned(), entries, blobs })
+    }
+
+    /// Every descriptor in `index.json`, in its order.
+    pub fn entries(&self) -> &[Descriptor] {
+        &self.entries
+    }
+
+    /// The entry that an operator means by `name`; without one the only entry, or the gathered index.
+    pub fn named(&self, name: Option<&str>) -> Result<Descriptor, StoreError> {
+        pick(&self.place(), &self.entries, name)
+    }
+
+    fn missing(&self, what: &dyn std::fmt::Display) -> StoreError {
+        StoreError::new(self.place(), ErrorKind::NotFound(what.to_string()))
+    }
+
+    fn read_only<T>(&self) -> Result<T, StoreError> {
+        let text = "an archive can only be read; choose a registry or oci:DIR as destination";
+        Err(StoreError::new(self.place(), ErrorKind::Unsupported(text.to_owned())))
+    }
+
+    async fn read(&self, digest: &Digest, media_type: &str) -> Result<Manifest, StoreError> {
+        let stretch = self.blobs.get(digest).ok_or_else(|| self.missing(digest))?;
+        let refuse = |error: ManifestError| StoreError::new(self.place(), error.into());
+        if stretch.size > MAX_MANIFEST {
+            return Err(refuse(ManifestError::TooLarge(stretch.size)));
+        }
+        let content = Descriptor::new("", digest.clone(), stretch.size);
+        let raw = self.open(&content, 0).await?.read_all().await?;
+        Manifest::parse_as(media_type, digest.clone(), raw).map_err(refuse)
+    }
+}
+
+fn blob_digest(path: &str) -> Option<Digest> {
+    let (algorithm, hex) = path.strip_prefix("blobs/")?.split_once('/')?;
+    format!("{algorithm}:{hex}").parse().ok()
+}
+
+fn parse_index(file: &Path, text: Option<&[u8]>) -> Result<Vec<Descriptor>, StoreError> {
+    #[derive(serde::Deserialize)]
+    struct Index {
+        #[serde(default)]
+        manifests: Vec<Descriptor>,
+    }
+    let wrong =
+        |text: String| StoreError::new(file.display().to_string(), ErrorKind::Protocol(text));
+    let text =
+        text.ok_or_else(|| wrong("it holds no index.json, so it is no image archive".into()))?;
+    let index: Index = serde_json::from_slice(text)
+        .map_err(|error| wrong(format!("its index.json is malformed: {error}")))?;
+    Ok(index.manifests)
+}
+
+#[async_trait]
+impl Source for ArchiveStore {
+    fn place(&self) -> String {
+        format!("oci-archive:{}", self.file.display())
+    }
+
+    async fn resolve(&self, version: &Version) -> Result<Descriptor, StoreError> {
+        Ok(self.fetch(version).await?.descriptor().bare())
+    }
+
+    async fn fetch(&self, version: &Version) -> Result<Manifest, StoreError> {
+        let entry = self.entries.iter().find(|entry| match version {
+            Version::Tag(tag) => tag_of(entry) == Some(tag.as_str()),
+            Version::Digest(digest) => entry.digest == *digest,
+        });
+        match (entry, version) {
+            (Some(entry), _) => self.read(&entry.digest, &entry.media_type).await,
+            (None, Version::Digest(digest)) => match self.read(digest, "").await {
+                Ok(manifest) if is_plainly_a_manifest(&manifest) => Ok(manifest),
+                Err(error) if !matches!(error.kind(), ErrorKind::Manifest(_)) => Err(error),
+                _ => Err(self.missing(version)),
+            },
+            (None, Version::Tag(_)) => Err(self.missing(version)),
+        }
+    }
+
+    async fn open(&self, descriptor: &Descriptor, offset: u64) -> Result<Blob, StoreError> {
+        let stretch =
+            self.blobs.get(&descriptor.digest).ok_or_else(|| self.missing(&descriptor.digest))?;
+        let (start, left) =
+            (stretch.offset.saturating_add(offset), stretch.size.saturating_sub(offset));
+        let chunks = files::stream(&self.file, start, left).await;
+        let chunks = chunks.map_err(|source| StoreError::io("opening", &self.file, source))?;
+        Ok(Blob::new(descriptor.clone(), offset, self.place(), chunks))
+    }
+
+    async fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, StoreError> {
+        let mut found = BTreeMap::new();
+        for entry in &self.entries {
+            if found.contains_key(&entry.digest) || !self.blobs.contains_key(&entry.digest) {
+                continue;
+            }
+            let manifest = self.read(&entry.digest, &entry.media_type).await?;
+            if manifest.subject().is_some_and(|named| named.digest == *subject) {
+                found.insert(entry.digest.clone(), manifest.referrer_descriptor());
+            }
+        }
+        Ok(found.into_values().collect())
+    }
+
+    async fn tags(&self) -> Result<Vec<Tag>, StoreError> {
+        Ok(tags_of(&self.entries))
+    }
+}
+
+#[async_trait]
+impl Sink for ArchiveStore {
+    async fn has(&self, descriptor: &Descriptor) -> Result<bool, StoreError> {
+        Ok(self
+            .blobs
+            .get(&descriptor.digest)
+            .is_some_and(|stretch| stretch.size == descriptor.size))
+    }
+
+    async fn put(&self, _content: &dyn Content, _hints: &Hints) -> Result<Put, StoreError> {
+        self.read_only()
+    }
+
+    async fn put_manifest(
+        &self,
+        _manifest: &Manifest,
+        _tag: Option<&Tag>,
+    ) -> Result<(), StoreError> {
+        self.read_only()
+    }
+
+    fn domain(&self) -> String {
+        self.place()
+    }
+}
