@@ -5,11 +5,13 @@
 //! which a registry takes them.
 
 mod referrers;
+mod sizes;
 mod walk;
 
 use std::collections::{BTreeMap, HashMap};
 
 pub use referrers::{COSIGN_SUFFIXES, cosign_tags};
+pub use sizes::SizeCounter;
 pub use walk::{WalkOptions, walk};
 
 use crate::types::{Descriptor, Digest, Manifest, Tag};

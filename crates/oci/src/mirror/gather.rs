@@ -1,34 +1,19 @@
 //! `gather`: every source into one repository, and an index that says what was gathered.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
 
-use super::executor::{Executor, TransferError};
+use super::executor::Executor;
 use super::plan::{Root, Target, Transfer};
-use super::platforms::{PlatformFault, Selection, select};
-use super::report::{ItemReport, Report, Status};
-use crate::graph::{Graph, WalkOptions, walk};
-use crate::inventory::{Inventory, InventoryError, Item, Labels, Sizes};
+use super::report::{ItemReport, Report};
+use super::sources::{SourceFault, SourceImage, read_source, resolve_source};
+use crate::graph::{Graph, SizeCounter, WalkOptions, walk};
+use crate::inventory::{Inventory, InventoryError, Item, Sizes};
 use crate::observe::{Event, Totals};
 use crate::store::{Presence, Source, Store, StoreError, chain};
-use crate::types::{Annotations, Descriptor, Digest, Manifest, Name, Platform, Tag, Version};
-
-/// One source, opened.
-#[derive(Clone)]
-pub struct GatherSource {
-    /// As written.
-    pub text: String,
-    /// Its labels.
-    pub labels: Labels,
-    /// The repository it is in.
-    pub store: Arc<dyn Source>,
-    /// That repository's domain and name, when it is in a registry.
-    pub mount_from: Option<(String, Name)>,
-    /// What of the repository.
-    pub version: Version,
-}
+use crate::types::{Annotations, Descriptor, Digest, Manifest, Platform, Tag, Version};
 
 /// What the operator asks of a gather.
 #[derive(Debug, Clone, Default)]
@@ -63,17 +48,6 @@ pub enum GatherError {
     },
 }
 
-/// Why one source failed.
-#[derive(Debug, thiserror::Error)]
-enum SourceFault {
-    #[error("reading {0} failed")]
-    Read(String, #[source] StoreError),
-    #[error("selecting platforms of {0} failed")]
-    Platforms(String, #[source] PlatformFault),
-    #[error(transparent)]
-    Transfer(#[from] TransferError),
-}
-
 /// What became of one source.
 struct Gathered {
     item: Item,
@@ -89,7 +63,7 @@ struct Gathered {
 /// and left out of the index; when all fail no index is written.
 pub async fn gather(
     executor: &Executor,
-    sources: Vec<GatherSource>,
+    sources: Vec<SourceImage>,
     store: Arc<dyn Store>,
     tag: &Tag,
     options: &GatherOptions,
@@ -119,15 +93,15 @@ pub async fn gather(
 }
 
 fn report_item(text: &str, result: &Result<Gathered, SourceFault>) -> ItemReport {
-    let (status, digest, totals, error) = match result {
+    let mut report = ItemReport::new(text);
+    match result {
         Ok(done) => {
-            let unchanged = done.totals.moved + done.totals.mounted == 0;
-            let status = if unchanged { Status::Unchanged } else { Status::Done };
-            (status, Some(done.item.descriptor.digest.clone()), done.totals, None)
+            report.digest = Some(done.item.descriptor.digest.clone());
+            report.succeed(done.totals);
         }
-        Err(error) => (Status::Failed, None, Totals::default(), Some(chain(error))),
-    };
-    ItemReport { item: text.to_owned(), destinations: Vec::new(), status, digest, totals, error }
+        Err(error) => report.fail(chain(error)),
+    }
+    report
 }
 
 /// What the destination holds from an earlier gather.
@@ -177,10 +151,9 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn source(&self, source: GatherSource) -> Result<Gathered, SourceFault> {
-        let read = |error| SourceFault::Read(source.text.clone(), error);
+    async fn source(&self, source: SourceImage) -> Result<Gathered, SourceFault> {
         if self.earlier.items.contains_key(&source.text) && !self.options.referrers {
-            let found = source.store.resolve(&source.version).await.map_err(read)?;
+            let found = resolve_source(&source).await?;
             if let Some(item) = self.unchanged(&source, &found) {
                 self.executor
                     .observer()
@@ -188,16 +161,12 @@ impl Run<'_> {
                 return Ok(Gathered { item, totals: Totals::default(), graph: None });
             }
         }
-        let manifest = source.store.fetch(&source.version).await.map_err(read)?;
-        let selection = select(&source.store, manifest, &self.options.platforms).await;
-        let selection =
-            selection.map_err(|error| SourceFault::Platforms(source.text.clone(), error))?;
-        let item = new_item(&source, &selection);
+        let read = read_source(&source, &self.options.platforms).await?;
         let transfer = Transfer {
             item: source.text.clone(),
             from: source.store.clone(),
             mount_from: source.mount_from.clone(),
-            root: Root::Read(selection.root),
+            root: Root::Read(read.root),
             to: vec![Target {
                 store: self.store.clone(),
                 tag: None,
@@ -208,11 +177,11 @@ impl Run<'_> {
             referrers: self.options.referrers,
         };
         let done = self.executor.transfer(&transfer).await?;
-        Ok(Gathered { item, totals: done.tally.totals(), graph: done.graph })
+        Ok(Gathered { item: read.item, totals: done.tally.totals(), graph: done.graph })
     }
 
     /// The item of an earlier gather, when source, platforms and content are the same.
-    fn unchanged(&self, source: &GatherSource, found: &Descriptor) -> Option<Item> {
+    fn unchanged(&self, source: &SourceImage, found: &Descriptor) -> Option<Item> {
         let item = self.earlier.same(&source.text, &found.digest)?;
         let platforms = &self.options.platforms;
         let same_platforms =
@@ -270,8 +239,7 @@ impl Run<'_> {
 
     /// Counts the sizes of everything gathered; what was not read in this run is read back.
     async fn sizes(&self, gathered: Vec<Gathered>) -> Result<Sizes, StoreError> {
-        let mut distinct: BTreeMap<Digest, u64> = BTreeMap::new();
-        let mut total = 0u64;
+        let mut counter = SizeCounter::default();
         let source: Arc<dyn Source> = self.store.clone();
         let graphs = stream::iter(gathered).map(|done| {
             let source = &source;
@@ -291,17 +259,8 @@ impl Run<'_> {
         });
         let mut graphs = graphs.buffered(16);
         while let Some(graph) = graphs.next().await {
-            let graph = graph?;
-            total = total.saturating_add(graph.total_blob_bytes());
-            let named = graph.own_manifests().iter().flat_map(Manifest::blobs);
-            distinct.extend(named.map(|blob| (blob.digest.clone(), blob.size)));
+            counter.add(&graph?);
         }
-        Ok(Sizes { total, deduplicated: distinct.values().sum() })
+        Ok(counter.sizes())
     }
-}
-
-fn new_item(source: &GatherSource, selection: &Selection) -> Item {
-    let mut descriptor = selection.root.descriptor().bare();
-    descriptor.platform = selection.platform.clone();
-    Item::new(&descriptor, &source.text, source.labels.clone(), selection.source_index.as_ref())
 }

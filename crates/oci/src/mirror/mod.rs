@@ -2,8 +2,10 @@
 //!
 //! A plan is a list of [`Transfer`]s: an image, where it is, and where it is to go. The verbs
 //! differ only in how they come by one: [`gather`](gather::gather) from a list of sources,
-//! [`scatter`](scatter::scatter) from a gathered index and its routing.
+//! [`scatter`](scatter::scatter) from a gathered index and its routing, [`clone`](clone::clone) from
+//! sources and theirs.
 
+pub mod clone;
 mod executor;
 pub mod gather;
 mod odds;
@@ -12,8 +14,12 @@ mod plan;
 mod platforms;
 mod report;
 pub mod scatter;
+mod sources;
+mod union;
 
 pub use executor::{Executor, ExecutorOptions, TransferError};
 pub use plan::{Target, Transfer};
 pub use platforms::{PlatformFault, Selection, select};
 pub use report::{ItemReport, Report, Status};
+pub use sources::{ReadSource, SourceFault, SourceImage, read_source, resolve_source};
+pub use union::{Union, UnionSource, unite};

@@ -26,6 +26,33 @@ pub struct ItemReport {
     pub error: Option<String>,
 }
 
+impl ItemReport {
+    /// A report of an item of which nothing is known yet.
+    pub fn new(item: &str) -> Self {
+        ItemReport {
+            item: item.to_owned(),
+            destinations: Vec::new(),
+            status: Status::Unmatched,
+            digest: None,
+            totals: Totals::default(),
+            error: None,
+        }
+    }
+
+    /// Notes that the item is where it should be, and what that took.
+    pub fn succeed(&mut self, totals: Totals) {
+        self.totals = totals;
+        let unchanged = totals.moved + totals.mounted == 0;
+        self.status = if unchanged { Status::Unchanged } else { Status::Done };
+    }
+
+    /// Notes that the item did not arrive.
+    pub fn fail(&mut self, error: String) {
+        self.status = Status::Failed;
+        self.error = Some(error);
+    }
+}
+
 /// What became of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]

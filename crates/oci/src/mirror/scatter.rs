@@ -6,11 +6,11 @@ use std::sync::Arc;
 use futures_util::{StreamExt, stream};
 
 use super::executor::Executor;
-use super::plan::{Root, Target, Transfer};
-use super::report::{ItemReport, Report, Status};
+use super::plan::{Root, Transfer};
+use super::report::{ItemReport, Report};
 use crate::inventory::Item;
-use crate::observe::{Event, Totals};
-use crate::store::{Presence, Source, Store, chain};
+use crate::observe::Event;
+use crate::store::{Source, Store, chain};
 use crate::types::{Descriptor, Manifest, ManifestError, Name, Tag, media};
 
 /// One item with its destinations, opened.
@@ -66,28 +66,16 @@ async fn send(
     routed: Routed,
     options: &ScatterOptions,
 ) -> ItemReport {
-    let mut report = ItemReport {
-        item: routed.item.source.clone(),
-        destinations: routed.destinations.iter().map(|to| to.label.clone()).collect(),
-        status: Status::Unmatched,
-        digest: None,
-        totals: Totals::default(),
-        error: None,
-    };
+    let mut report = ItemReport::new(&routed.item.source);
+    report.destinations = routed.destinations.iter().map(|to| to.label.clone()).collect();
     if routed.destinations.is_empty() {
         return report;
     }
-    let to = routed.destinations.into_iter().map(|to| Target {
-        store: to.store,
-        tag: to.tag,
-        label: to.label,
-        presence: Presence::Unknown,
-        look: true,
-    });
+    let to = routed.destinations.into_iter().map(Destination::target);
     let root = match root {
         Ok(root) => root,
         Err(error) => {
-            (report.status, report.error) = (Status::Failed, Some(chain(&error)));
+            report.fail(chain(&error));
             return report;
         }
     };
@@ -95,12 +83,8 @@ async fn send(
     let (item, referrers) = (routed.item.source, options.referrers);
     let transfer = Transfer { item, from, mount_from, root, to: to.collect(), referrers };
     match executor.transfer(&transfer).await {
-        Ok(done) => {
-            report.totals = done.tally.totals();
-            let unchanged = report.totals.moved + report.totals.mounted == 0;
-            report.status = if unchanged { Status::Unchanged } else { Status::Done };
-        }
-        Err(error) => (report.status, report.error) = (Status::Failed, Some(chain(&error))),
+        Ok(done) => report.succeed(done.tally.totals()),
+        Err(error) => report.fail(chain(&error)),
     }
     report
 }
