@@ -12,6 +12,8 @@ mod origin;
 mod routing;
 mod rule;
 mod ruleset;
+mod selector;
+mod subset;
 mod table;
 
 pub use files::Files;
@@ -19,4 +21,6 @@ pub use origin::{Origin, Routable};
 pub use routing::{Claim, Conflict, Join, Routing, RoutingError, Row, Status};
 pub use rule::{Destination, Place, RouteError};
 pub use ruleset::{KINDS, Ruleset, RulesetError};
+pub use selector::{Selector, SelectorError, Selectors};
+pub use subset::{SubsetError, Unknown, subset};
 pub use table::TableError;
