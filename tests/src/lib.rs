@@ -1,1 +1,12 @@
-//! Harness.
+//! The harness: a registry in the test's own process with faults laid over it, and what to fill it with.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "the harness runs in tests only")]
+
+mod fault;
+mod listener;
+mod registry;
+mod traffic;
+
+pub use fault::FaultPlan;
+pub use registry::TestRegistry;
+pub use traffic::{Counts, Exchange, Kind};
