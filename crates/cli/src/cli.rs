@@ -1,0 +1,138 @@
+//! The command line as a whole: the commands, the options that all share, and their dispatch.
+
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::commands::{completion, config, man};
+use crate::exit::{Exit, exit_codes};
+use crate::global::Global;
+use crate::screen::Screen;
+use crate::session::Session;
+
+/// Carry container images across an air gap.
+///
+/// On the low side, gather images from many registries and serialize them to a tape, a disc or a
+/// file; on the high side, deserialize the medium and scatter the images to where they belong.
+#[derive(Debug, Parser)]
+#[command(name = "airlift", version, subcommand_required = true, arg_required_else_help = true)]
+#[command(max_term_width = 100, after_long_help = concat!(
+    "Examples:\n  \
+     airlift config --sample > airlift.yaml\n  \
+     airlift completion bash > /etc/bash_completion.d/airlift",
+    exit_codes!()
+))]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Every command. Its file in [`crate::commands`] says what it does.
+#[derive(Debug, Subcommand)]
+enum Command {
+    Config(config::Args),
+    Completion(completion::Args),
+    Man(man::Args),
+}
+
+/// What was asked for.
+#[derive(Debug)]
+pub(crate) struct Invocation {
+    global: Global,
+    command: Command,
+}
+
+/// The whole command line, for parsing, help, completion and pages.
+pub(crate) fn definition() -> clap::Command {
+    let plain = Cli::command();
+    let commands: Vec<_> = plain.get_subcommands().cloned().collect();
+    let mirror = clap::Command::new("mirror")
+        .about("The same commands once more: `airlift mirror X` is `airlift X`")
+        .long_about(
+            "The same commands once more: `airlift mirror X` is `airlift X`, so that scripts \
+             written for `ace-dt mirror X` run with the program's name replaced.",
+        )
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommands(commands);
+    plain.subcommand(mirror)
+}
+
+/// Parses the process's arguments.
+pub(crate) fn parse() -> Result<Invocation, clap::Error> {
+    parse_from(std::env::args_os())
+}
+
+fn parse_from<I, T>(arguments: I) -> Result<Invocation, clap::Error>
+where
+    I: IntoIterator<Item = T>,
+    T: Into<std::ffi::OsString> + Clone,
+{
+    let mut matches = definition().try_get_matches_from(arguments)?;
+    if let Some(("mirror", inner)) = matches.subcommand() {
+        matches = inner.clone();
+    }
+    let global = Global::from_arg_matches(leaf(&matches))?;
+    let command = Command::from_arg_matches(&matches)?;
+    Ok(Invocation { global, command })
+}
+
+/// The matches of the innermost command: options that all share have arrived there.
+fn leaf(matches: &ArgMatches) -> &ArgMatches {
+    matches.subcommand().map_or(matches, |(_, inner)| leaf(inner))
+}
+
+impl Invocation {
+    /// Runs the command.
+    pub(crate) fn run(self, screen: &Screen) -> anyhow::Result<Exit> {
+        // These need no configuration, and work when it is broken.
+        match &self.command {
+            Command::Completion(args) => return completion::run(args),
+            Command::Man(args) => return man::run(args),
+            Command::Config(args) if args.sample => return config::sample(),
+            Command::Config(_) => {}
+        }
+        let session = Session::open(self.global, screen)?;
+        match self.command {
+            Command::Config(_) => config::run(&session),
+            Command::Completion(_) | Command::Man(_) => Ok(Exit::Done),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{definition, parse_from};
+
+    #[test]
+    fn the_definition_is_consistent() {
+        definition().debug_assert();
+    }
+
+    #[test]
+    fn mirror_is_accepted_in_front_of_every_command_with_options_anywhere() {
+        for line in [
+            "airlift mirror config",
+            "airlift --config a.yaml mirror config -v",
+            "airlift mirror --quiet config",
+            "airlift mirror config --no-term -v=info",
+        ] {
+            parse_from(line.split(' ')).expect(line);
+        }
+        let invocation =
+            parse_from("airlift mirror -vv config --quiet".split(' ')).expect("parses");
+        assert!(invocation.global.quiet);
+        assert_eq!(invocation.global.verbose.len(), 2);
+    }
+
+    #[test]
+    fn every_command_has_two_examples_and_its_exit_codes() {
+        for command in definition().get_subcommands().filter(|c| c.get_name() != "mirror") {
+            let name = command.get_name().to_owned();
+            let help = command.clone().render_long_help().to_string();
+            let examples = help.lines().filter(|l| l.trim().starts_with("airlift ")).count();
+            assert!(examples >= 2, "{name} has {examples} examples");
+            assert!(help.contains("Exit codes:"), "{name} does not list its exit codes");
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The one place where an error becomes words for a person and a code for a script.
+
+use std::error::Error;
+use std::fmt::Write as _;
+
+use airlift_oci::store::{ErrorKind, StoreError, chain};
+
+use crate::config::ConfigError;
+use crate::exit::Exit;
+use crate::interrupt::Interrupted;
+use crate::output::Closed;
+use crate::screen::Screen;
+
+/// Something on the command line, or in a file that it names, is wrong.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct Usage {
+    message: String,
+    hint: Option<String>,
+}
+
+impl Usage {
+    /// An error with one sentence on what to do next.
+    pub(crate) fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Usage { message: message.into(), hint: Some(hint.into()) }
+    }
+}
+
+/// Shows `error` with all its causes, once, and what to do next; says with which code to end.
+pub(crate) fn tell(error: &anyhow::Error, screen: &Screen) -> Exit {
+    if error.downcast_ref::<Closed>().is_some() {
+        return Exit::Done;
+    }
+    screen.set_bar(None);
+    screen.write(message(error).as_bytes());
+    exit(error)
+}
+
+/// The lines that are shown.
+fn message(error: &anyhow::Error) -> String {
+    let mut text = format!("error: {}\n", chain(error.as_ref()));
+    if let Some(hint) = hint(error) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "hint: {hint}");
+    }
+    text
+}
+
+fn exit(error: &anyhow::Error) -> Exit {
+    for cause in error.chain() {
+        if cause.is::<Interrupted>() {
+            return Exit::Interrupted;
+        }
+        if cause.is::<Usage>() || cause.is::<ConfigError>() {
+            return Exit::Usage;
+        }
+    }
+    Exit::Failed
+}
+
+/// What to do next.
+fn hint(error: &anyhow::Error) -> Option<String> {
+    error.chain().find_map(hint_of)
+}
+
+fn hint_of(cause: &(dyn Error + 'static)) -> Option<String> {
+    if let Some(usage) = cause.downcast_ref::<Usage>() {
+        return usage.hint.clone();
+    }
+    if let Some(config) = cause.downcast_ref::<ConfigError>() {
+        return config.hint();
+    }
+    if cause.is::<Interrupted>() {
+        return Some(
+            "run the same command again: what is complete is found there and not moved again"
+                .to_owned(),
+        );
+    }
+    store_hint(cause.downcast_ref::<StoreError>()?)
+}
+
+fn store_hint(error: &StoreError) -> Option<String> {
+    let host = error.place().split('/').next().unwrap_or_default();
+    if error.is_full() {
+        return Some("make room there, or write to another place".to_owned());
+    }
+    let hint = match error.kind() {
+        ErrorKind::Denied(_) => {
+            format!("`airlift login {host}`, or ask for access to this repository")
+        }
+        ErrorKind::NotFound(_) => {
+            format!(
+                "check the name, and with `airlift login {host}` whether it is hidden from strangers"
+            )
+        }
+        ErrorKind::Network(_) | ErrorKind::TimedOut(_) => format!(
+            "check that {host} can be reached from here; `airlift config` shows endpoints, \
+             certificates and what else is in force"
+        ),
+        ErrorKind::Digest { .. } | ErrorKind::Size { .. } => {
+            "the content was damaged on its way or at its place: get it from another copy"
+                .to_owned()
+        }
+        ErrorKind::Status { status: 429 | 500..=599, .. } => {
+            "the registry is in trouble or busy: run the same command again later".to_owned()
+        }
+        _ => return None,
+    };
+    Some(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use airlift_oci::store::{ErrorKind, StoreError};
+    use anyhow::Context;
+
+    use super::{Usage, exit, message};
+    use crate::exit::Exit;
+    use crate::interrupt::Interrupted;
+
+    #[test]
+    fn the_chain_is_told_once_and_with_a_hint() {
+        let denied = StoreError::new("reg.example.com/a", ErrorKind::Denied("no".to_owned()));
+        let error = Err::<(), _>(denied).context("gathering x failed").expect_err("is one");
+        assert_eq!(
+            message(&error),
+            "error: gathering x failed: reg.example.com/a: access denied: no\n\
+             hint: `airlift login reg.example.com`, or ask for access to this repository\n"
+        );
+        assert_eq!(exit(&error), Exit::Failed);
+    }
+
+    #[test]
+    fn causes_decide_the_code_however_deep_they_are() {
+        let usage = anyhow::Error::new(Usage::new("bad", "do better")).context("outer");
+        assert_eq!(exit(&usage), Exit::Usage);
+        let stopped = anyhow::Error::new(Interrupted).context("outer");
+        assert_eq!(exit(&stopped), Exit::Interrupted);
+    }
+}

@@ -1,0 +1,72 @@
+//! SIGINT and SIGTERM: the first ends the run cleanly, the second ends the process at once.
+
+use std::future::Future;
+
+use tokio::sync::watch;
+
+use crate::exit::Exit;
+
+/// Tells that an interrupt came. Clones tell the same.
+#[derive(Debug, Clone)]
+pub(crate) struct Interrupt(watch::Receiver<bool>);
+
+/// The run was interrupted before it ended.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted")]
+pub(crate) struct Interrupted;
+
+impl Interrupt {
+    /// Begins to listen, on a thread of its own: it must still answer to the second signal when
+    /// the runtime is busy with ending.
+    pub(crate) fn listen() -> Self {
+        let (sender, receiver) = watch::channel(false);
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            if let Ok(runtime) = runtime {
+                runtime.block_on(wait_for_two(&sender));
+            }
+        });
+        Interrupt(receiver)
+    }
+
+    /// Waits for the first interrupt.
+    pub(crate) async fn wait(&mut self) {
+        if self.0.wait_for(|interrupted| *interrupted).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Runs `work` to its end, or drops it at the first interrupt: every verb leaves a clean state
+    /// when it is dropped.
+    pub(crate) async fn guard<T>(
+        &self,
+        work: impl Future<Output = anyhow::Result<T>>,
+    ) -> anyhow::Result<T> {
+        let mut interrupt = self.clone();
+        tokio::select! {
+            biased;
+            () = interrupt.wait() => Err(Interrupted.into()),
+            result = work => result,
+        }
+    }
+}
+
+async fn wait_for_two(sender: &watch::Sender<bool>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut int), Ok(mut term)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return;
+    };
+    for count in 1..=2 {
+        tokio::select! {
+            _ = int.recv() => {}
+            _ = term.recv() => {}
+        }
+        if count == 1 {
+            // Nobody listens when the run has ended already: then there is nothing to tell.
+            let _ = sender.send(true);
+        }
+    }
+    std::process::exit(Exit::Interrupted as i32);
+}

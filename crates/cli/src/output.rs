@@ -1,0 +1,33 @@
+//! Standard output: results, and nothing else. Progress, logs and errors go to standard error.
+
+use std::io::{self, Write};
+
+/// Standard output was closed by its reader (`airlift … | head`): no failure, the run ends quietly.
+#[derive(Debug, thiserror::Error)]
+#[error("standard output was closed")]
+pub(crate) struct Closed;
+
+/// Prints `text` and a newline.
+pub(crate) fn line(text: &str) -> anyhow::Result<()> {
+    write_all(&[text, "\n"])
+}
+
+/// Prints `text` as it is.
+pub(crate) fn text(text: &str) -> anyhow::Result<()> {
+    write_all(&[text])
+}
+
+/// Prints a value as indented JSON.
+pub(crate) fn json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    line(&serde_json::to_string_pretty(value)?)
+}
+
+fn write_all(parts: &[&str]) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    let result = parts.iter().try_for_each(|part| out.write_all(part.as_bytes()));
+    match result.and_then(|()| out.flush()) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Closed.into()),
+        Err(error) => Err(anyhow::Error::new(error).context("writing to standard output failed")),
+    }
+}

@@ -1,0 +1,147 @@
+//! What was counted of a run, and a reading of it with rate and time left.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use airlift_oci::observe::{Event, How};
+
+/// Counters, fed from many tasks at once.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    items: AtomicU64,
+    bytes: AtomicU64,
+    finished: AtomicU64,
+    failed: AtomicU64,
+    passed: AtomicU64,
+    spared: AtomicU64,
+    waiting: Mutex<BTreeMap<String, Instant>>,
+    samples: Mutex<VecDeque<(Instant, u64)>>,
+}
+
+/// Counters at one moment.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Reading {
+    /// Images known.
+    pub(crate) items: u64,
+    /// Images that ended, well or not.
+    pub(crate) finished: u64,
+    /// Images that failed.
+    pub(crate) failed: u64,
+    /// Bytes known.
+    pub(crate) bytes: u64,
+    /// Bytes that are where they should be or passed on their way there; never above `bytes` once
+    /// anything is known.
+    pub(crate) done: u64,
+    /// Bytes that passed through this machine, those of repeated attempts too.
+    pub(crate) passed: u64,
+    /// Bytes a second of late.
+    pub(crate) rate: u64,
+    /// Until everything known has passed at this rate.
+    pub(crate) left: Option<Duration>,
+    /// Hosts that asked for patience.
+    pub(crate) waiting: Vec<String>,
+}
+
+/// How far back the rate looks.
+const WINDOW: Duration = Duration::from_secs(10);
+
+impl Counts {
+    /// Counts one event.
+    pub(crate) fn add(&self, event: &Event<'_>) {
+        let add = |counter: &AtomicU64, n: u64| _ = counter.fetch_add(n, Ordering::Relaxed);
+        match event {
+            Event::Planned { items, bytes, .. } => {
+                add(&self.items, *items);
+                add(&self.bytes, *bytes);
+            }
+            Event::Finished { error, .. } => {
+                add(&self.finished, 1);
+                add(&self.failed, u64::from(error.is_some()));
+            }
+            Event::Moved { bytes } => add(&self.passed, *bytes),
+            Event::Stored { bytes, how: How::Mounted | How::Skipped } => add(&self.spared, *bytes),
+            Event::Waiting { host, wait, .. } => {
+                let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+                waiting.insert((*host).to_owned(), Instant::now() + *wait);
+            }
+            _ => {}
+        }
+    }
+
+    /// The counters at `now`. Readings in order of time make the rate.
+    pub(crate) fn read(&self, now: Instant) -> Reading {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let (bytes, passed) = (get(&self.bytes), get(&self.passed));
+        let done = passed + get(&self.spared);
+        let done = if bytes == 0 { done } else { done.min(bytes) };
+        let rate = self.rate(now, passed);
+        let left =
+            (rate > 0 && bytes > done).then(|| Duration::from_secs((bytes - done).div_ceil(rate)));
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.retain(|_, until| *until > now);
+        Reading {
+            items: get(&self.items),
+            finished: get(&self.finished),
+            failed: get(&self.failed),
+            bytes,
+            done,
+            passed,
+            rate,
+            left,
+            waiting: waiting.keys().cloned().collect(),
+        }
+    }
+
+    fn rate(&self, now: Instant, passed: u64) -> u64 {
+        let mut samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
+        samples.push_back((now, passed));
+        while samples.len() > 2 && now.duration_since(samples[1].0) > WINDOW {
+            samples.pop_front();
+        }
+        let Some((then, before)) = samples.front().copied() else { return 0 };
+        let millis = u64::try_from(now.duration_since(then).as_millis()).unwrap_or(u64::MAX);
+        (passed - before.min(passed)).saturating_mul(1000).checked_div(millis).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use airlift_oci::observe::{Event, How};
+
+    use super::Counts;
+
+    #[test]
+    fn events_add_up_to_a_reading() {
+        let counts = Counts::default();
+        let start = Instant::now();
+        counts.add(&Event::Planned { items: 2, blobs: 4, bytes: 1000 });
+        assert_eq!(counts.read(start).left, None);
+        counts.add(&Event::Moved { bytes: 400 });
+        counts.add(&Event::Stored { bytes: 400, how: How::Moved });
+        counts.add(&Event::Stored { bytes: 100, how: How::Mounted });
+        counts.add(&Event::Finished { item: "a", error: Some("no") });
+        let wait = Duration::from_secs(60);
+        counts.add(&Event::Waiting { host: "h", wait, cause: "429" });
+        let reading = counts.read(start + Duration::from_secs(2));
+        assert_eq!((reading.done, reading.bytes, reading.rate), (500, 1000, 200));
+        assert_eq!(reading.left, Some(Duration::from_secs(3)));
+        assert_eq!((reading.finished, reading.failed, reading.items), (1, 1, 2));
+        assert_eq!(reading.waiting, ["h"]);
+        let later = counts.read(start + Duration::from_secs(90));
+        assert!(later.waiting.is_empty());
+        assert_eq!(later.rate, 0, "the rate is that of late, not of the whole run");
+    }
+
+    #[test]
+    fn repeated_attempts_do_not_pass_the_end() {
+        let counts = Counts::default();
+        counts.add(&Event::Planned { items: 1, blobs: 1, bytes: 10 });
+        counts.add(&Event::Moved { bytes: 25 });
+        let reading = counts.read(Instant::now());
+        assert_eq!((reading.done, reading.passed), (10, 25));
+    }
+}

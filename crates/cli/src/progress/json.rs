@@ -1,0 +1,70 @@
+//! JSON lines, for programs that watch: `{"event": ..}` for what happens, `progress` every second.
+
+use std::time::{Duration, Instant};
+
+use airlift_oci::observe::{Event, How};
+use serde_json::{Value, json};
+
+use super::{Reading, View};
+use crate::screen::Screen;
+
+/// A `progress` object a second, and one at the end.
+pub(super) struct Json {
+    screen: Screen,
+    last: Instant,
+}
+
+impl Json {
+    pub(super) fn new(screen: &Screen) -> Self {
+        Json { screen: screen.clone(), last: Instant::now() }
+    }
+}
+
+impl View for Json {
+    fn show(&mut self, reading: &Reading, ended: bool) {
+        if !ended && self.last.elapsed() < Duration::from_secs(1) {
+            return;
+        }
+        self.last = Instant::now();
+        let line = json!({
+            "event": if ended { "ended" } else { "progress" },
+            "items": reading.items,
+            "finished": reading.finished,
+            "failed": reading.failed,
+            "bytes": reading.bytes,
+            "done": reading.done,
+            "moved": reading.passed,
+            "bytesPerSecond": reading.rate,
+            "secondsLeft": reading.left.map(|left| left.as_secs()),
+            "waiting": reading.waiting,
+        });
+        self.screen.line(&line.to_string());
+    }
+}
+
+/// One event as an object; `None` for kinds that this version does not know.
+pub(super) fn event(event: &Event<'_>) -> Option<Value> {
+    Some(match event {
+        Event::Planned { items, blobs, bytes } => {
+            json!({"event": "planned", "items": items, "blobs": blobs, "bytes": bytes})
+        }
+        Event::Started { item } => json!({"event": "started", "item": item}),
+        Event::Finished { item, error } => {
+            json!({"event": "finished", "item": item, "error": error})
+        }
+        Event::Moved { bytes } => json!({"event": "moved", "bytes": bytes}),
+        Event::Stored { bytes, how } => {
+            let how = match how {
+                How::Moved => "moved",
+                How::Mounted => "mounted",
+                How::Skipped => "skipped",
+            };
+            json!({"event": "stored", "bytes": bytes, "how": how})
+        }
+        Event::Waiting { host, wait, cause } => {
+            json!({"event": "waiting", "host": host, "seconds": wait.as_secs_f64(), "cause": cause})
+        }
+        Event::Warning { text } => json!({"event": "warning", "text": text}),
+        _ => return None,
+    })
+}

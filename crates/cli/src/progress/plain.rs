@@ -1,0 +1,99 @@
+//! Plain lines every few seconds, for logs and pipes.
+
+use std::time::{Duration, Instant};
+
+use super::{Reading, View};
+use crate::screen::Screen;
+use crate::size::human;
+
+/// How long a line stands before the next.
+const PERIOD: Duration = Duration::from_secs(5);
+
+/// A line every few seconds while something changes.
+pub(super) struct Plain {
+    screen: Screen,
+    last: Instant,
+    shown: Reading,
+}
+
+impl Plain {
+    pub(super) fn new(screen: &Screen) -> Self {
+        Plain { screen: screen.clone(), last: Instant::now(), shown: Reading::default() }
+    }
+}
+
+impl View for Plain {
+    fn show(&mut self, reading: &Reading, ended: bool) {
+        // A short run needs no progress, and the end is told by the command.
+        if ended || self.last.elapsed() < PERIOD {
+            return;
+        }
+        self.last = Instant::now();
+        if *reading != self.shown {
+            self.screen.line(&format!("progress: {}", sentence(reading)));
+            self.shown = reading.clone();
+        }
+    }
+}
+
+/// A reading in words: `3/60 images, 1.2 GB of 3.4 GB, 120 MB/s, 20 s left, waiting for a.io`.
+pub(super) fn sentence(reading: &Reading) -> String {
+    let mut parts = Vec::new();
+    if reading.items > 0 {
+        parts.push(format!("{}/{} images", reading.finished, reading.items));
+    }
+    if reading.failed > 0 {
+        parts.push(format!("{} failed", reading.failed));
+    }
+    if reading.bytes > 0 {
+        parts.push(format!("{} of {}", human(reading.done), human(reading.bytes)));
+    } else if reading.done > 0 {
+        parts.push(human(reading.done));
+    }
+    if reading.rate > 0 {
+        parts.push(format!("{}/s", human(reading.rate)));
+    }
+    if let Some(left) = reading.left {
+        parts.push(format!("{} left", duration(left)));
+    }
+    if !reading.waiting.is_empty() {
+        parts.push(format!("waiting for {}", reading.waiting.join(", ")));
+    }
+    if parts.is_empty() { "starting".to_owned() } else { parts.join(", ") }
+}
+
+fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, s) => format!("{s} s"),
+        (0, m, s) => format!("{m} min {s} s"),
+        (h, m, _) => format!("{h} h {m} min"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Reading, sentence};
+
+    #[test]
+    fn a_reading_is_told_in_words() {
+        assert_eq!(sentence(&Reading::default()), "starting");
+        let reading = Reading {
+            items: 60,
+            finished: 3,
+            failed: 1,
+            bytes: 3_400_000_000,
+            done: 1_200_000_000,
+            passed: 1,
+            rate: 120_000_000,
+            left: Some(Duration::from_secs(3700)),
+            waiting: vec!["a.io".to_owned(), "b.io".to_owned()],
+        };
+        assert_eq!(
+            sentence(&reading),
+            "3/60 images, 1 failed, 1.2 GB of 3.4 GB, 120 MB/s, 1 h 1 min left, waiting for a.io, b.io"
+        );
+    }
+}

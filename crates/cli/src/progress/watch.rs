@@ -1,0 +1,125 @@
+//! The observer of a run, and the thread that shows what it counted.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use airlift_oci::observe::{Event, Observer};
+
+use super::{Counts, View, json, view};
+use crate::global::ProgressStyle;
+use crate::screen::Screen;
+
+/// How often a view may change.
+const PERIOD: Duration = Duration::from_millis(200);
+
+/// Watches a run: takes its events and shows them until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    observer: Arc<Feed>,
+    ticker: Option<(mpsc::Sender<()>, JoinHandle<()>)>,
+}
+
+/// Takes events in.
+#[derive(Debug)]
+struct Feed {
+    counts: Arc<Counts>,
+    screen: Screen,
+    style: ProgressStyle,
+    debug: Option<Mutex<BufWriter<File>>>,
+}
+
+impl Watch {
+    /// Begins to watch. `debug` gets every event as a JSON line.
+    pub(crate) fn begin(
+        style: ProgressStyle,
+        no_term: bool,
+        screen: &Screen,
+        debug: Option<File>,
+    ) -> Self {
+        let counts = Arc::new(Counts::default());
+        let terminal = Screen::is_terminal() && !no_term;
+        let style =
+            if no_term && style == ProgressStyle::Bar { ProgressStyle::Auto } else { style };
+        let ticker = view(style, terminal, screen).map(|view| tick(view, Arc::clone(&counts)));
+        let debug = debug.map(|file| Mutex::new(BufWriter::new(file)));
+        let observer = Arc::new(Feed { counts, screen: screen.clone(), style, debug });
+        Watch { observer, ticker }
+    }
+
+    /// What the libraries report to.
+    pub(crate) fn observer(&self) -> Arc<dyn Observer> {
+        Arc::clone(&self.observer) as Arc<dyn Observer>
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Some((stop, thread)) = self.ticker.take() {
+            drop(stop);
+            // A view that panicked has shown what it could.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn tick(mut view: Box<dyn View>, counts: Arc<Counts>) -> (mpsc::Sender<()>, JoinHandle<()>) {
+    let (stop, stopped) = mpsc::channel::<()>();
+    let thread = std::thread::spawn(move || {
+        while stopped.recv_timeout(PERIOD) == Err(mpsc::RecvTimeoutError::Timeout) {
+            view.show(&counts.read(Instant::now()), false);
+        }
+        view.show(&counts.read(Instant::now()), true);
+    });
+    (stop, thread)
+}
+
+impl Observer for Feed {
+    fn event(&self, event: &Event<'_>) {
+        self.counts.add(event);
+        self.trace(event);
+        match self.style {
+            ProgressStyle::Json => self.print(event),
+            _ => tell(event),
+        }
+    }
+}
+
+impl Feed {
+    /// Writes the event to the file of `--debug`.
+    fn trace(&self, event: &Event<'_>) {
+        if let Some(file) = &self.debug
+            && let Some(line) = json::event(event)
+        {
+            let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+            // A trace that cannot be written must not stop the run.
+            let _ = writeln!(file, "{line}");
+        }
+    }
+
+    /// Prints the event as JSON; those that come by the thousand are in the counts.
+    fn print(&self, event: &Event<'_>) {
+        if let Event::Moved { .. } | Event::Stored { .. } = event {
+            return;
+        }
+        if let Some(line) = json::event(event) {
+            self.screen.line(&line.to_string());
+        }
+    }
+}
+
+/// Logs what must not be missed.
+fn tell(event: &Event<'_>) {
+    match event {
+        Event::Warning { text } => tracing::warn!("{text}"),
+        Event::Finished { item, error: Some(error) } => tracing::error!("{item}: {error}"),
+        Event::Finished { item, error: None } => tracing::info!("{item}: done"),
+        Event::Started { item } => tracing::debug!("{item}: begun"),
+        Event::Waiting { host, wait, cause } => {
+            tracing::info!("{host}: waiting {} s: {cause}", wait.as_secs_f32().ceil());
+        }
+        _ => {}
+    }
+}
