@@ -5,8 +5,9 @@
 mod fault;
 mod listener;
 mod registry;
+mod throttle;
 mod traffic;
 
-pub use fault::FaultPlan;
+pub use fault::{Auth, Bearer, DigestHeader, Fault, FaultPlan, UploadLocation, When};
 pub use registry::TestRegistry;
 pub use traffic::{Counts, Exchange, Kind};

@@ -12,6 +12,8 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
+use crate::throttle::Throttled;
+
 /// In the extensions of an answer: the connection ends without it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Break;
@@ -36,25 +38,30 @@ pub(crate) async fn listen() -> io::Result<(TcpListener, SocketAddr)> {
 }
 
 /// Serves until it is dropped, and every connection with it.
-pub(crate) async fn serve(listener: TcpListener, router: Router) {
+pub(crate) async fn serve(listener: TcpListener, router: Router, rate: Option<u64>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             Some(_) = connections.join_next() => {}
             Ok((stream, _)) = listener.accept() => {
-                connections.spawn(connection(stream, router.clone()));
+                connections.spawn(connection(stream, router.clone(), rate));
             }
         }
     }
 }
 
-async fn connection(stream: TcpStream, router: Router) {
+async fn connection(stream: TcpStream, router: Router, rate: Option<u64>) {
     let _ = stream.set_nodelay(true);
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         answer(router.clone(), request.map(Body::new))
     });
     // Ended by the client or on purpose: both are what tests are about.
-    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+    if rate.is_some() {
+        let stream = TokioIo::new(Throttled::new(stream, rate));
+        let _ = http1::Builder::new().serve_connection(stream, service).await;
+    } else {
+        let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+    }
 }
 
 async fn answer(mut router: Router, request: Request<Body>) -> Result<Response<Body>, Broken> {

@@ -2,27 +2,27 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use airlift_oci::store::MemoryStore;
 use airlift_oci::types::{Name, Reference};
 use airlift_serve::storage::{Memory, Repositories};
 use airlift_serve::{Options, router};
-use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn_with_state};
-use axum::response::Response;
+use axum::middleware::from_fn_with_state;
 use tokio::task::JoinSet;
 
 use crate::FaultPlan;
+use crate::fault::{Faults, lay, lay_elsewhere};
 use crate::listener::{listen, serve};
-use crate::traffic::{Counts, Exchange, Traffic};
+use crate::traffic::{Counts, Exchange};
 
-/// A registry on a free port of the loopback interface, in memory, with faults laid over it.
-/// Dropping it ends it, and every connection to it.
+/// A registry on a free port of the loopback interface, in memory, with faults laid over it, and a
+/// second host beside it for redirects. Dropping it ends both, and every connection to them.
 #[derive(Debug)]
 pub struct TestRegistry {
     addr: SocketAddr,
     storage: Arc<Memory>,
-    traffic: Arc<Traffic>,
+    faults: Arc<Faults>,
     _tasks: JoinSet<()>,
 }
 
@@ -36,13 +36,17 @@ impl TestRegistry {
     pub async fn over(storage: Arc<Memory>, plan: FaultPlan) -> TestRegistry {
         let mut options = Options::default();
         options.page = plan.page.unwrap_or(options.page);
-        let traffic = Arc::new(Traffic::default());
-        let router = router(storage.clone() as Arc<dyn Repositories>, options);
-        let router = router.layer(from_fn_with_state(traffic.clone(), observe));
+        let rate = plan.rate;
         let (listener, addr) = listen().await.expect("a free port on the loopback interface");
+        let (second, other) = listen().await.expect("a free port on the loopback interface");
+        let faults = Arc::new(Faults::new(plan, addr, other));
+        let plain = router(storage.clone() as Arc<dyn Repositories>, options);
+        let faulty = plain.clone().layer(from_fn_with_state(faults.clone(), lay));
+        let elsewhere = plain.layer(from_fn_with_state(faults.clone(), lay_elsewhere));
         let mut tasks = JoinSet::new();
-        tasks.spawn(serve(listener, router));
-        TestRegistry { addr, storage, traffic, _tasks: tasks }
+        tasks.spawn(serve(listener, faulty, rate));
+        tasks.spawn(serve(second, elsewhere, rate));
+        TestRegistry { addr, storage, faults, _tasks: tasks }
     }
 
     /// Where it listens.
@@ -82,23 +86,31 @@ impl TestRegistry {
 
     /// How often what was asked of it since the start or the last reset.
     pub fn counts(&self) -> Counts {
-        self.traffic.counts()
+        self.faults.traffic.counts()
     }
 
     /// Every request since the start or the last reset, in the order of their arrival.
     pub fn log(&self) -> Vec<Exchange> {
-        self.traffic.log()
+        self.faults.traffic.log()
     }
 
     /// Forgets the requests so far.
     pub fn reset_counts(&self) {
-        self.traffic.reset();
+        self.faults.traffic.reset();
     }
-}
 
-async fn observe(State(traffic): State<Arc<Traffic>>, request: Request, next: Next) -> Response {
-    let ticket = traffic.begin(request.method(), request.uri(), request.headers());
-    let response = next.run(request).await;
-    traffic.end(ticket, response.status());
-    response
+    /// What was asked of the second host.
+    pub fn log_elsewhere(&self) -> Vec<Exchange> {
+        self.faults.elsewhere.log()
+    }
+
+    /// The scopes of every token that was given, in order.
+    pub fn exchanges(&self) -> Vec<Vec<String>> {
+        self.faults.gate.exchanges()
+    }
+
+    /// How often a rule of the plan struck.
+    pub fn faults(&self) -> u64 {
+        self.faults.struck.load(Ordering::Relaxed)
+    }
 }

@@ -138,13 +138,17 @@ pub struct Counts {
     pub upload_cancel: u64,
     /// Mounts answered with 201.
     pub mount_ok: u64,
-    /// Mounts answered otherwise.
+    /// Mounts answered with 202: an upload was opened instead.
     pub mount_refused: u64,
+    /// Mounts answered otherwise.
+    pub mount_failed: u64,
     pub tags: u64,
     pub referrers: u64,
     pub catalog: u64,
     pub token: u64,
     pub other: u64,
+    /// Answers with 401, whatever was asked.
+    pub unauthorized: u64,
     /// Answers with 429, whatever was asked.
     pub limited: u64,
     /// Answers with 5xx, whatever was asked.
@@ -157,7 +161,7 @@ impl Counts {
         let reads = self.ping + self.manifest_get + self.manifest_head + self.blob_get;
         let uploads = self.upload_post + self.upload_patch + self.upload_put;
         let sessions = self.upload_status + self.upload_cancel;
-        let mounts = self.mount_ok + self.mount_refused;
+        let mounts = self.mount_ok + self.mount_refused + self.mount_failed;
         let deletes = self.manifest_delete + self.blob_delete;
         let lists = self.tags + self.referrers + self.catalog;
         let rest = self.blob_head + self.manifest_put + self.token + self.other;
@@ -166,6 +170,7 @@ impl Counts {
 
     fn add(&mut self, exchange: &Exchange) {
         let status = exchange.status.map_or(0, |status| status.as_u16());
+        self.unauthorized += u64::from(status == 401);
         self.limited += u64::from(status == 429);
         self.failed += u64::from(status >= 500);
         *match exchange.kind {
@@ -183,7 +188,8 @@ impl Counts {
             Kind::UploadStatus => &mut self.upload_status,
             Kind::UploadCancel => &mut self.upload_cancel,
             Kind::Mount if status == 201 => &mut self.mount_ok,
-            Kind::Mount => &mut self.mount_refused,
+            Kind::Mount if status == 202 => &mut self.mount_refused,
+            Kind::Mount => &mut self.mount_failed,
             Kind::Tags => &mut self.tags,
             Kind::Referrers => &mut self.referrers,
             Kind::Catalog => &mut self.catalog,

@@ -1,0 +1,16 @@
+//! What goes wrong with a test registry, and when.
+//!
+//! A [`FaultPlan`] lies over the registry as a layer: the registry itself is the one that users
+//! get. Rules hit single requests, by kind and number; quirks are how a registry always behaves.
+
+mod auth;
+mod body;
+mod layer;
+mod plan;
+mod quirks;
+mod rule;
+
+pub use auth::{Auth, Bearer};
+pub(crate) use layer::{Faults, lay, lay_elsewhere};
+pub use plan::{DigestHeader, FaultPlan, UploadLocation};
+pub use rule::{Fault, When};
