@@ -15,6 +15,7 @@ mod ruleset;
 mod selector;
 mod subset;
 mod table;
+mod template;
 
 pub use files::Files;
 pub use origin::{Origin, Routable};

@@ -76,6 +76,17 @@ pub enum RouteError {
         /// The item's digest.
         digest: Digest,
     },
+    /// A template fails for the item.
+    #[error("{rule}: the template fails for {item}")]
+    Template {
+        /// The rule file, with the line when it is known.
+        rule: Place,
+        /// The item's source.
+        item: String,
+        /// What is wrong.
+        #[source]
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The rule needs a source that is a registry reference.
     #[error("{rule}: the source {item:?} is no reference that can be put below a repository")]
     Source {
@@ -96,7 +107,7 @@ impl RouteError {
             RouteError::Invalid { text, .. }
             | RouteError::TooLong { text, .. }
             | RouteError::OtherDigest { text, .. } => Some(text),
-            RouteError::Source { .. } => None,
+            RouteError::Template { .. } | RouteError::Source { .. } => None,
         }
     }
 
@@ -106,6 +117,7 @@ impl RouteError {
             RouteError::Invalid { rule, .. }
             | RouteError::TooLong { rule, .. }
             | RouteError::OtherDigest { rule, .. }
+            | RouteError::Template { rule, .. }
             | RouteError::Source { rule, .. } => rule,
         }
     }

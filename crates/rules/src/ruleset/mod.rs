@@ -11,6 +11,7 @@ use airlift_oci::types::{Reference, ReferenceError};
 use crate::nearest::nearest;
 use crate::rule::{Destination, Place, RouteError, destination};
 use crate::table::{self, DigestTable, Matching, PrefixTable, TableError};
+use crate::template::Template;
 use crate::{Files, Origin, Routable};
 
 /// Every kind of ruleset, with what stands behind its `=`.
@@ -20,6 +21,7 @@ pub const KINDS: &[(&str, &str)] = &[
     ("first-prefix", "FILE"),
     ("longest-prefix", "FILE"),
     ("digests", "FILE"),
+    ("template", "FILE"),
 ];
 
 /// Rules that give every item its destinations. Immutable: the same item always gets the same.
@@ -35,6 +37,7 @@ enum Rules {
     Nest(String),
     Prefix(PrefixTable),
     Digests(DigestTable),
+    Template(Box<Template>),
 }
 
 /// Why a text is no ruleset.
@@ -84,6 +87,15 @@ pub enum RulesetError {
     /// A line of a table cannot be understood.
     #[error(transparent)]
     Table(#[from] TableError),
+    /// A template cannot be understood.
+    #[error("{place}: the template cannot be read")]
+    Template {
+        /// File and line.
+        place: Place,
+        /// What is wrong.
+        #[source]
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
 }
 
 fn hint(kind: &str) -> String {
@@ -153,6 +165,10 @@ impl Ruleset {
                     text => text.to_owned(),
                 }))
             }
+            Rules::Template(template) => template
+                .render(origin)
+                .map(|output| lines(&output))
+                .map_err(|fault| self.template_error(fault.line, fault.into(), origin)),
         }
     }
 
@@ -168,6 +184,15 @@ impl Ruleset {
     /// The place of a line of the ruleset's file.
     pub(crate) fn place(&self, line: Option<u32>) -> Place {
         Place { file: Arc::clone(&self.file), line }
+    }
+
+    fn template_error(
+        &self,
+        line: Option<u32>,
+        cause: Box<dyn std::error::Error + Send + Sync>,
+        origin: &Origin<'_>,
+    ) -> RouteError {
+        RouteError::Template { rule: self.place(line), item: origin.source.to_owned(), cause }
     }
 
     /// Host and rest of a source that is a reference.
@@ -212,6 +237,9 @@ impl Rules {
             "all-prefix" => prefixes(Matching::All),
             "first-prefix" => prefixes(Matching::First),
             "longest-prefix" => prefixes(Matching::Longest),
+            "template" => Template::parse(&text)
+                .map(|template| Rules::Template(Box::new(template)))
+                .map_err(|fault| template_error(file, fault.line, fault.into())),
             _ => {
                 let lines = table::parse(file, "DIGEST", &text)?;
                 Ok(Rules::Digests(DigestTable::new(file, lines)?))
@@ -223,6 +251,21 @@ impl Rules {
 fn propose(lines: Vec<&table::Line>, text: impl Fn(&table::Line) -> String) -> Vec<Proposal> {
     let proposal = |line: &table::Line| Proposal { text: text(line), line: Some(line.number) };
     lines.into_iter().map(proposal).collect()
+}
+
+fn template_error(
+    file: &str,
+    line: Option<u32>,
+    cause: Box<dyn std::error::Error + Send + Sync>,
+) -> RulesetError {
+    RulesetError::Template { place: Place { file: file.into(), line }, cause }
+}
+
+/// The destinations of a template's output: its lines without the white space around them; blank
+/// ones are none.
+fn lines(output: &str) -> Vec<Proposal> {
+    let lines = output.split('\n').map(str::trim).filter(|line| !line.is_empty());
+    lines.map(|line| Proposal { text: line.to_owned(), line: None }).collect()
 }
 
 /// The repository of `nest=`, without superfluous slashes; a registry alone will do.
