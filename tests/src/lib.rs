@@ -2,8 +2,12 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "the harness runs in tests only")]
 
+pub mod corpus;
 mod fault;
+pub mod image;
 mod listener;
+pub mod model;
+mod random;
 mod registry;
 mod throttle;
 mod traffic;
