@@ -12,5 +12,6 @@ pub mod graph;
 pub mod inventory;
 pub mod mirror;
 pub mod observe;
+pub mod registry;
 pub mod store;
 pub mod types;

@@ -1,0 +1,174 @@
+//! Tokens at hand: one exchange per set of scopes however many wait, anew before they end.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::exchange::Exchange;
+use super::scopes::Scopes;
+use crate::registry::secret::Secret;
+use crate::store::{ErrorKind, StoreError, chain};
+
+/// Beyond this many repositories, those whose tokens have ended are forgotten.
+const MANY: usize = 512;
+
+/// The tokens of one endpoint.
+#[derive(Debug, Default)]
+pub(super) struct Tokens {
+    repositories: Mutex<HashMap<String, Vec<Entry>>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    scopes: Scopes,
+    slot: Arc<Slot>,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    /// What a challenge asked for beyond the scopes.
+    extra: Mutex<String>,
+    token: Mutex<Option<Token>>,
+    failure: Mutex<Option<Failure>>,
+    turn: tokio::sync::Mutex<()>,
+}
+
+/// A token and when it is to be replaced.
+#[derive(Debug, Clone)]
+pub(super) struct Token {
+    pub(super) secret: Secret,
+    pub(super) until: Instant,
+}
+
+#[derive(Debug, Clone)]
+struct Failure {
+    at: Instant,
+    denied: bool,
+    text: String,
+}
+
+impl Token {
+    /// A token that lives for `seconds` from now. It is replaced a little before.
+    pub(super) fn new(secret: Secret, seconds: u64) -> Self {
+        let life = Duration::from_secs(seconds.clamp(1, 24 * 3600));
+        let margin = (life / 4).min(Duration::from_secs(30));
+        Token { secret, until: Instant::now() + life - margin }
+    }
+
+    fn good(&self) -> bool {
+        Instant::now() < self.until
+    }
+}
+
+impl Tokens {
+    /// A token for `scopes`, and whether it was exchanged just now.
+    pub(super) async fn get(
+        &self,
+        scopes: &Scopes,
+        exchange: &Exchange<'_>,
+    ) -> Result<(Secret, bool), StoreError> {
+        if let Some(token) = self.at_hand(scopes) {
+            return Ok((token, false));
+        }
+        let asked = Instant::now();
+        let slot = self.slot(scopes);
+        let _turn = slot.turn.lock().await;
+        if let Some(token) = slot.good() {
+            return Ok((token, false));
+        }
+        if let Some(failure) = slot.failed_since(asked) {
+            return Err(failure.error(exchange.account));
+        }
+        let extra = lock(&slot.extra).clone();
+        match exchange.run(scopes, &extra).await {
+            Ok(token) => {
+                *lock(&slot.token) = Some(token.clone());
+                Ok((token.secret, true))
+            }
+            Err(error) => {
+                let (at, text) = (Instant::now(), chain(&error));
+                *lock(&slot.failure) = Some(Failure { at, denied: error.is_denied(), text });
+                Err(error)
+            }
+        }
+    }
+
+    /// Forgets `token`, which was refused.
+    pub(super) fn discard(&self, scopes: &Scopes, token: &Secret) {
+        let repositories = lock(&self.repositories);
+        for entry in repositories.get(scopes.repository()).into_iter().flatten() {
+            let mut known = lock(&entry.slot.token);
+            if known.as_ref().is_some_and(|known| known.secret == *token) {
+                *known = None;
+            }
+        }
+    }
+
+    /// Notes what a challenge asked for. Whether that is more than was known.
+    pub(super) fn widen(&self, scopes: &Scopes, challenge: Option<&str>) -> bool {
+        let Some(extra) = challenge else { return false };
+        let slot = self.slot(scopes);
+        let mut known = lock(&slot.extra);
+        let news = scopes.strings(extra) != scopes.strings(&known);
+        if news {
+            extra.clone_into(&mut known);
+            *lock(&slot.token) = None;
+        }
+        news
+    }
+
+    fn at_hand(&self, scopes: &Scopes) -> Option<Secret> {
+        let repositories = lock(&self.repositories);
+        let entries = repositories.get(scopes.repository())?;
+        let mut covering = entries.iter().filter(|entry| entry.scopes.cover(scopes));
+        covering.find_map(|entry| entry.slot.good())
+    }
+
+    fn slot(&self, scopes: &Scopes) -> Arc<Slot> {
+        let mut repositories = lock(&self.repositories);
+        if repositories.len() > MANY {
+            // Slots in use are held by their users as well.
+            let alive =
+                |entry: &Entry| entry.slot.good().is_some() || Arc::strong_count(&entry.slot) > 1;
+            repositories.retain(|_, entries| {
+                entries.retain(alive);
+                !entries.is_empty()
+            });
+        }
+        let entries = repositories.entry(scopes.repository().to_owned()).or_default();
+        if let Some(entry) = entries.iter().find(|entry| entry.scopes == *scopes) {
+            return entry.slot.clone();
+        }
+        let slot = Arc::<Slot>::default();
+        entries.push(Entry { scopes: scopes.clone(), slot: slot.clone() });
+        slot
+    }
+}
+
+impl Slot {
+    fn good(&self) -> Option<Secret> {
+        lock(&self.token).as_ref().filter(|token| token.good()).map(|token| token.secret.clone())
+    }
+
+    fn failed_since(&self, asked: Instant) -> Option<Failure> {
+        lock(&self.failure).clone().filter(|failure| failure.at >= asked)
+    }
+}
+
+impl Failure {
+    /// The error that another waiter met, for this one.
+    fn error(&self, place: &str) -> StoreError {
+        let kind = if self.denied {
+            ErrorKind::Denied(self.text.clone())
+        } else {
+            ErrorKind::Network(self.text.clone().into())
+        };
+        StoreError::new(place, kind)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,327 @@
+//! Writing blobs: in one piece where the registry takes it, resumed where an upload broke, in chunks
+//! where pieces are too large, anew where the upload is lost.
+
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use http::StatusCode;
+
+use super::blob_read::SMALL;
+use super::http::Answer;
+use super::presence::{self, Opening};
+use super::retry::Backoff;
+use super::session::Session;
+use super::store::Repo;
+use super::upload_body::{Feed, Outgoing};
+use crate::store::{Content, ErrorKind, Presence, Put, StoreError, chain};
+
+/// Chunks are not made smaller than this, in bytes, however often they are refused.
+const SMALLEST_CHUNK: u64 = 256 * 1024;
+
+pub(super) async fn put(
+    repo: &Repo,
+    content: &dyn Content,
+    from: Option<&str>,
+    presence: Presence,
+) -> Result<Put, StoreError> {
+    let descriptor = content.descriptor();
+    let session = match presence::open(repo, descriptor, from, presence).await? {
+        Opening::There(put) => return Ok(put),
+        Opening::Upload(session) => session,
+    };
+    let mut upload = Upload {
+        repo,
+        content,
+        session: Some(session),
+        offset: 0,
+        backoff: Backoff::new(&repo.host.wire.common.settings.retries),
+        renewed: false,
+    };
+    let sent = match descriptor.size {
+        0..=SMALL => upload.send_small().await,
+        _ => upload.send_large().await,
+    };
+    if let Err(error) = sent {
+        if let Some(session) = upload.session.take() {
+            session.cancel(repo).await;
+        }
+        return Err(error);
+    }
+    repo.facts.learn(&descriptor.digest);
+    Ok(Put::Written)
+}
+
+/// Why a try ended.
+enum Fault {
+    /// The content could not be read: its own error, to be passed on as it is.
+    Content(StoreError),
+    /// The content was damaged on its way: worth one more reading.
+    Damaged(StoreError),
+    /// The connection, or the registry for now.
+    Passing(StoreError),
+    /// The registry knows nothing of the upload, or will not have it continued.
+    Lost(StoreError),
+    /// The body is too large for the registry or for what stands before it.
+    TooLarge(StoreError),
+    /// Final.
+    Refused(StoreError),
+}
+
+struct Upload<'a> {
+    repo: &'a Repo,
+    content: &'a dyn Content,
+    session: Option<Session>,
+    /// Bytes that the registry has.
+    offset: u64,
+    backoff: Backoff<'a>,
+    /// Content or upload was damaged once before.
+    renewed: bool,
+}
+
+impl Upload<'_> {
+    /// Content that fits into memory: read first, then sent as a request like any other.
+    async fn send_small(&mut self) -> Result<(), StoreError> {
+        let bytes = self.read_small().await?;
+        let (repo, digest) = (self.repo, &self.content.descriptor().digest);
+        loop {
+            let session = self.session().await?;
+            let fault = match session.finish_with(repo, digest, bytes.clone()).await {
+                Ok(answer) => match self.judge(answer) {
+                    Ok(()) => return Ok(()),
+                    Err(fault) => fault,
+                },
+                Err(error) => Fault::Refused(error),
+            };
+            match fault {
+                Fault::Lost(error) => self.anew(error).await?,
+                Fault::Damaged(error) if !self.renewed => self.renew(&error).await,
+                Fault::Content(error)
+                | Fault::Damaged(error)
+                | Fault::Passing(error)
+                | Fault::TooLarge(error)
+                | Fault::Refused(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn read_small(&mut self) -> Result<Bytes, StoreError> {
+        match self.content.open(0).await?.read_all().await {
+            Err(error) if is_damage(&error) => {
+                tracing::debug!(place = self.repo.place, %error, "content read once more");
+                self.content.open(0).await?.read_all().await
+            }
+            result => result,
+        }
+    }
+
+    async fn send_large(&mut self) -> Result<(), StoreError> {
+        loop {
+            let chunk = self.chunk_size();
+            let tried = match chunk {
+                Some(chunk) => self.send_chunks(chunk).await,
+                None => self.send_rest().await,
+            };
+            match tried {
+                Ok(()) => return Ok(()),
+                Err(Fault::Damaged(error)) if !self.renewed => self.renew(&error).await,
+                Err(Fault::Content(error) | Fault::Refused(error) | Fault::Damaged(error)) => {
+                    return Err(error);
+                }
+                Err(Fault::Lost(error)) => self.anew(error).await?,
+                Err(Fault::TooLarge(error)) => self.shrink(error).await?,
+                Err(Fault::Passing(error)) => self.resume(error).await?,
+            }
+        }
+    }
+
+    /// Everything from the offset on, in one request.
+    async fn send_rest(&mut self) -> Result<(), Fault> {
+        let (repo, descriptor) = (self.repo, self.content.descriptor());
+        let session = self.session().await.map_err(Fault::Refused)?;
+        let digest = &descriptor.digest;
+        // Admitted first, opened then: what is opened is read at once.
+        let permit = session.admit(repo).await.map_err(Fault::Refused)?;
+        let offset = self.offset;
+        let left = descriptor.size - offset;
+        if left == 0 {
+            drop(permit);
+            let session = self.session().await.map_err(Fault::Refused)?;
+            let answer = session.finish(repo, digest, offset, None).await;
+            return self.judge(answer.map_err(Fault::Refused)?);
+        }
+        let feed = Feed::new(self.content.open(offset).await.map_err(content_fault)?);
+        let outgoing = Outgoing::new(&feed, left);
+        let progress = outgoing.progress();
+        let body = Some((outgoing, permit, left));
+        let session = self.session().await.map_err(Fault::Refused)?;
+        let answer = session.finish(repo, digest, offset, body).await;
+        if let Some(error) = progress.take_error() {
+            return Err(content_fault(error));
+        }
+        self.judge(answer.map_err(sending_fault)?)
+    }
+
+    /// Everything from the offset on, in pieces of at most `chunk` bytes.
+    async fn send_chunks(&mut self, chunk: u64) -> Result<(), Fault> {
+        let size = self.content.descriptor().size;
+        let repo = self.repo;
+        let mut feed = None;
+        while self.offset < size {
+            let (offset, length) = (self.offset, chunk.min(size - self.offset));
+            let permit = {
+                let session = self.session().await.map_err(Fault::Refused)?;
+                session.admit(repo).await.map_err(Fault::Refused)?
+            };
+            if feed.is_none() {
+                let blob = self.content.open(offset).await.map_err(content_fault)?;
+                feed = Some(Feed::new(blob));
+            }
+            let Some(feed) = &feed else { continue };
+            let outgoing = Outgoing::new(feed, length);
+            let progress = outgoing.progress();
+            let session = self.session().await.map_err(Fault::Refused)?;
+            let answer = session.chunk(repo, offset, length, outgoing, permit).await;
+            if let Some(error) = progress.take_error() {
+                return Err(content_fault(error));
+            }
+            self.judge(answer.map_err(sending_fault)?)?;
+            self.offset = offset + length;
+            self.backoff.progress();
+        }
+        let digest = &self.content.descriptor().digest;
+        let session = self.session().await.map_err(Fault::Refused)?;
+        let answer = session.finish(repo, digest, size, None).await;
+        self.judge(answer.map_err(Fault::Refused)?)
+    }
+
+    /// What an answer to a body means.
+    fn judge(&self, answer: Answer) -> Result<(), Fault> {
+        let stated = answer.header("docker-content-digest").and_then(|text| text.parse().ok());
+        let expected = &self.content.descriptor().digest;
+        let same = |found: &crate::types::Digest| {
+            found.algorithm() != expected.algorithm() || found == expected
+        };
+        match answer.status.as_u16() {
+            200..=299 => match stated.filter(|found| !same(found)) {
+                Some(found) if answer.status == StatusCode::CREATED => {
+                    let expected = expected.clone();
+                    let kind = ErrorKind::Digest { expected, found };
+                    Err(Fault::Damaged(StoreError::new(&*self.repo.place, kind)))
+                }
+                _ => Ok(()),
+            },
+            413 => Err(Fault::TooLarge(answer.error())),
+            400 if super::failure::codes(&answer.body)
+                .iter()
+                .any(|code| code == "DIGEST_INVALID") =>
+            {
+                Err(Fault::Damaged(answer.error()))
+            }
+            // An upload that is gone, whose offset is another, whose token ended, or that is to
+            // go elsewhere: begin again.
+            401 | 404 | 416 | 300..=399 => Err(Fault::Lost(answer.error_about(expected))),
+            _ if answer.error().is_retryable() => Err(Fault::Passing(answer.error())),
+            _ => Err(Fault::Refused(answer.error())),
+        }
+    }
+
+    /// The size of chunks, when the blob does not go in one piece.
+    fn chunk_size(&self) -> Option<u64> {
+        let left = self.content.descriptor().size - self.offset;
+        let limit = self.repo.host.facts.body_limit()?;
+        let minimum = self.session.as_ref().map_or(0, |session| session.chunk_min);
+        (left > limit).then_some(limit.max(minimum))
+    }
+
+    /// Notes that bodies of the present size are too large.
+    async fn shrink(&mut self, error: StoreError) -> Result<(), StoreError> {
+        let facts = &self.repo.host.facts;
+        let minimum = self.session.as_ref().map_or(0, |session| session.chunk_min);
+        let next = match self.chunk_size() {
+            None => self.repo.host.wire.common.settings.chunk_size,
+            Some(chunk) => chunk / 2,
+        };
+        let next = next.max(SMALLEST_CHUNK).max(minimum);
+        if self.chunk_size().is_some_and(|chunk| next >= chunk) {
+            return Err(error);
+        }
+        facts.largest_body.store(next, Ordering::Relaxed);
+        tracing::debug!(place = self.repo.place, next, "a body was too large, going on in chunks");
+        self.catch_up().await
+    }
+
+    /// Waits, and goes on from where the registry is.
+    async fn resume(&mut self, error: StoreError) -> Result<(), StoreError> {
+        let before = self.offset;
+        self.pause(error).await?;
+        self.catch_up().await?;
+        if self.offset > before {
+            self.backoff.progress();
+        }
+        Ok(())
+    }
+
+    /// The upload is lost: another one.
+    async fn anew(&mut self, error: StoreError) -> Result<(), StoreError> {
+        self.pause(error).await?;
+        self.session = None;
+        self.offset = 0;
+        Ok(())
+    }
+
+    /// What was sent is not to be built upon: another upload, once.
+    async fn renew(&mut self, error: &StoreError) {
+        tracing::debug!(place = self.repo.place, %error, "sent once more");
+        self.renewed = true;
+        self.offset = 0;
+        if let Some(session) = self.session.take() {
+            session.cancel(self.repo).await;
+        }
+    }
+
+    async fn pause(&mut self, error: StoreError) -> Result<(), StoreError> {
+        let Some(wait) = self.backoff.after_failure() else { return Err(error) };
+        let short = self.content.descriptor().digest.short();
+        let cause = format!("{}: sending {short}: {}", self.repo.place, chain(error.kind()));
+        self.repo.host.wire.tell(wait, &cause);
+        tokio::time::sleep(wait).await;
+        Ok(())
+    }
+
+    /// Asks how far the registry came.
+    async fn catch_up(&mut self) -> Result<(), StoreError> {
+        let Some(session) = &mut self.session else { return Ok(()) };
+        let size = self.content.descriptor().size;
+        match session.status(self.repo).await? {
+            Some(offset) if offset <= size => self.offset = offset,
+            _ => {
+                self.session = None;
+                self.offset = 0;
+            }
+        }
+        Ok(())
+    }
+
+    /// The open upload, or a new one.
+    async fn session(&mut self) -> Result<&mut Session, StoreError> {
+        let session = if let Some(session) = self.session.take() {
+            session
+        } else {
+            self.offset = 0;
+            Session::start(self.repo).await?
+        };
+        Ok(self.session.insert(session))
+    }
+}
+
+fn is_damage(error: &StoreError) -> bool {
+    matches!(error.kind(), ErrorKind::Digest { .. } | ErrorKind::Size { .. })
+}
+
+fn content_fault(error: StoreError) -> Fault {
+    if is_damage(&error) { Fault::Damaged(error) } else { Fault::Content(error) }
+}
+
+fn sending_fault(error: StoreError) -> Fault {
+    if error.is_retryable() { Fault::Passing(error) } else { Fault::Refused(error) }
+}

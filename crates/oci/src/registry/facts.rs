@@ -1,0 +1,114 @@
+//! What is learned of hosts and repositories while they are used, so that no request is spent on
+//! what is known.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::OnceCell;
+
+use super::settings::ReferrersMode;
+use crate::types::Digest;
+
+/// Yes, no, or not known yet.
+#[derive(Debug, Default)]
+pub(super) struct Learned(AtomicU8);
+
+impl Learned {
+    pub(super) fn get(&self) -> Option<bool> {
+        match self.0.load(Ordering::Relaxed) {
+            1 => Some(false),
+            2 => Some(true),
+            _ => None,
+        }
+    }
+
+    pub(super) fn set(&self, value: bool) {
+        self.0.store(1 + u8::from(value), Ordering::Relaxed);
+    }
+}
+
+/// What is known of one host.
+#[derive(Debug)]
+pub(super) struct HostFacts {
+    /// Whether asking for a mount of what a repository has itself finds it there.
+    pub(super) mounts: Learned,
+    /// Whether it has the referrers API.
+    pub(super) referrers_api: Learned,
+    pub(super) referrers: ReferrersMode,
+    /// The largest body it takes, 0 when no limit is known.
+    pub(super) largest_body: AtomicU64,
+    /// One writer of a fallback tag at a time.
+    subjects: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+impl HostFacts {
+    pub(super) fn new(referrers: ReferrersMode) -> Self {
+        HostFacts {
+            mounts: Learned::default(),
+            referrers_api: Learned::default(),
+            referrers,
+            largest_body: AtomicU64::new(0),
+            subjects: Mutex::default(),
+        }
+    }
+
+    /// The lock of one fallback tag.
+    pub(super) fn subject(&self, repository: &str, tag: &str) -> Arc<tokio::sync::Mutex<()>> {
+        let mut subjects = self.subjects.lock().unwrap_or_else(PoisonError::into_inner);
+        if subjects.len() > 1024 {
+            subjects.retain(|_, lock| Arc::strong_count(lock) > 1);
+        }
+        subjects.entry(format!("{repository}:{tag}")).or_default().clone()
+    }
+
+    /// The largest body the host takes, when that is known.
+    pub(super) fn body_limit(&self) -> Option<u64> {
+        Some(self.largest_body.load(Ordering::Relaxed)).filter(|limit| *limit > 0)
+    }
+}
+
+/// What is known of one repository.
+#[derive(Debug, Default)]
+pub(super) struct RepoFacts {
+    /// Blobs that are there: put, mounted or seen.
+    blobs: Mutex<HashSet<Digest>>,
+    /// Blobs that were looked for: found, and not found.
+    hits: AtomicU64,
+    misses: AtomicU64,
+    /// Whether the repository existed when it was first written to.
+    pub(super) existed: OnceCell<bool>,
+}
+
+impl RepoFacts {
+    /// Whether the blob is known to be there.
+    pub(super) fn knows(&self, digest: &Digest) -> bool {
+        self.blobs.lock().unwrap_or_else(PoisonError::into_inner).contains(digest)
+    }
+
+    /// The blob is there.
+    pub(super) fn learn(&self, digest: &Digest) {
+        self.blobs.lock().unwrap_or_else(PoisonError::into_inner).insert(digest.clone());
+    }
+
+    /// The registry contradicted what was known.
+    pub(super) fn forget(&self) {
+        self.blobs.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// A blob was looked for.
+    pub(super) fn looked(&self, found: bool) {
+        let counter = if found { &self.hits } else { &self.misses };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How likely it is that a blob nothing is known of is there, by those looked for so far.
+    pub(super) fn likelihood(&self) -> f64 {
+        let hits = self.hits.load(Ordering::Relaxed) as f64;
+        let misses = self.misses.load(Ordering::Relaxed) as f64;
+        // A repository that did not exist counts as many misses: what an interrupted run left may
+        // still be there on registries that list no repository before its first tag.
+        let prior = if self.existed.get() == Some(&false) { 24.0 } else { 0.5 };
+        (hits + 0.5) / (hits + misses + 0.5 + prior)
+    }
+}

@@ -1,0 +1,130 @@
+//! Errors of requests: which kind, in the registry's own words, without secrets.
+
+use http::StatusCode;
+use serde::Deserialize;
+use url::Url;
+
+use crate::store::{ErrorKind, StoreError};
+
+/// The most that is read of an error's body.
+pub(super) const ERROR_BODY: usize = 8 * 1024;
+
+/// A URL for messages: without user, query and fragment, which may hold signatures.
+pub(super) fn shown(url: &Url) -> String {
+    let mut url = url.clone();
+    url.set_query(None);
+    url.set_fragment(None);
+    // Fails only for URLs that can hold no user.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.to_string()
+}
+
+/// An error of the connection.
+pub(super) fn network(place: &str, error: reqwest::Error) -> StoreError {
+    StoreError::new(place, ErrorKind::Network(Box::new(error.without_url())))
+}
+
+/// An answer that breaks the protocol.
+pub(super) fn protocol(place: &str, text: impl Into<String>) -> StoreError {
+    StoreError::new(place, ErrorKind::Protocol(text.into()))
+}
+
+/// An error status.
+pub(super) fn status(
+    place: &str,
+    method: &http::Method,
+    url: &Url,
+    status: StatusCode,
+    body: &[u8],
+) -> StoreError {
+    let message = words(body);
+    let kind = match status.as_u16() {
+        401 | 403 => {
+            let message = if message.is_empty() { String::new() } else { format!(": {message}") };
+            ErrorKind::Denied(format!(
+                "{method} {} was answered with {status}{message}",
+                shown(url)
+            ))
+        }
+        code => ErrorKind::Status {
+            method: method_name(method),
+            url: shown(url),
+            status: code,
+            message,
+        },
+    };
+    StoreError::new(place, kind)
+}
+
+/// The codes of an OCI error answer.
+pub(super) fn codes(body: &[u8]) -> Vec<String> {
+    let envelope: Envelope = serde_json::from_slice(body).unwrap_or_default();
+    envelope.errors.into_iter().map(|error| error.code).collect()
+}
+
+#[derive(Default, Deserialize)]
+struct Envelope {
+    #[serde(default)]
+    errors: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
+    message: String,
+}
+
+/// What the other side says, on one short line: the entries of an OCI error answer, else the text.
+pub(super) fn words(body: &[u8]) -> String {
+    let text = match serde_json::from_slice::<Envelope>(body) {
+        Ok(envelope) if !envelope.errors.is_empty() => {
+            let line = |error: &Entry| match (error.code.as_str(), error.message.as_str()) {
+                (code, "") => code.to_owned(),
+                ("", message) => message.to_owned(),
+                (code, message) => format!("{code}: {message}"),
+            };
+            envelope.errors.iter().map(line).collect::<Vec<_>>().join("; ")
+        }
+        _ => String::from_utf8_lossy(body).into_owned(),
+    };
+    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let clean = clean.split_whitespace().collect::<Vec<_>>().join(" ");
+    // A page for a browser tells a person at a terminal nothing.
+    if clean.starts_with('<') { String::new() } else { clean.chars().take(300).collect() }
+}
+
+fn method_name(method: &http::Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        _ => "request",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_registrys_own_words() {
+        let body = br#"{"errors":[{"code":"DENIED","message":"no\u001b[31m way"},{"code":"X"}]}"#;
+        assert_eq!(words(body), "DENIED: no [31m way; X");
+        assert_eq!(codes(body), ["DENIED", "X"]);
+        assert_eq!(words(b"plain\r\ntext"), "plain text");
+        assert_eq!(words(b"<html><body>502</body></html>"), "");
+        assert_eq!(words(&[0xff; 2000]).chars().count(), 300);
+    }
+
+    #[test]
+    fn urls_are_shown_without_secrets() {
+        let url = "https://u:p@h/v2/a?X-Signature=s#f".parse().unwrap();
+        assert_eq!(shown(&url), "https://h/v2/a");
+    }
+}

@@ -1,0 +1,510 @@
+//! Sending: one request with everything every request needs. Admission, counting, time limits,
+//! redirects, credentials, tries and pauses are here and nowhere else.
+
+use std::ops::ControlFlow;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
+
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use http::{HeaderMap, Method, StatusCode, header};
+use url::Url;
+
+use super::auth::{Authority, Proof, Scopes};
+use super::client::Shared;
+use super::endpoint::authority;
+use super::failure::{self, ERROR_BODY};
+use super::kind::{Counts, Kind};
+use super::limits::{Lane, Limits, Permit};
+use super::retry::{Backoff, retry_after};
+use super::settings::Settings;
+use super::transport::Transport;
+use super::upload_body::Outgoing;
+use crate::observe::{Event, Observer};
+use crate::store::{ErrorKind, StoreError, chain};
+
+const REDIRECTS: usize = 10;
+
+/// What the ways to all hosts share.
+pub(super) struct Common {
+    pub(super) settings: Settings,
+    pub(super) observer: Arc<dyn Observer>,
+    pub(super) counts: Counts,
+    /// Connections without a client certificate, for hosts we are sent on to.
+    pub(super) plain: OnceLock<Option<Transport>>,
+}
+
+/// The way to one host.
+pub(super) struct Wire {
+    pub(super) common: Arc<Common>,
+    pub(super) authority: String,
+    pub(super) limits: Arc<Limits>,
+    pub(super) transport: Transport,
+    pub(super) has_identity: bool,
+}
+
+/// A request to be sent.
+pub(super) struct Call {
+    pub(super) kind: Kind,
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) headers: HeaderMap,
+    pub(super) payload: Payload,
+    pub(super) lane: Lane,
+    /// For messages.
+    pub(super) place: String,
+    /// What is read of a good answer's body.
+    pub(super) read: Read,
+}
+
+/// The body of a request.
+#[derive(Clone)]
+pub(super) enum Payload {
+    /// None.
+    None,
+    /// At hand, so that the request can be sent again.
+    Bytes(Bytes),
+}
+
+/// What is read of a good answer's body before the call returns.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Read {
+    /// This many bytes and one more, so that whoever looks sees that there were more.
+    Whole(usize),
+    /// Nothing: the body is streamed.
+    Stream,
+}
+
+/// An answer: whole, or with its body still to be read.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    /// Where it came from, after redirects.
+    pub(super) url: Url,
+    pub(super) body: Bytes,
+    /// Another host than the one asked answered.
+    foreign: bool,
+    place: String,
+    method: Method,
+    stream: Option<reqwest::Response>,
+    permit: Option<Permit>,
+}
+
+/// For whom a call is sent.
+pub(super) struct Identity<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) authority: &'a Authority,
+    pub(super) scopes: &'a Scopes,
+}
+
+/// Whether an outcome is final. To go on is to try again.
+type Verdict = ControlFlow<Result<Answer, StoreError>>;
+
+struct Tries<'a> {
+    backoff: Backoff<'a>,
+    asked: Duration,
+}
+
+impl Wire {
+    /// Sends without credentials, as often as it takes.
+    pub(super) async fn plain(&self, call: &Call) -> Result<Answer, StoreError> {
+        let mut tries = self.tries();
+        loop {
+            let outcome = self.send_once(call, &Proof::None).await;
+            if let Verdict::Break(result) = self.weigh(outcome, &mut tries, &call.place).await {
+                return result;
+            }
+        }
+    }
+
+    /// Sends with what the host wants to see, as often as it takes. The answer is none that says
+    /// 401, 403, 429 or 5xx: those are errors.
+    pub(super) async fn call(&self, call: &Call, who: &Identity<'_>) -> Result<Answer, StoreError> {
+        let mut tries = self.tries();
+        let mut refused: Option<Proof> = None;
+        loop {
+            let first = who.authority.first_contact().await;
+            let proof = who.authority.proof(who.shared, who.scopes).await;
+            let proof = proof.map_err(|error| at(&call.place, error))?;
+            if refused.as_ref() == Some(&proof) {
+                return Err(self.denied(call, who, None).await);
+            }
+            let outcome = self.send_once(call, &proof).await;
+            if let Ok(answer) = &outcome {
+                if answer.status != StatusCode::UNAUTHORIZED || answer.foreign {
+                    who.authority.answered();
+                } else if who.authority.challenged(&answer.headers, who.scopes, &proof) {
+                    refused = Some(proof);
+                    continue;
+                } else {
+                    return Err(self.denied(call, who, Some(answer)).await);
+                }
+            }
+            drop(first);
+            if let Verdict::Break(result) = self.weigh(outcome, &mut tries, &call.place).await {
+                return match result {
+                    Ok(answer) if answer.status == StatusCode::FORBIDDEN => Err(answer.error()),
+                    result => result,
+                };
+            }
+        }
+    }
+
+    /// Sends a body that can be read only once: one try. Any answer is returned as it is; one that
+    /// asks for patience has made the host pause.
+    pub(super) async fn call_once(
+        &self,
+        call: &Call,
+        outgoing: Outgoing,
+        who: Option<&Identity<'_>>,
+        permit: Permit,
+    ) -> Result<Answer, StoreError> {
+        let proof = match who {
+            Some(who) => who.authority.proof(who.shared, who.scopes).await?,
+            None => Proof::None,
+        };
+        let request = self.request(call, &call.url, &proof, true);
+        let (request, progress) = outgoing.attach(request);
+        self.common.counts.add(&self.authority, call.kind);
+        let settings = &self.common.settings;
+        let response = tokio::select! {
+            response = request.send() => {
+                response.map_err(|error| failure::network(&call.place, error))
+            }
+            seconds = progress.stalled(settings.stall_timeout, settings.commit_timeout) => {
+                Err(StoreError::new(&*call.place, ErrorKind::TimedOut(seconds)))
+            }
+        };
+        let answer = match response {
+            Ok(response) => self.receive(call, response, false, permit).await?,
+            Err(error) => {
+                permit.overloaded();
+                return Err(error);
+            }
+        };
+        match (answer.status, who) {
+            (StatusCode::UNAUTHORIZED, Some(who)) => {
+                who.authority.challenged(&answer.headers, who.scopes, &proof);
+            }
+            _ if answer.troubled() => {
+                answer.overloaded();
+                self.obey(&answer);
+            }
+            _ => answer.good(),
+        }
+        Ok(answer)
+    }
+
+    fn tries(&self) -> Tries<'_> {
+        let backoff = Backoff::new(&self.common.settings.retries);
+        Tries { backoff, asked: Duration::ZERO }
+    }
+
+    async fn denied(&self, call: &Call, who: &Identity<'_>, answer: Option<&Answer>) -> StoreError {
+        let words = answer.map(|answer| failure::words(&answer.body)).unwrap_or_default();
+        let words = if words.is_empty() { words } else { format!(" ({words})") };
+        let why = who.authority.explain(who.shared, who.scopes).await;
+        let url = failure::shown(&call.url);
+        let text = format!("{} {url} was answered with 401{words}: {why}", call.method);
+        StoreError::new(&*call.place, ErrorKind::Denied(text))
+    }
+
+    /// Sends once, following redirects, and reads as much of the answer as the call says.
+    async fn send_once(&self, call: &Call, proof: &Proof) -> Result<Answer, StoreError> {
+        let permit = self.limits.admit(call.lane).await;
+        let limit = self.common.settings.answer_timeout;
+        let sent = tokio::time::timeout(limit, self.follow(call, proof)).await;
+        let sent = sent.unwrap_or_else(|_| {
+            Err(StoreError::new(&*call.place, ErrorKind::TimedOut(limit.as_secs())))
+        });
+        match sent {
+            Ok((response, foreign)) => self.receive(call, response, foreign, permit).await,
+            Err(error) => {
+                if error.is_retryable() {
+                    permit.overloaded();
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn follow(
+        &self,
+        call: &Call,
+        proof: &Proof,
+    ) -> Result<(reqwest::Response, bool), StoreError> {
+        let mut url = call.url.clone();
+        let mut kind = call.kind;
+        for _ in 0..=REDIRECTS {
+            let home = same_host(&url, &call.url);
+            self.common.counts.add(&authority(&url), kind);
+            tracing::debug!(method = %call.method, url = %failure::shown(&url), "request");
+            let response = self.request(call, &url, proof, home).send().await;
+            let response = response.map_err(|error| failure::network(&call.place, error))?;
+            let Some(next) = redirect(call, &url, &response)? else {
+                tracing::debug!(status = response.status().as_u16(), url = %failure::shown(&url), "answer");
+                return Ok((response, !home));
+            };
+            url = next;
+            kind = Kind::Redirect;
+        }
+        Err(failure::protocol(&call.place, format!("more than {REDIRECTS} redirects")))
+    }
+
+    /// Credentials and the operator's headers go home only.
+    fn request(
+        &self,
+        call: &Call,
+        url: &Url,
+        proof: &Proof,
+        home: bool,
+    ) -> reqwest::RequestBuilder {
+        let transport = if home || url.host() == call.url.host() || !self.has_identity {
+            &self.transport
+        } else {
+            let plain = self.common.plain.get().and_then(Option::as_ref);
+            plain.unwrap_or(&self.transport)
+        };
+        let request = transport.client(url).request(call.method.clone(), url.clone());
+        let mut headers = call.headers.clone();
+        if home {
+            headers.extend(proof.header().map(|value| (header::AUTHORIZATION, value)));
+        } else {
+            let own = headers.iter().filter(|(_, value)| value.is_sensitive());
+            let own: Vec<_> = own.map(|(name, _)| name.clone()).collect();
+            for name in own {
+                headers.remove(name);
+            }
+        }
+        let request = request.headers(headers);
+        match &call.payload {
+            Payload::None if call.method == Method::POST || call.method == Method::PUT => {
+                request.header(header::CONTENT_LENGTH, "0")
+            }
+            Payload::None => request,
+            Payload::Bytes(bytes) => request.body(bytes.clone()),
+        }
+    }
+
+    async fn receive(
+        &self,
+        call: &Call,
+        response: reqwest::Response,
+        foreign: bool,
+        permit: Permit,
+    ) -> Result<Answer, StoreError> {
+        let mut answer = Answer {
+            status: response.status(),
+            headers: response.headers().clone(),
+            url: response.url().clone(),
+            body: Bytes::new(),
+            foreign,
+            place: call.place.clone(),
+            method: call.method.clone(),
+            stream: None,
+            permit: Some(permit),
+        };
+        match call.read {
+            _ if call.method == Method::HEAD => {}
+            Read::Stream if answer.status.is_success() => answer.stream = Some(response),
+            Read::Whole(limit) if answer.status.is_success() => {
+                answer.body = self.read(&call.place, response, limit).await?;
+            }
+            // An error is one whether or not its explanation arrives.
+            _ => {
+                answer.body =
+                    self.read(&call.place, response, ERROR_BODY).await.unwrap_or_default();
+            }
+        }
+        Ok(answer)
+    }
+
+    async fn read(
+        &self,
+        place: &str,
+        response: reqwest::Response,
+        limit: usize,
+    ) -> Result<Bytes, StoreError> {
+        let stall = self.common.settings.stall_timeout;
+        let mut body = response.bytes_stream();
+        let mut all = BytesMut::new();
+        loop {
+            let next = tokio::time::timeout(stall, body.next()).await;
+            let next =
+                next.map_err(|_| StoreError::new(place, ErrorKind::TimedOut(stall.as_secs())))?;
+            let Some(chunk) = next else { return Ok(all.freeze()) };
+            let chunk = chunk.map_err(|error| failure::network(place, error))?;
+            let room = (limit + 1).saturating_sub(all.len());
+            all.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            if all.len() > limit {
+                return Ok(all.freeze());
+            }
+        }
+    }
+
+    /// Decides whether an outcome is final, and waits when it is not.
+    async fn weigh(
+        &self,
+        outcome: Result<Answer, StoreError>,
+        tries: &mut Tries<'_>,
+        place: &str,
+    ) -> Verdict {
+        let error = match outcome {
+            Ok(answer) if !answer.troubled() => {
+                answer.good();
+                return Verdict::Break(Ok(answer));
+            }
+            Ok(answer) => {
+                answer.overloaded();
+                match self.patience(&answer, tries) {
+                    Some(verdict) => return verdict,
+                    None => answer.error(),
+                }
+            }
+            Err(error) if error.is_retryable() => error,
+            Err(error) => return Verdict::Break(Err(error)),
+        };
+        let Some(wait) = tries.backoff.after_failure() else { return Verdict::Break(Err(error)) };
+        self.tell(wait, &format!("{place}: {}, trying again", chain(error.kind())));
+        tokio::time::sleep(wait).await;
+        Verdict::Continue(())
+    }
+
+    /// What to do about an answer that asks for patience; `None` when it is a mere failure.
+    fn patience(&self, answer: &Answer, tries: &mut Tries<'_>) -> Option<Verdict> {
+        if let Some(wait) = answer.asked_wait() {
+            let limit = self.common.settings.retry_after_limit;
+            tries.asked += wait;
+            if tries.asked > limit {
+                return Some(Verdict::Break(Err(answer.too_long(wait, limit))));
+            }
+            self.obey(answer);
+            return Some(Verdict::Continue(()));
+        }
+        if answer.status != StatusCode::TOO_MANY_REQUESTS {
+            return None;
+        }
+        let Some(wait) = tries.backoff.after_throttling() else {
+            return Some(Verdict::Break(Err(answer.error())));
+        };
+        if self.limits.pause(wait) {
+            self.tell(wait, "it answered 429: too many requests");
+        }
+        Some(Verdict::Continue(()))
+    }
+
+    /// Makes the host pause as it asked.
+    fn obey(&self, answer: &Answer) {
+        let Some(wait) = answer.asked_wait() else { return };
+        let wait = wait.min(self.common.settings.retry_after_limit);
+        if self.limits.pause(wait) {
+            self.tell(wait, &format!("it answered {} and asks to wait", answer.status.as_u16()));
+        }
+    }
+
+    /// Tells the observer about a wait.
+    pub(super) fn tell(&self, wait: Duration, cause: &str) {
+        tracing::debug!(host = self.authority, wait_ms = wait.as_millis() as u64, cause, "waiting");
+        self.common.observer.event(&Event::Waiting { host: &self.authority, wait, cause });
+    }
+}
+
+impl Answer {
+    /// The header `name` as text.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The length of the whole content, when the answer states it.
+    pub(super) fn length(&self) -> Option<u64> {
+        self.header("content-length")?.trim().parse().ok()
+    }
+
+    /// The body still to be read, and the permit to be held meanwhile.
+    pub(super) fn into_stream(mut self) -> Option<(reqwest::Response, Option<Permit>)> {
+        Some((self.stream.take()?, self.permit.take()))
+    }
+
+    /// The answer as an error.
+    pub(super) fn error(&self) -> StoreError {
+        failure::status(&self.place, &self.method, &self.url, self.status, &self.body)
+    }
+
+    /// As [`Answer::error`]; a 404 says that `what` was not found.
+    pub(super) fn error_about(&self, what: &dyn std::fmt::Display) -> StoreError {
+        if self.status == StatusCode::NOT_FOUND {
+            return StoreError::new(&*self.place, ErrorKind::NotFound(what.to_string()));
+        }
+        self.error()
+    }
+
+    fn too_long(&self, wait: Duration, limit: Duration) -> StoreError {
+        let (wait, limit) = (wait.as_secs(), limit.as_secs());
+        let text = format!("the host asks to wait {wait} s, which exceeds the limit of {limit} s");
+        failure::status(&self.place, &self.method, &self.url, self.status, text.as_bytes())
+    }
+
+    /// Whether trying again may help. A host we were sent on to and that refuses has let our
+    /// signed URL grow old: the host that signed it is asked again.
+    fn troubled(&self) -> bool {
+        let stale = self.foreign && matches!(self.status.as_u16(), 401 | 403);
+        let code = self.status.as_u16();
+        stale || matches!(code, 408 | 425 | 429 | 500..=599) && code != 501
+    }
+
+    /// What `Retry-After` asks for, when it asks for something.
+    fn asked_wait(&self) -> Option<Duration> {
+        let asks = matches!(self.status.as_u16(), 429 | 503);
+        let wait = asks.then(|| retry_after(&self.headers, SystemTime::now())).flatten();
+        wait.filter(|wait| !wait.is_zero())
+    }
+
+    fn good(&self) {
+        self.permit.iter().for_each(Permit::good);
+    }
+
+    fn overloaded(&self) {
+        self.permit.iter().for_each(Permit::overloaded);
+    }
+}
+
+/// An error of authorising, at the place it was needed for.
+fn at(place: &str, error: StoreError) -> StoreError {
+    match error.kind() {
+        ErrorKind::Denied(text) => StoreError::new(place, ErrorKind::Denied(text.clone())),
+        _ => error,
+    }
+}
+
+/// Whether two URLs lead to the same host by the same protocol: credentials may go along.
+pub(super) fn same_host(a: &Url, b: &Url) -> bool {
+    a.scheme() == b.scheme() && authority(a) == authority(b)
+}
+
+/// Where an answer redirects to, when it does.
+fn redirect(
+    call: &Call,
+    url: &Url,
+    response: &reqwest::Response,
+) -> Result<Option<Url>, StoreError> {
+    let reads = call.method == Method::GET || call.method == Method::HEAD;
+    let follow = match response.status().as_u16() {
+        301..=303 => reads,
+        307 | 308 => true,
+        _ => false,
+    };
+    let Some(location) = response.headers().get(header::LOCATION).filter(|_| follow) else {
+        return Ok(None);
+    };
+    let next = location.to_str().ok().and_then(|location| url.join(location).ok());
+    let next = next.filter(|next| matches!(next.scheme(), "http" | "https"));
+    let Some(next) = next else {
+        return Err(failure::protocol(&call.place, "a redirect leads nowhere"));
+    };
+    if url.scheme() == "https" && next.scheme() == "http" {
+        let text =
+            format!("a redirect from https to {} without TLS was refused", failure::shown(&next));
+        return Err(failure::protocol(&call.place, text));
+    }
+    Ok(Some(next))
+}

@@ -1,0 +1,310 @@
+//! Who may send to a host, and when: an adaptive number of requests under way, and the pauses a
+//! host asks for.
+//!
+//! The number starts moderate and grows while requests wait for their turn and succeed: doubling
+//! per round at first, by one per round after the first sign of trouble. A 429, a 5xx or a broken
+//! connection shrinks it, once per round. Requests come in lanes, so that small ones never wait
+//! behind large bodies, and so that a registry that is read and written at once cannot stand still
+//! with uploads waiting for downloads that wait for uploads: a lane of which nothing is under way
+//! always admits one.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep_until};
+
+use super::retry::jitter;
+
+/// Requests that wait for each other, and for no others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lane {
+    /// Requests and answers of little size.
+    Small = 0,
+    /// Blobs being read.
+    Down = 1,
+    /// Blobs being sent.
+    Up = 2,
+}
+
+const LANES: usize = 3;
+const START: usize = 8;
+
+/// The limits of one host.
+#[derive(Debug)]
+pub(super) struct Limits {
+    most: usize,
+    spacing: Duration,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    limit: usize,
+    credit: usize,
+    round: u64,
+    troubled: bool,
+    under_way: [usize; LANES],
+    waiting: [VecDeque<oneshot::Sender<Permit>>; LANES],
+    paused_until: Option<Instant>,
+    pause: Duration,
+    next_slot: Instant,
+}
+
+/// The right to have one request under way. Given back when dropped.
+#[derive(Debug)]
+pub(super) struct Permit {
+    limits: Arc<Limits>,
+    lane: Lane,
+    round: u64,
+}
+
+impl Limits {
+    pub(super) fn new(most: usize, requests_per_second: Option<f64>) -> Arc<Self> {
+        let most = most.max(1);
+        let spacing = requests_per_second.filter(|rate| *rate > 0.0);
+        let spacing = spacing.and_then(|rate| Duration::try_from_secs_f64(1.0 / rate).ok());
+        let state = State {
+            limit: START.min(most),
+            credit: 0,
+            round: 0,
+            troubled: false,
+            under_way: [0; LANES],
+            waiting: Default::default(),
+            paused_until: None,
+            pause: Duration::ZERO,
+            next_slot: Instant::now(),
+        };
+        Arc::new(Limits { most, spacing: spacing.unwrap_or_default(), state: Mutex::new(state) })
+    }
+
+    /// Waits until a request may be sent.
+    pub(super) async fn admit(self: &Arc<Self>, lane: Lane) -> Permit {
+        loop {
+            self.calm().await;
+            let permit = self.acquire(lane).await;
+            if self.lock().pause_left().is_some() {
+                continue;
+            }
+            self.slot().await;
+            return permit;
+        }
+    }
+
+    /// Nobody sends for `wait` from now. Returns whether that is news: pauses that end within one
+    /// that is in force are none.
+    pub(super) fn pause(&self, wait: Duration) -> bool {
+        let mut state = self.lock();
+        let until = Instant::now() + wait;
+        // Answers to requests that were sent together come together; only a pause that is longer
+        // by a good part is another one.
+        let news = state.paused_until.is_none_or(|known| until > known + wait / 4);
+        if state.paused_until.is_none_or(|known| until > known) {
+            state.paused_until = Some(until);
+            state.pause = wait;
+        }
+        news
+    }
+
+    /// Waits until no pause is in force, and then a little, each waiter differently, so that they
+    /// do not return all at once.
+    async fn calm(&self) {
+        loop {
+            let Some((until, pause)) = self.lock().pause_left() else { return };
+            sleep_until(until + jitter((pause / 8).min(Duration::from_secs(5)))).await;
+        }
+    }
+
+    /// Waits for this request's turn where requests a second are bounded.
+    async fn slot(&self) {
+        if self.spacing.is_zero() {
+            return;
+        }
+        let slot = {
+            let mut state = self.lock();
+            let slot = state.next_slot.max(Instant::now());
+            state.next_slot = slot + self.spacing;
+            slot
+        };
+        sleep_until(slot).await;
+    }
+
+    async fn acquire(self: &Arc<Self>, lane: Lane) -> Permit {
+        loop {
+            let turn = {
+                let mut state = self.lock();
+                if state.fits(lane) {
+                    state.under_way[lane as usize] += 1;
+                    return Permit { limits: self.clone(), lane, round: state.round };
+                }
+                let (sender, turn) = oneshot::channel();
+                state.waiting[lane as usize].push_back(sender);
+                turn
+            };
+            if let Ok(permit) = turn.await {
+                return permit;
+            }
+        }
+    }
+
+    /// Hands permits to whoever may go now. A permit handed to a waiter that was dropped comes back
+    /// by being dropped, and goes to the next.
+    fn wake(self: &Arc<Self>) {
+        let mut granted = Vec::new();
+        let mut state = self.lock();
+        for lane in [Lane::Small, Lane::Up, Lane::Down] {
+            while state.fits(lane) {
+                let Some(waiter) = state.waiting[lane as usize].pop_front() else { break };
+                if waiter.is_closed() {
+                    continue;
+                }
+                state.under_way[lane as usize] += 1;
+                let permit = Permit { limits: self.clone(), lane, round: state.round };
+                granted.push((waiter, permit));
+            }
+        }
+        drop(state);
+        for (waiter, permit) in granted {
+            // A failed send drops the permit, which wakes the next.
+            let _ = waiter.send(permit);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn total(&self) -> usize {
+        self.under_way.iter().sum()
+    }
+
+    /// Whether one more of `lane` leaves every other lane its share.
+    fn fits(&self, lane: Lane) -> bool {
+        let lane = lane as usize;
+        if self.under_way[lane] == 0 {
+            return true;
+        }
+        let share = (self.limit / 8).max(1);
+        let kept: usize = (0..LANES)
+            .filter(|other| *other != lane)
+            .map(|other| share.saturating_sub(self.under_way[other]))
+            .sum();
+        self.total() + kept < self.limit
+    }
+
+    fn pause_left(&mut self) -> Option<(Instant, Duration)> {
+        match self.paused_until {
+            Some(until) if until > Instant::now() => Some((until, self.pause)),
+            _ => {
+                self.paused_until = None;
+                None
+            }
+        }
+    }
+}
+
+impl Permit {
+    /// The request was answered well.
+    pub(super) fn good(&self) {
+        let mut state = self.limits.lock();
+        let busy = state.waiting.iter().any(|lane| !lane.is_empty());
+        if !busy || state.limit >= self.limits.most {
+            return;
+        }
+        state.credit += 1;
+        if !state.troubled || state.credit >= state.limit {
+            state.credit = 0;
+            state.limit += 1;
+            drop(state);
+            self.limits.wake();
+        }
+    }
+
+    /// The host showed that it is asked too much: half as many from now on. Requests sent before
+    /// the last such sign say nothing new.
+    pub(super) fn overloaded(&self) {
+        let mut state = self.limits.lock();
+        if self.round < state.round {
+            return;
+        }
+        state.round += 1;
+        state.troubled = true;
+        state.credit = 0;
+        state.limit = (state.limit / 2).max(1);
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.limits.lock().under_way[self.lane as usize] -= 1;
+        self.limits.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::{FutureExt, poll};
+    use std::pin::pin;
+
+    /// Every permit that is to be had at once.
+    fn fill(limits: &Arc<Limits>, lane: Lane) -> Vec<Permit> {
+        std::iter::from_fn(|| limits.admit(lane).now_or_never()).collect()
+    }
+
+    #[tokio::test]
+    async fn small_requests_pass_large_bodies() {
+        let limits = Limits::new(16, None);
+        let bodies = fill(&limits, Lane::Down);
+        assert_eq!(bodies.len(), 6);
+        let uploads = fill(&limits, Lane::Up);
+        let small = fill(&limits, Lane::Small);
+        assert_eq!((uploads.len(), small.len()), (1, 1));
+        drop(bodies);
+        assert_eq!(fill(&limits, Lane::Small).len(), 5);
+    }
+
+    #[tokio::test]
+    async fn one_connection_still_lets_a_registry_copy_within_itself() {
+        let limits = Limits::new(1, None);
+        let down = fill(&limits, Lane::Down);
+        let up = fill(&limits, Lane::Up);
+        assert_eq!((down.len(), up.len()), (1, 1));
+    }
+
+    #[tokio::test]
+    async fn grows_under_demand_and_halves_once_a_round() {
+        let limits = Limits::new(32, None);
+        let held = fill(&limits, Lane::Small);
+        let mut waiting = pin!(limits.admit(Lane::Small));
+        assert!(poll!(&mut waiting).is_pending());
+        held[0].good();
+        let _ninth = waiting.await;
+        assert_eq!(limits.lock().limit, 9);
+        held.iter().for_each(Permit::overloaded);
+        assert_eq!(limits.lock().limit, 4);
+    }
+
+    #[tokio::test]
+    async fn a_pause_holds_everybody() {
+        let limits = Limits::new(8, None);
+        assert!(limits.pause(Duration::from_millis(80)));
+        assert!(!limits.pause(Duration::from_millis(70)));
+        let before = Instant::now();
+        let _permit = limits.admit(Lane::Small).await;
+        assert!(before.elapsed() >= Duration::from_millis(80));
+    }
+
+    #[tokio::test]
+    async fn requests_a_second_are_bounded() {
+        let limits = Limits::new(8, Some(100.0));
+        let before = Instant::now();
+        for _ in 0..5 {
+            limits.admit(Lane::Small).await;
+        }
+        assert!(before.elapsed() >= Duration::from_millis(40));
+    }
+}

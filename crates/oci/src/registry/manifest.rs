@@ -1,0 +1,163 @@
+//! Manifests: resolve, fetch, look for, and put.
+
+use http::{HeaderValue, Method, StatusCode, header};
+
+use super::fallback;
+use super::http::{Answer, Call, Payload, Read};
+use super::kind::Kind;
+use super::store::Repo;
+use crate::store::{ErrorKind, StoreError};
+use crate::types::{
+    Descriptor, Digest, MAX_MANIFEST, Manifest, ManifestError, Tag, Version, media,
+};
+
+const DIGEST_HEADER: &str = "docker-content-digest";
+
+/// The descriptor of what `version` names: one HEAD, or a GET where its answer does not say enough.
+pub(super) async fn resolve(repo: &Repo, version: &Version) -> Result<Descriptor, StoreError> {
+    let call = call(repo, Kind::ManifestHead, Method::HEAD, version, Read::Whole(0));
+    match repo.pull(&call).await {
+        Ok(answer) if answer.status == StatusCode::NOT_FOUND => {
+            return Err(answer.error_about(version));
+        }
+        Ok(answer) if answer.status.is_success() => {
+            if let Some(descriptor) = described(&answer, version) {
+                return Ok(descriptor);
+            }
+        }
+        // Registries that refuse HEAD do so in many ways; a GET tells what is really wrong.
+        Ok(_) => {}
+        Err(error) if error.is_denied() => {}
+        Err(error) => return Err(error),
+    }
+    Ok(fetch(repo, version).await?.descriptor().bare())
+}
+
+/// The descriptor that the headers state, when they are complete.
+fn described(answer: &Answer, version: &Version) -> Option<Descriptor> {
+    let stated = answer.header(DIGEST_HEADER).and_then(|text| text.trim().parse::<Digest>().ok());
+    let digest = match version {
+        Version::Digest(digest) => digest.clone(),
+        Version::Tag(_) => stated?,
+    };
+    let media_type = answer.header("content-type")?.split(';').next()?.trim().to_owned();
+    let size = answer.length()?;
+    media::is_manifest(&media_type).then(|| Descriptor::new(media_type, digest, size))
+}
+
+/// The manifest that `version` names, verified; damaged once, it is fetched once more.
+pub(super) async fn fetch(repo: &Repo, version: &Version) -> Result<Manifest, StoreError> {
+    match fetch_once(repo, version).await {
+        Err(error) if matches!(error.kind(), ErrorKind::Digest { .. }) => {
+            tracing::debug!(place = repo.place, error = %error, "manifest fetched once more");
+            fetch_once(repo, version).await
+        }
+        result => result,
+    }
+}
+
+async fn fetch_once(repo: &Repo, version: &Version) -> Result<Manifest, StoreError> {
+    let read = Read::Whole(MAX_MANIFEST as usize);
+    let answer = repo.pull(&call(repo, Kind::ManifestGet, Method::GET, version, read)).await?;
+    if !answer.status.is_success() {
+        return Err(answer.error_about(version));
+    }
+    let wrong = |kind: ManifestError| StoreError::new(&*repo.place, ErrorKind::Manifest(kind));
+    let length = answer.body.len() as u64;
+    if length > MAX_MANIFEST {
+        let stated = answer.length().unwrap_or(length).max(length);
+        return Err(wrong(ManifestError::TooLarge(stated)));
+    }
+    let media_type = answer.header("content-type").unwrap_or("").to_owned();
+    let expected = match version {
+        Version::Digest(digest) => Some(digest.clone()),
+        Version::Tag(_) => answer.header(DIGEST_HEADER).and_then(|text| text.trim().parse().ok()),
+    };
+    if media::is_schema1(media_type.split(';').next().unwrap_or("").trim()) {
+        // Its digest leaves out its signatures, so it cannot be checked: say what it is instead.
+        let digest = expected.unwrap_or_else(|| Digest::of(&answer.body));
+        return Err(wrong(ManifestError::Schema1(digest)));
+    }
+    let found = expected
+        .as_ref()
+        .map_or_else(|| Digest::of(&answer.body), |expected| expected.like(&answer.body));
+    if let Some(expected) = expected.filter(|expected| *expected != found) {
+        return Err(StoreError::new(&*repo.place, ErrorKind::Digest { expected, found }));
+    }
+    Manifest::parse_as(&media_type, found, answer.body).map_err(wrong)
+}
+
+/// Whether a manifest is there.
+pub(super) async fn has(repo: &Repo, digest: &Digest) -> Result<bool, StoreError> {
+    let version = Version::Digest(digest.clone());
+    let call = call(repo, Kind::ManifestHead, Method::HEAD, &version, Read::Whole(0));
+    let answer = repo.pull(&call).await?;
+    match answer.status {
+        StatusCode::NOT_FOUND => Ok(false),
+        status if status.is_success() => Ok(true),
+        _ => Err(answer.error()),
+    }
+}
+
+/// Puts a manifest under `tag`, or under its digest, and sees to it that its subject lists it.
+pub(super) async fn put(
+    repo: &Repo,
+    manifest: &Manifest,
+    tag: Option<&Tag>,
+) -> Result<(), StoreError> {
+    let digest = manifest.digest();
+    let by_digest = Version::Digest(digest.clone());
+    let mut answer = None;
+    // A tag leads to the registry's own choice of algorithm: under another digest the manifest has
+    // to be put by itself.
+    if tag.is_none() || digest.algorithm() != crate::types::Algorithm::Sha256 {
+        answer = Some(put_as(repo, manifest, &by_digest).await?);
+    }
+    if let Some(tag) = tag {
+        answer = Some(put_as(repo, manifest, &Version::Tag(tag.clone())).await?);
+    }
+    let listed = answer.is_some_and(|answer| answer.header("oci-subject").is_some());
+    match manifest.subject() {
+        Some(subject) => fallback::after_put(repo, manifest, &subject.digest, listed).await,
+        None => Ok(()),
+    }
+}
+
+/// One PUT.
+pub(super) async fn put_as(
+    repo: &Repo,
+    manifest: &Manifest,
+    version: &Version,
+) -> Result<Answer, StoreError> {
+    let mut call = call(repo, Kind::ManifestPut, Method::PUT, version, Read::Whole(1024));
+    let media_type = &manifest.descriptor().media_type;
+    let media_type = HeaderValue::from_str(media_type)
+        .map_err(|_| repo.protocol(format!("the media type {media_type:?} fits no header")))?;
+    call.headers.insert(header::CONTENT_TYPE, media_type);
+    call.payload = Payload::Bytes(manifest.raw().clone());
+    let answer = repo.push(&call).await?;
+    if !answer.status.is_success() {
+        if super::failure::codes(&answer.body).iter().any(|code| code.contains("BLOB_UNKNOWN")) {
+            // What was thought to be there is not: the next try shall not think so.
+            repo.facts.forget();
+        }
+        return Err(answer.error());
+    }
+    let stated = answer.header(DIGEST_HEADER).and_then(|text| text.trim().parse::<Digest>().ok());
+    let expected = manifest.digest();
+    match stated.filter(|stated| stated.algorithm() == expected.algorithm() && stated != expected) {
+        Some(found) => {
+            let expected = expected.clone();
+            Err(StoreError::new(&*repo.place, ErrorKind::Digest { expected, found }))
+        }
+        None => Ok(answer),
+    }
+}
+
+fn call(repo: &Repo, kind: Kind, method: Method, version: &Version, read: Read) -> Call {
+    let mut call = repo.call(kind, method, &format!("manifests/{version}"), read);
+    if matches!(kind, Kind::ManifestGet | Kind::ManifestHead) {
+        call.headers.insert(header::ACCEPT, HeaderValue::from_static(media::ACCEPT_MANIFESTS));
+    }
+    call
+}

@@ -1,0 +1,142 @@
+//! Before a blob is sent: is it there, can it be mounted, or is an upload to be opened? Decided in
+//! as few requests as what is known allows.
+//!
+//! Where mounts are known to work, asking to mount a blob from the very repository it is put into
+//! is both question and upload: 201 means that it is there, 202 that it is not and the upload is
+//! open. Where that is not known, one HEAD decides, if finding the blob would save more than the
+//! HEAD costs; by what was found so far, that is seldom so for small blobs and in new repositories.
+
+use http::Method;
+
+use super::blob_read;
+use super::http::Read;
+use super::kind::Kind;
+use super::session::{Mounted, Session};
+use super::store::Repo;
+use crate::store::{Presence, Put, StoreError};
+use crate::types::Descriptor;
+
+/// Sending this many bytes costs about as much as one request.
+const REQUEST_WORTH: f64 = 512.0 * 1024.0;
+
+/// What is to be done.
+pub(super) enum Opening {
+    /// Nothing.
+    There(Put),
+    /// Bytes are to be sent.
+    Upload(Session),
+}
+
+pub(super) async fn open(
+    repo: &Repo,
+    descriptor: &Descriptor,
+    from: Option<&str>,
+    presence: Presence,
+) -> Result<Opening, StoreError> {
+    let digest = &descriptor.digest;
+    if repo.facts.knows(digest) {
+        return Ok(Opening::There(Put::Existed));
+    }
+    if let Some(from) = from.filter(|from| *from != repo.path) {
+        match Session::mount(repo, digest, from).await? {
+            Mounted::Yes => {
+                repo.host.facts.mounts.set(true);
+                repo.facts.learn(digest);
+                return Ok(Opening::There(Put::Mounted));
+            }
+            // An upload that is open is used: whether the blob is there already is asked only
+            // where that may save much.
+            Mounted::No(session) => return look_first(repo, descriptor, presence, session).await,
+            Mounted::Refused(error) => {
+                tracing::debug!(place = repo.place, %error, "a mount was refused");
+            }
+        }
+    }
+    match repo.host.facts.mounts.get() {
+        _ if presence == Presence::Absent => {}
+        Some(true) => return ask_by_mount(repo, descriptor).await,
+        None if worth_looking(repo, descriptor).await => {
+            return ask_both_ways(repo, descriptor).await;
+        }
+        Some(false)
+            if worth_looking(repo, descriptor).await && blob_read::has(repo, digest).await? =>
+        {
+            return Ok(Opening::There(Put::Existed));
+        }
+        _ => {}
+    }
+    Session::start(repo).await.map(Opening::Upload)
+}
+
+/// One request, where mounts are known to work.
+async fn ask_by_mount(repo: &Repo, descriptor: &Descriptor) -> Result<Opening, StoreError> {
+    match Session::mount(repo, &descriptor.digest, &repo.path).await? {
+        Mounted::Yes => Ok(found(repo, descriptor)),
+        Mounted::No(session) => {
+            repo.facts.looked(false);
+            Ok(Opening::Upload(session))
+        }
+        Mounted::Refused(_) => Session::start(repo).await.map(Opening::Upload),
+    }
+}
+
+/// Where it is not known whether mounts work, the question is also how to learn it.
+async fn ask_both_ways(repo: &Repo, descriptor: &Descriptor) -> Result<Opening, StoreError> {
+    match Session::mount(repo, &descriptor.digest, &repo.path).await? {
+        Mounted::Yes => {
+            repo.host.facts.mounts.set(true);
+            Ok(found(repo, descriptor))
+        }
+        Mounted::No(session) => {
+            if !blob_read::has(repo, &descriptor.digest).await? {
+                return Ok(Opening::Upload(session));
+            }
+            repo.host.facts.mounts.set(false);
+            session.cancel(repo).await;
+            Ok(Opening::There(Put::Existed))
+        }
+        Mounted::Refused(_) => {
+            repo.host.facts.mounts.set(false);
+            if blob_read::has(repo, &descriptor.digest).await? {
+                return Ok(Opening::There(Put::Existed));
+            }
+            Session::start(repo).await.map(Opening::Upload)
+        }
+    }
+}
+
+async fn look_first(
+    repo: &Repo,
+    descriptor: &Descriptor,
+    presence: Presence,
+    session: Session,
+) -> Result<Opening, StoreError> {
+    let look = presence == Presence::Unknown && worth_looking(repo, descriptor).await;
+    if look && blob_read::has(repo, &descriptor.digest).await? {
+        session.cancel(repo).await;
+        return Ok(Opening::There(Put::Existed));
+    }
+    Ok(Opening::Upload(session))
+}
+
+fn found(repo: &Repo, descriptor: &Descriptor) -> Opening {
+    repo.facts.looked(true);
+    repo.facts.learn(&descriptor.digest);
+    Opening::There(Put::Existed)
+}
+
+/// Whether finding the blob is likely enough to be worth a request.
+async fn worth_looking(repo: &Repo, descriptor: &Descriptor) -> bool {
+    repo.facts.existed.get_or_init(|| exists(repo)).await;
+    repo.facts.likelihood() * descriptor.size as f64 > REQUEST_WORTH
+}
+
+/// Whether the repository exists, asked once: one that does not exist has nothing to look for.
+async fn exists(repo: &Repo) -> bool {
+    let call = repo.call(Kind::Tags, Method::GET, "tags/list?n=1", Read::Whole(8 * 1024));
+    match repo.pull(&call).await {
+        Ok(answer) => answer.status != http::StatusCode::NOT_FOUND,
+        // Whatever is wrong shows when the blob is sent.
+        Err(_) => true,
+    }
+}

@@ -1,0 +1,254 @@
+//! One upload at a registry: opened, asked how far it came, ended, given up
+//! (distribution-spec, "Pushing Blobs").
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, StatusCode, header};
+use url::Url;
+
+use super::auth::Scopes;
+use super::http::{Answer, Call, Identity, Payload, Read, same_host};
+use super::kind::Kind;
+use super::limits::{Lane, Permit};
+use super::store::Repo;
+use super::upload_body::Outgoing;
+use crate::store::StoreError;
+use crate::types::Digest;
+
+const ANSWER: usize = 8 * 1024;
+
+/// An open upload. Where it is changes with every answer.
+#[derive(Debug)]
+pub(super) struct Session {
+    location: Url,
+    /// The smallest chunk the registry takes, the last one excepted; 0 when it does not say.
+    pub(super) chunk_min: u64,
+}
+
+/// The answer to a request for a mount.
+pub(super) enum Mounted {
+    /// The blob is there now.
+    Yes,
+    /// It is not, but an upload is open.
+    No(Session),
+    /// The registry refuses to mount: no upload is open.
+    Refused(StoreError),
+}
+
+impl Session {
+    /// Opens an upload.
+    pub(super) async fn start(repo: &Repo) -> Result<Self, StoreError> {
+        let read = Read::Whole(ANSWER);
+        let call = repo.call(Kind::UploadStart, Method::POST, "blobs/uploads/", read);
+        let answer = repo.push(&call).await?;
+        if answer.status == StatusCode::ACCEPTED {
+            return Session::of(repo, &answer);
+        }
+        Err(answer.error_about(&"the repository, or the right to write to it,"))
+    }
+
+    /// Asks for `digest` to be taken over from the repository `from`.
+    pub(super) async fn mount(
+        repo: &Repo,
+        digest: &Digest,
+        from: &str,
+    ) -> Result<Mounted, StoreError> {
+        let mut call = repo.call(Kind::Mount, Method::POST, "blobs/uploads/", Read::Whole(ANSWER));
+        call.url.query_pairs_mut().append_pair("mount", digest.as_str()).append_pair("from", from);
+        let answer = match repo.send(&call, &Scopes::mount(&repo.path, from)).await {
+            Ok(answer) => answer,
+            Err(error) if error.is_denied() => return Ok(Mounted::Refused(error)),
+            Err(error) => return Err(error),
+        };
+        match answer.status {
+            StatusCode::CREATED => Ok(Mounted::Yes),
+            StatusCode::ACCEPTED => Session::of(repo, &answer).map(Mounted::No),
+            _ => Ok(Mounted::Refused(answer.error())),
+        }
+    }
+
+    fn of(repo: &Repo, answer: &Answer) -> Result<Self, StoreError> {
+        let minimum =
+            answer.header("oci-chunk-min-length").and_then(|text| text.trim().parse().ok());
+        let location = locate(repo, answer)?
+            .ok_or_else(|| repo.protocol("an upload was opened, but not said where"))?;
+        Ok(Session { location, chunk_min: minimum.unwrap_or(0) })
+    }
+
+    /// Ends the upload with `bytes`, which can be sent again as often as it takes.
+    pub(super) async fn finish_with(
+        &self,
+        repo: &Repo,
+        digest: &Digest,
+        bytes: Bytes,
+    ) -> Result<Answer, StoreError> {
+        let mut call = self.finish_call(repo, digest);
+        call.payload = Payload::Bytes(bytes);
+        self.send(repo, &call).await
+    }
+
+    /// Ends the upload with a body that begins at `offset`: 0 when it is the whole blob.
+    pub(super) async fn finish(
+        &self,
+        repo: &Repo,
+        digest: &Digest,
+        offset: u64,
+        body: Option<(Outgoing, Permit, u64)>,
+    ) -> Result<Answer, StoreError> {
+        let mut call = self.finish_call(repo, digest);
+        match body {
+            Some((outgoing, permit, length)) => {
+                if offset > 0 {
+                    range(&mut call, offset, length);
+                }
+                self.send_once(repo, &call, outgoing, permit).await
+            }
+            None => self.send(repo, &call).await,
+        }
+    }
+
+    /// Sends the chunk of `length` bytes that begins at `offset`.
+    pub(super) async fn chunk(
+        &mut self,
+        repo: &Repo,
+        offset: u64,
+        length: u64,
+        outgoing: Outgoing,
+        permit: Permit,
+    ) -> Result<Answer, StoreError> {
+        let mut call = self.call(repo, Kind::UploadChunk, Method::PATCH);
+        octets(&mut call);
+        range(&mut call, offset, length);
+        let answer = self.send_once(repo, &call, outgoing, permit).await?;
+        self.moved(repo, &answer)?;
+        Ok(answer)
+    }
+
+    /// How many bytes the registry has; `None` when it knows nothing of this upload any more.
+    pub(super) async fn status(&mut self, repo: &Repo) -> Result<Option<u64>, StoreError> {
+        let call = self.call(repo, Kind::UploadStatus, Method::GET);
+        let answer = self.send(repo, &call).await?;
+        if !answer.status.is_success() {
+            return Ok(None);
+        }
+        self.moved(repo, &answer)?;
+        Ok(offset_of(&answer))
+    }
+
+    /// Gives the upload up. That this fails does no harm: registries clear away what is left.
+    pub(super) async fn cancel(self, repo: &Repo) {
+        let call = self.call(repo, Kind::UploadCancel, Method::DELETE);
+        if let Err(error) = self.send(repo, &call).await {
+            tracing::debug!(place = repo.place, %error, "an upload was left behind");
+        }
+    }
+
+    /// Follows the upload to where `answer` says it is now.
+    pub(super) fn moved(&mut self, repo: &Repo, answer: &Answer) -> Result<(), StoreError> {
+        if let Some(location) = locate(repo, answer)? {
+            self.location = location;
+        }
+        Ok(())
+    }
+
+    fn finish_call(&self, repo: &Repo, digest: &Digest) -> Call {
+        let mut call = self.call(repo, Kind::UploadFinish, Method::PUT);
+        call.url.query_pairs_mut().append_pair("digest", digest.as_str());
+        octets(&mut call);
+        call
+    }
+
+    fn call(&self, repo: &Repo, kind: Kind, method: Method) -> Call {
+        let mut call = repo.call(kind, method, "", Read::Whole(ANSWER));
+        call.url = self.location.clone();
+        if !same_host(&self.location, &repo.host.base) {
+            call.headers.clear();
+        }
+        call
+    }
+
+    async fn send(&self, repo: &Repo, call: &Call) -> Result<Answer, StoreError> {
+        if same_host(&call.url, &repo.host.base) {
+            return repo.push(call).await;
+        }
+        repo.host.shared.wire(&call.url, &repo.host.base)?.plain(call).await
+    }
+
+    async fn send_once(
+        &self,
+        repo: &Repo,
+        call: &Call,
+        outgoing: Outgoing,
+        permit: Permit,
+    ) -> Result<Answer, StoreError> {
+        if same_host(&call.url, &repo.host.base) {
+            let (shared, authority) = (&*repo.host.shared, &repo.host.authority);
+            let who = Identity { shared, authority, scopes: &Scopes::push(&repo.path) };
+            return repo.host.wire.call_once(call, outgoing, Some(&who), permit).await;
+        }
+        let wire = repo.host.shared.wire(&call.url, &repo.host.base)?;
+        wire.call_once(call, outgoing, None, permit).await
+    }
+
+    /// Waits until a body may be sent.
+    pub(super) async fn admit(&self, repo: &Repo) -> Result<Permit, StoreError> {
+        if same_host(&self.location, &repo.host.base) {
+            return Ok(repo.host.wire.limits.admit(Lane::Up).await);
+        }
+        let wire = repo.host.shared.wire(&self.location, &repo.host.base)?;
+        Ok(wire.limits.admit(Lane::Up).await)
+    }
+}
+
+/// Bytes that a registry reports to have, by the `Range` header of an answer: `0-LAST`. The header
+/// of an empty upload is `0-0`, as is that of one byte: sending that byte again is refused by no
+/// registry that tells them apart, so the smaller is meant.
+fn offset_of(answer: &Answer) -> Option<u64> {
+    let text = answer.header("range")?.trim();
+    let text = text.strip_prefix("bytes=").unwrap_or(text);
+    let (first, last) = text.split_once('-')?;
+    if first.trim() != "0" {
+        return None;
+    }
+    match last.trim().parse::<u64>().ok()? {
+        0 => Some(0),
+        last => last.checked_add(1),
+    }
+}
+
+/// The upload's place by the `Location` header: relative or absolute, with its query kept.
+fn locate(repo: &Repo, answer: &Answer) -> Result<Option<Url>, StoreError> {
+    let Some(text) = answer.header("location") else { return Ok(None) };
+    let wrong = || repo.protocol(format!("the upload's location {:?} is no URL", shorten(text)));
+    let mut url = answer.url.join(text).map_err(|_| wrong())?;
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+        return Err(wrong());
+    }
+    let base = &repo.host.base;
+    if base.scheme() == "https" && url.scheme() == "http" {
+        if url.host() != base.host() {
+            let place = url.host_str().unwrap_or_default();
+            let text = format!("an upload to {place} without TLS was refused");
+            return Err(repo.protocol(text));
+        }
+        // Behind a proxy that ends TLS, registries write http.
+        let _ = url.set_scheme("https");
+        let _ = url.set_port(base.port());
+    }
+    Ok(Some(url))
+}
+
+/// A location without its query, which may hold a signature.
+fn shorten(text: &str) -> &str {
+    text.split('?').next().unwrap_or("")
+}
+
+fn octets(call: &mut Call) {
+    let octets = HeaderValue::from_static(crate::types::media::OCTET_STREAM);
+    call.headers.insert(header::CONTENT_TYPE, octets);
+}
+
+fn range(call: &mut Call, offset: u64, length: u64) {
+    let last = (offset + length).saturating_sub(1);
+    let value = HeaderValue::from_str(&format!("{offset}-{last}"));
+    call.headers.extend(value.ok().map(|value| (header::CONTENT_RANGE, value)));
+}
