@@ -16,7 +16,7 @@ use super::placement::{Placement, Step};
 use super::plan::{Root, Target, Transfer};
 use crate::graph::{Graph, WalkOptions, walk};
 use crate::observe::{Event, How, Observer, Tally};
-use crate::store::{Content, Hints, Presence, Put, Remote, Source, StoreError, chain};
+use crate::store::{Content, Hints, Presence, Put, Remote, Source, Store, StoreError, chain};
 use crate::types::{Descriptor, Digest, Manifest, Tag, Version};
 
 /// How much is done at once.
@@ -110,6 +110,11 @@ impl Executor {
     /// Who is told what happens.
     pub fn observer(&self) -> &Arc<dyn Observer> {
         &self.observer
+    }
+
+    /// Tells that `store` holds a blob already, for others of its registry to mount from.
+    pub(super) fn offer(&self, digest: &Digest, store: &Arc<dyn Store>) {
+        self.placement.offer(digest, store);
     }
 
     /// Copies one image to all its targets. On success it is whole at each of them, under its tag.
@@ -252,7 +257,7 @@ impl Executor {
         &self,
         transfer: &Transfer,
         blob: &Descriptor,
-        copy: Option<Arc<dyn crate::store::Store>>,
+        copy: Option<Arc<dyn Store>>,
     ) -> Origin {
         let source = Remote::new(transfer.from.clone(), blob.clone());
         let copy = copy.map(|store| Remote::new(store as Arc<dyn Source>, blob.clone()));

@@ -6,6 +6,7 @@
 //! sources and theirs.
 
 pub mod clone;
+pub mod copy;
 mod executor;
 pub mod gather;
 mod odds;

@@ -65,7 +65,8 @@ impl Placement {
                 if state.places.contains(&(domain.clone(), place.clone())) {
                     return Step::Nothing;
                 }
-                if let Some(name) = state.names.get(&domain) {
+                let name = state.names.get(&domain).filter(|name| Some(*name) != store.name());
+                if let Some(name) = name {
                     return Step::Mount(name.clone());
                 }
                 if !state.busy {
@@ -77,6 +78,14 @@ impl Placement {
             }
             changed.await;
         }
+    }
+
+    /// Tells that `store` is known to have the blob from before: others may mount it from there.
+    /// For `store` itself that is no certainty, since what it says of itself may be out of date.
+    pub(super) fn offer(&self, digest: &Digest, store: &Arc<dyn Store>) {
+        let Some(name) = store.name() else { return };
+        let blob = lock(&self.blobs).entry(digest.clone()).or_default().clone();
+        lock(&blob.state).names.entry(store.domain()).or_insert_with(|| name.clone());
     }
 
     /// Tells that `store` has the blob now.
