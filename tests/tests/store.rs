@@ -174,7 +174,7 @@ macro_rules! suite {
         suite!(tests $store writing:
             putting_twice_is_fine bad_content_leaves_nothing a_dropped_put_leaves_nothing
             many_puts_of_one_blob many_manifests_at_once a_tag_moves
-            a_referrer_may_come_before_its_subject);
+            a_referrer_may_come_before_its_subject what_lost_its_tag_is_still_found);
     };
     (tests $store:ident $half:ident: $($test:ident)+) => {
         $(#[tokio::test]

@@ -127,3 +127,24 @@ pub(super) async fn a_referrer_may_come_before_its_subject<F: Future<Output = Su
     let found = subject.store.referrers(graph.root().digest()).await.unwrap();
     assert_eq!(found, [sbom.root().referrer_descriptor()]);
 }
+
+pub(super) async fn what_lost_its_tag_is_still_found<F: Future<Output = Subject>>(
+    make: impl Fn(Filling) -> F,
+) {
+    let subject = make(Filling::default()).await;
+    let store = subject.store.as_ref();
+    let graph = image::simple(1);
+    graph.push(store, None).await;
+    let sbom = image::sbom(graph.root());
+    sbom.push(store, Some("moving")).await;
+    let odd = Bytes::from_static(b"{}");
+    let odd = Manifest::parse("application/vnd.example.odd+json", odd).unwrap();
+    store.put_manifest(&odd, Some(&tag("moving"))).await.unwrap();
+    graph.push(store, Some("moving")).await;
+    let referrers = store.referrers(graph.root().digest()).await.unwrap();
+    assert_eq!(referrers, [sbom.root().referrer_descriptor()]);
+    let found = store.fetch(&by_digest(odd.digest())).await.unwrap();
+    assert_eq!(found.descriptor(), odd.descriptor());
+    assert_eq!(store.tags().await.unwrap(), [tag("moving")]);
+    assert_eq!(store.resolve(&by_tag("moving")).await.unwrap().digest, *graph.root().digest());
+}

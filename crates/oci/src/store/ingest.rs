@@ -10,7 +10,8 @@ use crate::types::Digest;
 /// A blob being written into a store. Dropped before [`Ingest::finish`], it leaves nothing behind.
 #[async_trait]
 pub trait Ingest: Send + Sync {
-    /// Appends bytes.
+    /// Appends bytes. Dropped before it is done, the bytes count as taken in, and the next call
+    /// goes on with them; after an error nothing can be finished that did not take in everything.
     async fn write(&mut self, bytes: Bytes) -> Result<(), StoreError>;
 
     /// Bytes taken in so far.

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use airlift_oci::store::{ErrorKind, Ingest, LayoutStore, StoreError};
+use airlift_oci::store::{ErrorKind, Ingest, LayoutStore, StoreError, chain};
 use airlift_oci::types::{Digest, Tag};
 use async_trait::async_trait;
 
@@ -68,6 +68,12 @@ impl Directory {
             return Ok(Some(store.clone()));
         }
         let store = Arc::new(LayoutStore::open(&path)?);
+        match store.sweep() {
+            Ok(0) => {}
+            Ok(files) => tracing::info!(%name, files, "removed what cut-off uploads had left"),
+            // No reason not to serve what is there: the directory may be read only.
+            Err(error) => tracing::warn!(%name, error = chain(&error), "could not clean up"),
+        }
         open.insert(name.clone(), store.clone());
         Ok(Some(store))
     }
@@ -83,9 +89,7 @@ impl Directory {
         if let Some(store) = self.find(name)? {
             return Ok(store);
         }
-        let path = self.path(name);
-        std::fs::create_dir_all(&path).map_err(|error| StoreError::io("creating", &path, error))?;
-        LayoutStore::create(&path)?;
+        LayoutStore::create(&self.path(name))?;
         // Opened by whoever comes first: all share one store.
         self.find(name)?
             .ok_or_else(|| StoreError::new(name.as_str(), ErrorKind::NotFound(name.to_string())))
@@ -170,11 +174,11 @@ impl Repository for LayoutStore {
     }
 
     async fn remove_tag(&self, tag: &Tag) -> Result<bool, StoreError> {
-        LayoutStore::remove_tag(self, tag)
+        LayoutStore::remove_tag(self, tag).await
     }
 
     async fn remove_manifest(&self, digest: &Digest) -> Result<bool, StoreError> {
-        LayoutStore::remove_manifest(self, digest)
+        LayoutStore::remove_manifest(self, digest).await
     }
 
     async fn remove_blob(&self, digest: &Digest) -> Result<bool, StoreError> {

@@ -7,7 +7,9 @@
 mod index;
 mod ingest;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
@@ -24,13 +26,16 @@ use crate::types::{
 pub struct LayoutStore {
     root: PathBuf,
     index: IndexFile,
+    /// The subjects of manifests, as far as they were asked for.
+    subjects: Mutex<HashMap<Digest, Option<Digest>>>,
 }
 
 impl LayoutStore {
     /// Opens the layout at `root`, which must be one.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         index::check_marker(root)?;
-        Ok(LayoutStore { root: root.to_owned(), index: IndexFile::new(root) })
+        let (index, subjects) = (IndexFile::new(root), Mutex::default());
+        Ok(LayoutStore { root: root.to_owned(), index, subjects })
     }
 
     /// Opens the layout at `root`, making an empty one when there is none.
@@ -62,25 +67,38 @@ impl LayoutStore {
         meta.map(|meta| meta.len())
     }
 
-    /// Takes over a blob from another layout on the same file system by a hard link. `false`: the
-    /// other does not have it.
+    /// Takes over a blob from another layout by a hard link. `false`: the other does not have it,
+    /// or the file system has no such link for it.
     pub fn share(&self, digest: &Digest, from: &LayoutStore) -> Result<bool, StoreError> {
+        use std::io::ErrorKind as Io;
         let (old, new) = (from.path(digest), self.path(digest));
-        if let Some(parent) = new.parent() {
-            let made = std::fs::create_dir_all(parent);
-            made.map_err(|source| StoreError::io("creating", parent, source))?;
-        }
+        let directory = self.root.join("blobs").join(digest.algorithm().as_str());
+        index::create_directories(&directory)?;
         match std::fs::hard_link(&old, &new) {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(true),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(StoreError::io("linking", &new, error)),
+            Ok(()) => index::sync_directory(&directory)
+                .map(|()| true)
+                .map_err(|error| StoreError::io("linking", &new, error)),
+            Err(error) => match error.kind() {
+                Io::AlreadyExists => Ok(true),
+                Io::NotFound
+                | Io::TooManyLinks
+                | Io::CrossesDevices
+                | Io::Unsupported
+                | Io::PermissionDenied => Ok(false),
+                _ => Err(StoreError::io("linking", &new, error)),
+            },
         }
+    }
+
+    /// Removes what writers left behind that were killed; how many files it was. What is being
+    /// written, by whatever process, stays.
+    pub fn sweep(&self) -> Result<usize, StoreError> {
+        ingest::sweep(&self.root).map_err(|error| StoreError::io("cleaning", &self.root, error))
     }
 
     /// Every descriptor in `index.json`, in its order.
     pub fn entries(&self) -> Result<Vec<Descriptor>, StoreError> {
-        self.index.read()
+        Ok(self.index.read()?.to_vec())
     }
 
     /// The entry that an operator means by `name`: the tag; without one the only entry, or `latest`.
@@ -88,14 +106,14 @@ impl LayoutStore {
         pick(&self.place(), &self.index.read()?, name)
     }
 
-    /// Removes a tag. `false`: there was none.
-    pub fn remove_tag(&self, tag: &Tag) -> Result<bool, StoreError> {
-        self.index.remove(|entry| tag_of(entry) == Some(tag.as_str()))
+    /// Removes a tag; what it named stays. `false`: there was none.
+    pub async fn remove_tag(&self, tag: &Tag) -> Result<bool, StoreError> {
+        self.index.untag(tag).await
     }
 
     /// Removes a manifest with every tag that names it. `false`: there was none.
-    pub fn remove_manifest(&self, digest: &Digest) -> Result<bool, StoreError> {
-        self.index.remove(|entry| entry.digest == *digest)?;
+    pub async fn remove_manifest(&self, digest: &Digest) -> Result<bool, StoreError> {
+        self.index.remove(digest).await?;
         self.remove_blob(digest)
     }
 
@@ -128,6 +146,28 @@ impl LayoutStore {
             }
             (None, Version::Tag(_)) => Err(self.missing(version)),
         }
+    }
+
+    /// The subject of a manifest that the index lists. Read once: content does not change.
+    async fn subject(&self, entry: &Descriptor) -> Result<Option<Digest>, StoreError> {
+        if let Some(known) = self.known().get(&entry.digest) {
+            return Ok(known.clone());
+        }
+        let subject = match self.read_manifest(entry).await {
+            Ok(manifest) => manifest.subject().map(|subject| subject.digest.clone()),
+            // Entries may name what is no manifest, or is not here.
+            Err(error) if !media::is_manifest(&entry.media_type) || error.is_not_found() => {
+                tracing::debug!(%error, "an entry of the index is no manifest");
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        self.known().insert(entry.digest.clone(), subject.clone());
+        Ok(subject)
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<Digest, Option<Digest>>> {
+        self.subjects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn read_manifest(&self, entry: &Descriptor) -> Result<Manifest, StoreError> {
@@ -176,12 +216,11 @@ impl Source for LayoutStore {
 
     async fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, StoreError> {
         let mut found = std::collections::BTreeMap::new();
-        for entry in self.index.read()? {
-            if found.contains_key(&entry.digest) || !media::is_manifest(&entry.media_type) {
-                continue;
-            }
-            let manifest = self.read_manifest(&entry).await?;
-            if manifest.subject().is_some_and(|named| named.digest == *subject) {
+        for entry in self.index.read()?.iter() {
+            if !found.contains_key(&entry.digest)
+                && self.subject(entry).await?.as_ref() == Some(subject)
+            {
+                let manifest = self.read_manifest(entry).await?;
                 found.insert(entry.digest.clone(), manifest.referrer_descriptor());
             }
         }
@@ -214,7 +253,7 @@ impl Sink for LayoutStore {
         self.put(manifest, &Hints::default()).await?;
         let listed = manifest.subject().is_some() || !is_plainly_a_manifest(manifest);
         if tag.is_some() || listed {
-            self.index.insert(manifest, tag)?;
+            self.index.insert(manifest, tag).await?;
         }
         Ok(())
     }
