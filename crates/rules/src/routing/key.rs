@@ -31,8 +31,10 @@ impl<'a> Key<'a> {
     /// A number that is equal for equal keys, in every run.
     pub(super) fn number(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        for byte in self.registry.bytes() {
-            hasher.write_u8(byte.to_ascii_lowercase());
+        if self.registry.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            self.registry.to_ascii_lowercase().hash(&mut hasher);
+        } else {
+            self.registry.hash(&mut hasher);
         }
         (self.repository, self.tag).hash(&mut hasher);
         hasher.finish()

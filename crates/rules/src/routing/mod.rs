@@ -77,18 +77,21 @@ impl<'a> Routing<'a> {
         let first = self.routes.len();
         for proposal in proposals {
             match self.ruleset.check(&proposal, origin) {
-                Ok(destination) => self.push(item, first, &destination),
+                Ok(destination) => self.push(item, first, &proposal.text, &destination),
                 Err(error) => self.invalid.push((item, error)),
             }
         }
     }
 
     /// Adds a destination unless the item, whose routes start at `first`, has it already.
-    fn push(&mut self, item: usize, first: usize, destination: &Destination) {
-        use fmt::Write as _;
+    fn push(&mut self, item: usize, first: usize, text: &str, destination: &Destination) {
         let start = self.text.len();
-        // Writing to a String does not fail.
-        let _ = write!(self.text, "{}", destination.reference);
+        if destination.reference.digest.is_some() {
+            // It may be another than the rule gave.
+            self.text.push_str(&destination.reference.to_string());
+        } else {
+            self.text.push_str(text);
+        }
         if (first..self.routes.len()).any(|route| self.text(route) == &self.text[start..]) {
             return self.text.truncate(start);
         }

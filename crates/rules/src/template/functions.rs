@@ -5,7 +5,7 @@ use tera::{Error, Kwargs, State, Tera, TeraResult, Value};
 use super::guard;
 
 /// The parts of a reference, as functions of one argument and as filters.
-const PARTS: &[(&str, fn(&str) -> Option<String>)] = &[
+const PARTS: &[(&str, Part)] = &[
     ("tag", tag),
     ("repository", repository),
     ("registry", registry),
@@ -15,6 +15,9 @@ const PARTS: &[(&str, fn(&str) -> Option<String>)] = &[
     ("Registry", registry),
     ("Package", package),
 ];
+
+/// Takes a part of a reference; none when the text is no reference.
+type Part = fn(&str) -> Option<String>;
 
 /// A text that one filter makes is no longer than this, in bytes.
 const LONGEST: usize = 1024 * 1024;
