@@ -65,7 +65,10 @@ fn items(count: usize, prefixes: usize) -> Vec<Item> {
         descriptor.annotations.insert(media::SOURCE.to_owned(), source.clone());
         Item { source, descriptor }
     };
-    (0..count).map(item).collect()
+    let mut items: Vec<Item> = (0..count).map(item).collect();
+    // As a gathered index has them.
+    items.sort_by(|a, b| a.source.cmp(&b.source));
+    items
 }
 
 fn table(prefixes: usize) -> String {

@@ -6,7 +6,7 @@ use airlift_oci::types::{Digest, Platform};
 
 use super::Routing;
 use super::key::Key;
-use crate::{Place, Routable};
+use crate::{Origin, Place, Routable};
 
 /// One item's claim to a destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,14 +103,21 @@ fn sources<'k>(
     key: impl Fn(u32) -> Option<Key<'k>>,
     items: &[impl Routable],
 ) -> Vec<(usize, usize)> {
+    let number = |(item, origin): (usize, Origin<'_>)| {
+        Key::of(origin.source).map(|key| (key.number(), item as u32))
+    };
+    let origins = items.iter().map(Routable::origin).enumerate();
+    let mut sources: Vec<Numbered> = origins.filter_map(number).collect();
+    sources.sort_unstable();
     let mut found = Vec::new();
-    for (item, origin) in items.iter().map(Routable::origin).enumerate() {
-        let Some(source) = Key::of(origin.source) else { continue };
-        let number = source.number();
-        let start = numbered.partition_point(|(other, _)| *other < number);
-        let run = numbered[start..].iter().take_while(|(other, _)| *other == number);
-        let same = run.filter(|(_, route)| key(*route).is_some_and(|key| key == source));
-        found.extend(same.map(|(_, route)| (*route as usize, item)));
+    let mut routes = numbered;
+    for (number, item) in sources {
+        let behind = routes.iter().take_while(|(other, _)| *other < number).count();
+        routes = &routes[behind..];
+        let source = Key::of(items[item as usize].origin().source);
+        let run = routes.iter().take_while(|(other, _)| *other == number);
+        let same = run.filter(|(_, route)| key(*route) == source);
+        found.extend(same.map(|(_, route)| (*route as usize, item as usize)));
     }
     found
 }
