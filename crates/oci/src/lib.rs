@@ -14,4 +14,5 @@ pub mod mirror;
 pub mod observe;
 pub mod registry;
 pub mod store;
+pub mod stores;
 pub mod types;
