@@ -151,17 +151,18 @@ impl Maker {
 
     fn image(&mut self, number: usize, parts: &[Part]) -> Graph {
         let flavour = if number.is_multiple_of(3) { Flavour::Docker } else { Flavour::Oci };
-        let mut graphs: Vec<Graph> = parts.iter().map(|part| self.part(flavour, *part)).collect();
+        let mut graphs: Vec<Graph> = parts.iter().map(|part| self.part(flavour, number, *part)).collect();
         if graphs.len() == 1 { graphs.remove(0) } else { index(flavour, &graphs) }
     }
 
-    fn part(&mut self, flavour: Flavour, part: Part) -> Graph {
+    fn part(&mut self, flavour: Flavour, image_number: usize, part: Part) -> Graph {
         let number = self.made;
         self.made += 1;
         let mut layers: Vec<Layer> =
             (0..BASES[part.base]).map(|n| self.base(part.base, part.platform, n)).collect();
         layers.extend((0..part.own).map(|n| self.own(100_000 + number * 10 + n)));
-        let common = self.common.iter().cycle().skip(number as usize % COMMON.len());
+        // Small layers hold scripts and certificates, the same for each platform of an image.
+        let common = self.common.iter().cycle().skip(image_number % COMMON.len());
         layers.extend(common.take(part.common).cloned());
         image(flavour, PLATFORMS[part.platform], &layers, number)
     }

@@ -12,8 +12,7 @@ use airlift_oci::registry::{Client, Settings};
 use airlift_oci::store::{Content, Hints, InMemory, MemoryStore, Sink, Source, Store};
 use airlift_oci::stores::Stores;
 use airlift_oci::types::{Descriptor, Digest, Location, Manifest, Tag, Version, media};
-use airlift_tests::fault::FaultPlan;
-use airlift_tests::registry::TestRegistry;
+use airlift_tests::{FaultPlan, TestRegistry};
 
 struct Bench {
     low: TestRegistry,
