@@ -151,7 +151,8 @@ impl Maker {
 
     fn image(&mut self, number: usize, parts: &[Part]) -> Graph {
         let flavour = if number.is_multiple_of(3) { Flavour::Docker } else { Flavour::Oci };
-        let mut graphs: Vec<Graph> = parts.iter().map(|part| self.part(flavour, number, *part)).collect();
+        let mut graphs: Vec<Graph> =
+            parts.iter().map(|part| self.part(flavour, number, *part)).collect();
         if graphs.len() == 1 { graphs.remove(0) } else { index(flavour, &graphs) }
     }
 

@@ -68,14 +68,19 @@ impl Bench {
 
     /// Scatters everything gathered to `PREFIX/PATH-OF-SOURCE` of `registry`.
     async fn scatter(&self, registry: &TestRegistry, options: &ScatterOptions) -> Report {
-        let from = self.stores.source(&Location::Registry(self.near.reference("gathered:sync"))).await.unwrap();
+        let from = self
+            .stores
+            .source(&Location::Registry(self.near.reference("gathered:sync")))
+            .await
+            .unwrap();
         let index = from.store.fetch(&from.version).await.unwrap();
         let mut routed = Vec::new();
         for item in Inventory::read(&index).unwrap().items {
             let rest = item.source.split_once('/').unwrap().1.to_owned();
             let to = registry.reference(&format!("high/{rest}"));
             let store = self.stores.destination(&Location::Registry(to.clone())).await.unwrap();
-            let destination = Destination { store: store.store, tag: store.tag, label: to.to_string() };
+            let destination =
+                Destination { store: store.store, tag: store.tag, label: to.to_string() };
             routed.push(Routed { item, destinations: vec![destination] });
         }
         scatter(&executor(), from.store, from.mount_from, routed, options).await
@@ -91,13 +96,19 @@ fn tag(text: &str) -> Tag {
 }
 
 async fn blob(store: &MemoryStore, text: &str) -> Descriptor {
-    let content = InMemory::new("application/vnd.oci.image.layer.v1.tar+gzip", text.to_owned().into());
+    let content =
+        InMemory::new("application/vnd.oci.image.layer.v1.tar+gzip", text.to_owned().into());
     store.put(&content, &Hints::default()).await.unwrap();
     Content::descriptor(&content).clone()
 }
 
 /// An image with a configuration for `architecture` and these layers.
-async fn image(store: &MemoryStore, architecture: &str, layers: &[&str], subject: Option<&Manifest>) -> Manifest {
+async fn image(
+    store: &MemoryStore,
+    architecture: &str,
+    layers: &[&str],
+    subject: Option<&Manifest>,
+) -> Manifest {
     let config = format!(r#"{{"architecture":"{architecture}","os":"linux","layers":{layers:?}}}"#);
     let mut config = blob(store, &config).await;
     config.media_type = media::OCI_CONFIG.to_owned();
@@ -117,9 +128,13 @@ async fn image(store: &MemoryStore, architecture: &str, layers: &[&str], subject
 async fn index(store: &MemoryStore, children: &[(&Manifest, &str)], name: &str) -> Manifest {
     let list: Vec<_> = children
         .iter()
-        .map(|(child, platform)| Descriptor { platform: Some(platform.parse().unwrap()), ..child.descriptor().bare() })
+        .map(|(child, platform)| Descriptor {
+            platform: Some(platform.parse().unwrap()),
+            ..child.descriptor().bare()
+        })
         .collect();
-    let value = serde_json::json!({"schemaVersion": 2, "mediaType": media::OCI_INDEX, "manifests": list});
+    let value =
+        serde_json::json!({"schemaVersion": 2, "mediaType": media::OCI_INDEX, "manifests": list});
     let manifest = Manifest::parse(media::OCI_INDEX, value.to_string().into()).unwrap();
     store.put_manifest(&manifest, Some(&tag(name))).await.unwrap();
     manifest
@@ -227,7 +242,10 @@ async fn nothing_gathered_leaves_no_index() {
 async fn platforms_are_selected() {
     let mut bench = Bench::start().await;
     let [app, ..] = fill(&bench.low).await;
-    let options = GatherOptions { platforms: vec!["linux/arm64".parse().unwrap()], ..GatherOptions::default() };
+    let options = GatherOptions {
+        platforms: vec!["linux/arm64".parse().unwrap()],
+        ..GatherOptions::default()
+    };
     let report = bench.gather(&ALL, &options).await;
     // The others are of another platform, and say so instead of vanishing.
     assert_eq!((report.count(Status::Done), report.count(Status::Failed)), (1, 2), "{report:?}");
@@ -251,12 +269,18 @@ async fn several_platforms_make_an_index_of_them() {
     for name in ["amd64", "arm64", "s390x"] {
         children.push(image(&store, name, &[name], None).await);
     }
-    let pairs: Vec<_> = children.iter().zip(["linux/amd64", "linux/arm64", "linux/s390x"]).collect();
+    let pairs: Vec<_> =
+        children.iter().zip(["linux/amd64", "linux/arm64", "linux/s390x"]).collect();
     let whole = index(&store, &pairs, "1").await;
     let platforms = ["linux/amd64", "linux/s390x"].map(|text| text.parse().unwrap()).to_vec();
     let options = GatherOptions { platforms, ..GatherOptions::default() };
     let report = bench.gather(&["wide:1"], &options).await;
-    let chosen = bench.near.store("gathered").fetch(&Version::Digest(report.items[0].digest.clone().unwrap())).await.unwrap();
+    let chosen = bench
+        .near
+        .store("gathered")
+        .fetch(&Version::Digest(report.items[0].digest.clone().unwrap()))
+        .await
+        .unwrap();
     let digests: Vec<_> = chosen.manifests().map(|child| child.digest.clone()).collect();
     assert_eq!(digests, [children[0].digest().clone(), children[2].digest().clone()]);
     assert_ne!(chosen.digest(), whole.digest());
@@ -281,7 +305,9 @@ async fn referrers_and_cosign_tags_go_all_the_way() {
     let report = bench.scatter(&bench.near, &ScatterOptions { referrers: true }).await;
     assert_eq!(report.count(Status::Done), 3, "{report:?}");
     let high = bench.repository(&bench.near, "high/tool").await;
-    let digests = |list: Vec<Descriptor>| -> Vec<Digest> { list.into_iter().map(|found| found.digest).collect() };
+    let digests = |list: Vec<Descriptor>| -> Vec<Digest> {
+        list.into_iter().map(|found| found.digest).collect()
+    };
     assert_eq!(digests(high.referrers(tool.digest()).await.unwrap()), [sbom.digest().clone()]);
     assert_eq!(digests(high.referrers(sbom.digest()).await.unwrap()), [signature.digest().clone()]);
     assert_eq!(high.fetch(&Version::Tag(cosign)).await.unwrap().digest(), cosigned.digest());
@@ -302,7 +328,11 @@ async fn cloning_to_two_registries_reads_the_source_once() {
         for registry in [&bench.near, &far] {
             let to = registry.reference(&rest);
             let opened = bench.stores.destination(&Location::Registry(to.clone())).await.unwrap();
-            destinations.push(Destination { store: opened.store, tag: opened.tag, label: to.to_string() });
+            destinations.push(Destination {
+                store: opened.store,
+                tag: opened.tag,
+                label: to.to_string(),
+            });
         }
         routed.push(RoutedSource { source, read: read.unwrap(), destinations });
     }

@@ -46,7 +46,8 @@ async fn nested(stores: &Stores, registry: &TestRegistry, source: &str) -> Desti
 
 async fn run_gather(sources: &[Reference], near: &TestRegistry) {
     let (stores, executor) = fresh();
-    let store = stores.destination(&Location::Registry(near.reference("gathered"))).await.unwrap().store;
+    let store =
+        stores.destination(&Location::Registry(near.reference("gathered"))).await.unwrap().store;
     let tag: Tag = "sync".parse().unwrap();
     let sources = open(&stores, sources).await;
     let report = gather(&executor, sources, store, &tag, &GatherOptions::default()).await.unwrap();

@@ -69,12 +69,20 @@ impl Stores {
             Location::Layout { directory, tag } => {
                 let layout = self.layout(directory, false).await?;
                 let entry = layout.named(tag.as_deref())?;
-                Ok(OpenedSource { store: layout, version: Version::Digest(entry.digest), mount_from: None })
+                Ok(OpenedSource {
+                    store: layout,
+                    version: Version::Digest(entry.digest),
+                    mount_from: None,
+                })
             }
             Location::Archive { file, tag } => {
                 let archive = self.archive(file).await?;
                 let entry = archive.named(tag.as_deref())?;
-                Ok(OpenedSource { store: archive, version: Version::Digest(entry.digest), mount_from: None })
+                Ok(OpenedSource {
+                    store: archive,
+                    version: Version::Digest(entry.digest),
+                    mount_from: None,
+                })
             }
         }
     }
@@ -92,7 +100,8 @@ impl Stores {
                 Ok(OpenedDestination { store: self.layout(directory, true).await?, tag })
             }
             Location::Archive { .. } => {
-                let text = "an archive cannot be a destination here; use `airlift serialize` to write one";
+                let text =
+                    "an archive cannot be a destination here; use `airlift serialize` to write one";
                 Err(StoreError::new(location.to_string(), ErrorKind::Unsupported(text.to_owned())))
             }
         }
@@ -116,7 +125,8 @@ impl Stores {
         if let Some(Kept::Layout(known)) = opened.get(&key) {
             return Ok(known.clone());
         }
-        let layout = if create { LayoutStore::create(directory)? } else { LayoutStore::open(directory)? };
+        let layout =
+            if create { LayoutStore::create(directory)? } else { LayoutStore::open(directory)? };
         let layout = Arc::new(layout);
         opened.insert(key, Kept::Layout(layout.clone()));
         Ok(layout)
@@ -130,7 +140,8 @@ impl Stores {
         }
         let path = file.to_owned();
         let archive = tokio::task::spawn_blocking(move || ArchiveStore::open(&path)).await;
-        let archive = archive.map_err(|error| StoreError::io("reading", file, std::io::Error::other(error)))?;
+        let archive = archive
+            .map_err(|error| StoreError::io("reading", file, std::io::Error::other(error)))?;
         let archive = Arc::new(archive?);
         opened.insert(key, Kept::Archive(archive.clone()));
         Ok(archive)
@@ -150,7 +161,9 @@ impl Kept {
 /// A layout's tag is an OCI tag when we write it, whatever other programs write.
 fn check_tag(location: &Location, text: Option<&str>) -> Result<(), StoreError> {
     match text.map(str::parse::<Tag>) {
-        Some(Err(error)) => Err(StoreError::new(location.to_string(), ErrorKind::Configuration(error.to_string()))),
+        Some(Err(error)) => {
+            Err(StoreError::new(location.to_string(), ErrorKind::Configuration(error.to_string())))
+        }
         _ => Ok(()),
     }
 }
