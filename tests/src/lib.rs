@@ -9,9 +9,11 @@ mod listener;
 pub mod model;
 mod random;
 mod registry;
+mod sample;
 mod throttle;
 mod traffic;
 
 pub use fault::{Auth, Bearer, DigestHeader, Fault, FaultPlan, UploadLocation, When};
 pub use registry::TestRegistry;
+pub use sample::{Sample, noise};
 pub use traffic::{Counts, Exchange, Kind};

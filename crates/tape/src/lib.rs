@@ -1,1 +1,19 @@
-//! Placeholder.
+//! Archives on tape, disc and file: layout, writer, reader, ledger, device.
+//!
+//! An archive is a tar that is an OCI image layout ([`archive`], `docs/formats.md`). Its layout is
+//! known before any byte is written, and its bytes depend only on the graph and the options, so
+//! writing, resuming, estimating and checking are one calculation.
+
+pub mod archive;
+pub mod buffer;
+mod deserialize;
+pub mod device;
+pub mod ledger;
+mod medium;
+mod prefetch;
+mod serialize;
+mod writer;
+
+pub use deserialize::{DeserializeError, DeserializeOptions, Missing, Received, Spot, deserialize};
+pub use medium::{Medium, ReadDevice, ReadError};
+pub use serialize::{DEFAULT_MEMORY, SerializeError, SerializeOptions, Written, serialize};

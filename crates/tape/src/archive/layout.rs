@@ -1,0 +1,168 @@
+//! The layout: every entry of an archive with its offsets, before any byte is written.
+//!
+//! Sizes come from descriptors, so writing, resuming, estimating and checking are one calculation.
+
+use bytes::Bytes;
+
+use super::header::{BLOCK, Kind, encode, padding};
+use airlift_oci::types::Descriptor;
+
+/// What an entry holds.
+#[derive(Debug, Clone)]
+pub enum Body {
+    /// Nothing: a directory.
+    Directory,
+    /// Bytes that are at hand: documents and manifests.
+    Bytes(Bytes),
+    /// A blob that the source still has to give.
+    Blob,
+}
+
+/// One entry.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Path in the archive.
+    pub name: String,
+    /// Content.
+    pub body: Body,
+    /// What the content is, for manifests and blobs.
+    pub descriptor: Option<Descriptor>,
+}
+
+/// An entry and where it stands, in bytes of the uncompressed archive.
+#[derive(Debug, Clone)]
+pub struct Placed {
+    /// The entry.
+    pub entry: Entry,
+    /// First byte of its header.
+    pub start: u64,
+    /// First byte of its content.
+    pub data: u64,
+    /// After content and padding: the next header.
+    pub end: u64,
+}
+
+/// All entries in their order.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    placed: Vec<Placed>,
+    content_end: u64,
+    end: u64,
+}
+
+impl Entry {
+    /// The path of a manifest or blob in an image layout.
+    pub fn blob_name(descriptor: &Descriptor) -> String {
+        let digest = &descriptor.digest;
+        format!("blobs/{}/{}", digest.algorithm().as_str(), digest.hex())
+    }
+
+    /// A directory.
+    pub fn directory(name: &str) -> Self {
+        Entry { name: name.to_owned(), body: Body::Directory, descriptor: None }
+    }
+
+    /// A document such as `index.json`.
+    pub fn document(name: &str, bytes: Bytes) -> Self {
+        Entry { name: name.to_owned(), body: Body::Bytes(bytes), descriptor: None }
+    }
+
+    /// A manifest or blob of which the bytes are at hand.
+    pub fn inline(descriptor: Descriptor, bytes: Bytes) -> Self {
+        let name = Entry::blob_name(&descriptor);
+        Entry { name, body: Body::Bytes(bytes), descriptor: Some(descriptor) }
+    }
+
+    /// A blob to be fetched.
+    pub fn blob(descriptor: Descriptor) -> Self {
+        let name = Entry::blob_name(&descriptor);
+        Entry { name, body: Body::Blob, descriptor: Some(descriptor) }
+    }
+
+    /// Size of the content in bytes.
+    pub fn size(&self) -> u64 {
+        match (&self.body, &self.descriptor) {
+            (Body::Bytes(bytes), _) => bytes.len() as u64,
+            (Body::Blob, Some(descriptor)) => descriptor.size,
+            _ => 0,
+        }
+    }
+
+    /// The header bytes.
+    pub fn header(&self) -> Vec<u8> {
+        let kind = match self.body {
+            Body::Directory => Kind::Directory,
+            _ => Kind::File,
+        };
+        encode(&self.name, self.size(), kind)
+    }
+}
+
+impl Layout {
+    /// Places `entries` one after the other; two zero blocks follow, then zeros up to a multiple
+    /// of `record` bytes.
+    pub fn new(entries: Vec<Entry>, record: u64) -> Self {
+        let mut next = 0;
+        let placed: Vec<Placed> = entries
+            .into_iter()
+            .map(|entry| {
+                let start = next;
+                let data = start + entry.header().len() as u64;
+                let end = data + entry.size() + padding(entry.size());
+                next = end;
+                Placed { entry, start, data, end }
+            })
+            .collect();
+        let end = (next + 2 * BLOCK).next_multiple_of(record.max(BLOCK));
+        Layout { placed, content_end: next, end }
+    }
+
+    /// The entries with their offsets, in order.
+    pub fn placed(&self) -> &[Placed] {
+        &self.placed
+    }
+
+    /// End of the last entry: the zero blocks begin here.
+    pub fn content_end(&self) -> u64 {
+        self.content_end
+    }
+
+    /// Length of the uncompressed archive, in whole records.
+    pub fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// Manifests and blobs among the entries.
+    pub fn descriptors(&self) -> impl Iterator<Item = &Descriptor> {
+        self.placed.iter().filter_map(|placed| placed.entry.descriptor.as_ref())
+    }
+
+    /// Index of the entry that holds the byte at `offset`, or the number of entries when that is
+    /// behind the last.
+    pub fn entry_at(&self, offset: u64) -> usize {
+        self.placed.partition_point(|placed| placed.end <= offset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offsets_follow_from_sizes() {
+        let entries = vec![
+            Entry::document("oci-layout", Bytes::from_static(&[b'x'; 30])),
+            Entry::directory("blobs"),
+            Entry::blob(Descriptor::of("m", &[0; 513])),
+        ];
+        let layout = Layout::new(entries, 10_240);
+        let ends: Vec<_> =
+            layout.placed().iter().map(|placed| (placed.start, placed.data, placed.end)).collect();
+        assert_eq!(ends, [(0, 512, 1024), (1024, 1536, 1536), (1536, 2048, 3072)]);
+        assert_eq!((layout.content_end(), layout.end()), (3072, 10_240));
+        assert_eq!(
+            (layout.entry_at(1023), layout.entry_at(1024), layout.entry_at(3072)),
+            (0, 1, 3)
+        );
+    }
+}

@@ -1,0 +1,207 @@
+//! The block buffer: whole blocks between whoever makes bytes and the thread that drives a device.
+//!
+//! The device starts, and starts again after the buffer ran empty, when the buffer is filled to
+//! the high-water mark, so that a tape drive streams instead of going back and forth.
+
+mod drive;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::device::{Device, DeviceError};
+use crate::ledger::{LedgerWriter, Line};
+
+/// Sizes of a buffer.
+#[derive(Debug, Clone, Copy)]
+pub struct BufferOptions {
+    /// Bytes of a block.
+    pub block: usize,
+    /// Bytes of the whole buffer; at least two blocks.
+    pub memory: u64,
+    /// Percentage of the buffer that must be filled before the device starts.
+    pub high_water: u8,
+}
+
+/// What became of the blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Flow {
+    /// Bytes on the medium.
+    pub written: u64,
+    /// How often the device had to wait for bytes after it had started.
+    pub stalls: u64,
+    /// How often bytes had to wait for the device.
+    pub full: u64,
+}
+
+/// How full a buffer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Level {
+    /// Bytes that wait.
+    pub filled: u64,
+    /// Bytes that fit.
+    pub capacity: u64,
+    /// How often the device had to wait for bytes.
+    pub stalls: u64,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+    space: Semaphore,
+}
+
+#[derive(Default)]
+struct State {
+    blocks: VecDeque<Vec<u8>>,
+    spare: Vec<Vec<u8>>,
+    marks: VecDeque<Line>,
+    end: End,
+    stalls: u64,
+    full: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum End {
+    #[default]
+    Open,
+    /// Everything was handed over.
+    Closed,
+    /// The run was given up.
+    Abandoned,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The side that takes bytes. Dropped before [`BlockBuffer::finish`], it stops the device after the
+/// block in flight; what is on the medium by then is in the ledger.
+pub struct BlockBuffer {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+    outcome: oneshot::Receiver<Result<Flow, DeviceError>>,
+    place: String,
+    current: Vec<u8>,
+    block: usize,
+    capacity: usize,
+}
+
+impl BlockBuffer {
+    /// Starts the thread of `device`, which stands behind `start` bytes.
+    pub fn start(
+        device: Box<dyn Device>,
+        start: u64,
+        options: BufferOptions,
+        ledger: Option<LedgerWriter>,
+    ) -> Result<Self, DeviceError> {
+        let block = options.block.max(1);
+        let capacity = usize::try_from(options.memory / block as u64).unwrap_or(usize::MAX);
+        if capacity < 2 {
+            return Err(DeviceError::Settings(format!(
+                "a buffer of {} bytes holds less than two blocks of {block} bytes; give more memory or smaller blocks",
+                options.memory
+            )));
+        }
+        let capacity = capacity.min(Semaphore::MAX_PERMITS);
+        let level = (capacity * usize::from(options.high_water.min(100)) / 100).max(1);
+        let space = Semaphore::new(capacity);
+        let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), space });
+        let place = device.place();
+        let (report, outcome) = oneshot::channel();
+        let worker = drive::Drive::new(device, shared.clone(), ledger, start, level);
+        let thread = std::thread::Builder::new().name("device".to_owned()).spawn(move || {
+            // Nobody listens when the run was given up.
+            let _ = report.send(worker.run());
+        });
+        let thread = thread.map_err(|source| DeviceError::Open { place: place.clone(), source })?;
+        let current = Vec::with_capacity(block);
+        Ok(BlockBuffer { shared, thread: Some(thread), outcome, place, current, block, capacity })
+    }
+
+    /// Takes bytes in; waits while the buffer is full.
+    pub async fn write(&mut self, mut bytes: &[u8]) -> Result<(), DeviceError> {
+        while !bytes.is_empty() {
+            let part = bytes.len().min(self.block - self.current.len());
+            self.current.extend_from_slice(&bytes[..part]);
+            bytes = &bytes[part..];
+            if self.current.len() == self.block {
+                self.hand_over().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Has the ledger say, once `line.offset` bytes are safe on the medium, what they hold.
+    pub fn mark(&self, line: Line) {
+        self.shared.lock().marks.push_back(line);
+    }
+
+    /// How full it is.
+    pub fn level(&self) -> Level {
+        let state = self.shared.lock();
+        Level {
+            filled: (state.blocks.len() * self.block) as u64,
+            capacity: (self.capacity * self.block) as u64,
+            stalls: state.stalls,
+        }
+    }
+
+    /// Hands over the last block, which may be short, and waits until the device has ended.
+    pub async fn finish(mut self) -> Result<Flow, DeviceError> {
+        if !self.current.is_empty() {
+            self.hand_over().await?;
+        }
+        self.shared.lock().end = End::Closed;
+        self.shared.changed.notify_all();
+        self.outcome().await
+    }
+
+    async fn hand_over(&mut self) -> Result<(), DeviceError> {
+        if self.shared.space.available_permits() == 0 {
+            self.shared.lock().full += 1;
+        }
+        let Ok(permit) = self.shared.space.acquire().await else {
+            return match self.outcome().await {
+                Err(error) => Err(error),
+                Ok(_) => Err(DeviceError::Lost(self.place.clone())),
+            };
+        };
+        permit.forget();
+        let mut state = self.shared.lock();
+        let spare = state.spare.pop().unwrap_or_else(|| Vec::with_capacity(self.block));
+        let block = std::mem::replace(&mut self.current, spare);
+        state.blocks.push_back(block);
+        drop(state);
+        self.shared.changed.notify_all();
+        Ok(())
+    }
+
+    async fn outcome(&mut self) -> Result<Flow, DeviceError> {
+        let lost = || DeviceError::Lost(self.place.clone());
+        let outcome = (&mut self.outcome).await.map_err(|_| lost())?;
+        self.join();
+        outcome
+    }
+
+    fn join(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            // A panic there was reported as a lost thread already.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for BlockBuffer {
+    fn drop(&mut self) {
+        if self.thread.is_some() {
+            self.shared.lock().end = End::Abandoned;
+            self.shared.changed.notify_all();
+            self.join();
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The device's thread: waits for blocks, writes them, syncs, and keeps the ledger.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::{End, Flow, Shared};
+use crate::device::{Device, DeviceError};
+use crate::ledger::{LedgerWriter, Line};
+
+pub(super) struct Drive {
+    device: Box<dyn Device>,
+    shared: Arc<Shared>,
+    ledger: Option<LedgerWriter>,
+    written: u64,
+    synced: u64,
+    level: usize,
+    last_sync: Instant,
+}
+
+enum Next {
+    Block(Vec<u8>),
+    Empty,
+    Closed,
+    Abandoned,
+}
+
+impl Drive {
+    pub(super) fn new(
+        device: Box<dyn Device>,
+        shared: Arc<Shared>,
+        ledger: Option<LedgerWriter>,
+        start: u64,
+        level: usize,
+    ) -> Self {
+        let last_sync = Instant::now();
+        Drive { device, shared, ledger, written: start, synced: start, level, last_sync }
+    }
+
+    pub(super) fn run(mut self) -> Result<Flow, DeviceError> {
+        let done = self.stream();
+        // Whoever waits for space learns that none will come.
+        self.shared.space.close();
+        if done.is_err() {
+            self.device.abandon(self.written);
+        }
+        done
+    }
+
+    fn stream(&mut self) -> Result<Flow, DeviceError> {
+        self.fill();
+        loop {
+            match self.next() {
+                Next::Block(block) => self.write(block)?,
+                Next::Empty => {
+                    self.shared.lock().stalls += 1;
+                    self.fill();
+                }
+                Next::Closed => return self.finish(),
+                Next::Abandoned => {
+                    self.sync()?;
+                    self.device.abandon(self.written);
+                    return Ok(self.flow());
+                }
+            }
+        }
+    }
+
+    /// Waits for the high-water mark, or the end.
+    fn fill(&self) {
+        let mut state = self.shared.lock();
+        while state.end == End::Open && state.blocks.len() < self.level {
+            state = match self.shared.changed.wait(state) {
+                Ok(state) => state,
+                Err(poisoned) => poisoned.into_inner(),
+            };
+        }
+    }
+
+    fn next(&self) -> Next {
+        let mut state = self.shared.lock();
+        match (state.end, state.blocks.pop_front()) {
+            (End::Abandoned, _) => Next::Abandoned,
+            (_, Some(block)) => Next::Block(block),
+            (End::Open, None) => Next::Empty,
+            (End::Closed, None) => Next::Closed,
+        }
+    }
+
+    fn write(&mut self, mut block: Vec<u8>) -> Result<(), DeviceError> {
+        if let Err(error) = self.device.write(&block) {
+            // What is on the medium stays usable: it is made safe and entered in the ledger.
+            self.sync().ok();
+            return Err(DeviceError::write(&*self.device, self.written, self.synced, error));
+        }
+        self.written += block.len() as u64;
+        block.clear();
+        self.shared.lock().spare.push(block);
+        self.shared.space.add_permits(1);
+        if self.ledger.is_some() && self.last_sync.elapsed() >= self.device.sync_interval() {
+            self.sync()?;
+        }
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<(), DeviceError> {
+        let failed = |device: &dyn Device, written, synced, error| {
+            Err(DeviceError::write(device, written, synced, error))
+        };
+        if let Err(error) = self.device.sync() {
+            return failed(&*self.device, self.written, self.synced, error);
+        }
+        self.synced = self.written;
+        self.last_sync = Instant::now();
+        self.enter()
+    }
+
+    /// Enters in the ledger what is safe.
+    fn enter(&mut self) -> Result<(), DeviceError> {
+        let mut state = self.shared.lock();
+        let due = state.marks.iter().take_while(|line| line.offset <= self.synced).count();
+        let due: Vec<Line> = state.marks.drain(..due).collect();
+        drop(state);
+        let Some(ledger) = self.ledger.as_mut().filter(|_| !due.is_empty()) else { return Ok(()) };
+        ledger.append(&due).map_err(|source| {
+            let path = ledger.path().to_owned();
+            DeviceError::Ledger { path, source }
+        })
+    }
+
+    fn finish(&mut self) -> Result<Flow, DeviceError> {
+        if let Err(error) = self.device.finish() {
+            return Err(DeviceError::write(&*self.device, self.written, self.synced, error));
+        }
+        self.synced = self.written;
+        self.enter()?;
+        Ok(self.flow())
+    }
+
+    fn flow(&self) -> Flow {
+        let state = self.shared.lock();
+        Flow { written: self.written, stalls: state.stalls, full: state.full }
+    }
+}

@@ -1,0 +1,211 @@
+//! What is known of the archives' content: pure bookkeeping, fed with what passes.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use bytes::Bytes;
+use serde::Deserialize;
+
+use super::error::{DeserializeError, Spot};
+use crate::archive::{Omitted, TRANSFER_LIST, Transfer};
+use airlift_oci::types::{Descriptor, Digest, Manifest, ManifestKind, Tag, media};
+
+#[derive(Deserialize)]
+struct Index {
+    #[serde(default)]
+    manifests: Vec<Descriptor>,
+}
+
+/// Something that a manifest or `index.json` names.
+#[derive(Debug, Clone)]
+pub(super) struct Named {
+    pub(super) descriptor: Descriptor,
+    pub(super) by: String,
+}
+
+/// What an entry is taken for when it arrives.
+#[derive(Debug, Clone)]
+pub(super) enum Role {
+    Manifest(Descriptor),
+    Blob(Descriptor),
+    /// The list of a transfer manifest.
+    Transfer,
+    /// Nothing has named it yet.
+    Unknown,
+}
+
+/// Everything known.
+#[derive(Debug, Default)]
+pub(super) struct Catalog {
+    /// The first entry of each `index.json`, without repeats.
+    pub(super) roots: Vec<(Digest, Option<Tag>)>,
+    /// Tags of other entries: cosign's, and those of a layout with several images.
+    pub(super) tags: BTreeMap<Tag, Digest>,
+    /// What is needed as a manifest.
+    pub(super) as_manifest: HashMap<Digest, Named>,
+    /// What is needed as a blob.
+    pub(super) as_blob: HashMap<Digest, Named>,
+    /// Manifests that were read.
+    pub(super) manifests: HashMap<Digest, Manifest>,
+    /// The order in which they became known, which makes what follows the same every time.
+    pub(super) order: Vec<Digest>,
+    /// What may turn out to be a manifest once something names it.
+    pub(super) candidates: HashMap<Digest, (Bytes, Spot)>,
+    /// Blobs that were handed to the store.
+    pub(super) stored: HashSet<Digest>,
+    /// What the archives leave out.
+    pub(super) omitted: HashMap<Digest, Omitted>,
+    /// Sources by the digest of the image.
+    pub(super) images: HashMap<Digest, String>,
+    /// Blobs that serve the archive itself.
+    own: BTreeSet<Digest>,
+    transfer_lists: HashSet<Digest>,
+}
+
+impl Catalog {
+    /// Takes in an `index.json`.
+    pub(super) fn index(&mut self, text: &[u8]) -> Result<(), serde_json::Error> {
+        let index: Index = serde_json::from_slice(text)?;
+        for (position, entry) in index.manifests.into_iter().enumerate() {
+            let name = entry.annotation(media::REF_NAME).map(str::to_owned);
+            let tag: Option<Tag> = name.as_deref().and_then(|name| name.parse().ok());
+            let source = entry.annotation(media::SOURCE).map(str::to_owned);
+            if let Some(image) = source.or(name) {
+                self.images.entry(entry.digest.clone()).or_insert(image);
+            }
+            let known = self.roots.iter().any(|(root, _)| *root == entry.digest);
+            match tag {
+                tag if position == 0 && !known => self.roots.push((entry.digest.clone(), tag)),
+                Some(tag) if position > 0 => {
+                    self.tags.entry(tag).or_insert_with(|| entry.digest.clone());
+                }
+                _ => {}
+            }
+            self.need_manifest(entry, "index.json");
+        }
+        Ok(())
+    }
+
+    /// What an entry is.
+    pub(super) fn role(&self, digest: &Digest) -> Role {
+        if self.transfer_lists.contains(digest) {
+            Role::Transfer
+        } else if let Some(named) = self.as_manifest.get(digest) {
+            Role::Manifest(named.descriptor.clone())
+        } else if let Some(named) = self.as_blob.get(digest) {
+            Role::Blob(named.descriptor.clone())
+        } else {
+            Role::Unknown
+        }
+    }
+
+    /// What names an entry, and the size it states.
+    pub(super) fn named(&self, digest: &Digest) -> impl Iterator<Item = &Named> {
+        self.as_manifest.get(digest).into_iter().chain(self.as_blob.get(digest))
+    }
+
+    /// Whether nothing but the archive's own bookkeeping needs this.
+    pub(super) fn is_own(&self, digest: &Digest) -> bool {
+        self.own.contains(digest) && !self.as_blob.contains_key(digest)
+    }
+
+    /// Takes in a manifest, and notes what it names.
+    pub(super) fn hold(&mut self, manifest: Manifest) {
+        let digest = manifest.digest().clone();
+        if self.manifests.contains_key(&digest) {
+            return;
+        }
+        if Transfer::is_transfer(&manifest) {
+            self.own.extend(manifest.blobs().map(|blob| blob.digest.clone()));
+            let lists = manifest.layers().iter().filter(|layer| layer.media_type == TRANSFER_LIST);
+            self.transfer_lists.extend(lists.map(|layer| layer.digest.clone()));
+            self.own.insert(digest.clone());
+            self.as_manifest.remove(&digest);
+            return;
+        }
+        for child in manifest.manifests() {
+            self.need_manifest(child.clone(), digest.as_str());
+        }
+        for blob in manifest.blobs() {
+            let named = || Named { descriptor: blob.clone(), by: digest.to_string() };
+            self.as_blob.entry(blob.digest.clone()).or_insert_with(named);
+        }
+        self.order.push(digest.clone());
+        self.manifests.insert(digest, manifest);
+    }
+
+    /// Takes in the list of a transfer manifest.
+    pub(super) fn transfer(&mut self, text: &[u8]) -> Result<Transfer, serde_json::Error> {
+        let transfer = Transfer::read(text)?;
+        for item in &transfer.items {
+            self.images.insert(item.digest.clone(), item.source.clone());
+        }
+        for blob in &transfer.omitted {
+            self.omitted.insert(blob.descriptor.digest.clone(), blob.clone());
+        }
+        Ok(transfer)
+    }
+
+    /// Turns candidates into the manifests that they are needed as, until no more are needed.
+    pub(super) fn settle(&mut self) -> Result<(), DeserializeError> {
+        loop {
+            let due: Vec<Descriptor> = self
+                .as_manifest
+                .values()
+                .filter(|named| self.candidates.contains_key(&named.descriptor.digest))
+                .filter(|named| !self.manifests.contains_key(&named.descriptor.digest))
+                .map(|named| named.descriptor.clone())
+                .collect();
+            if due.is_empty() {
+                return Ok(());
+            }
+            for descriptor in due {
+                let Some((raw, at)) = self.candidates.get(&descriptor.digest) else { continue };
+                let (media_type, digest) = (&descriptor.media_type, descriptor.digest);
+                let manifest = Manifest::parse_as(media_type, digest, raw.clone());
+                let manifest = manifest.map_err(|source| DeserializeError::Manifest {
+                    at: Box::new(at.clone()),
+                    source: Box::new(source),
+                })?;
+                self.hold(manifest);
+            }
+        }
+    }
+
+    /// Every manifest held, children and subjects first.
+    pub(super) fn children_first(&self) -> Vec<&Manifest> {
+        let mut done = HashSet::new();
+        let mut order = Vec::new();
+        for start in &self.order {
+            let mut stack = vec![(start, false)];
+            while let Some((digest, expanded)) = stack.pop() {
+                let Some(manifest) = self.manifests.get(digest) else { continue };
+                if expanded {
+                    order.push(manifest);
+                } else if done.insert(digest) {
+                    stack.push((digest, true));
+                    let before = manifest.manifests().chain(manifest.subject());
+                    stack.extend(before.map(|child| (&child.digest, false)));
+                }
+            }
+        }
+        order
+    }
+
+    fn need_manifest(&mut self, descriptor: Descriptor, by: &str) {
+        if self.own.contains(&descriptor.digest) {
+            return;
+        }
+        let digest = descriptor.digest.clone();
+        self.as_manifest.entry(digest).or_insert_with(|| Named { descriptor, by: by.to_owned() });
+    }
+}
+
+/// Whether content that nothing has named yet may be a manifest: it must plainly be one.
+pub(super) fn may_be_manifest(raw: &Bytes) -> bool {
+    if !raw.trim_ascii_start().starts_with(b"{") {
+        return false;
+    }
+    Manifest::parse("", raw.clone()).is_ok_and(|manifest| {
+        manifest.kind() != ManifestKind::Other || manifest.descriptor().is_manifest()
+    })
+}

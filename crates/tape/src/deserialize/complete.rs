@@ -1,0 +1,218 @@
+//! The end of reading back: what is not in the archives is looked for at the destination, then the
+//! manifests go in, children first, and the tags last.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::catalog::{Catalog, Named};
+use super::{DeserializeError, DeserializeOptions, Missing, Received};
+use airlift_oci::observe::{Event, How, Observer, Tally};
+use airlift_oci::store::{Hints, Remote, Store, StoreError};
+use airlift_oci::types::{Digest, Manifest, Tag};
+
+/// What completes a run.
+pub(super) struct Completion<'a> {
+    pub(super) sink: Arc<dyn Store>,
+    pub(super) options: &'a DeserializeOptions,
+    pub(super) observer: Arc<dyn Observer>,
+    pub(super) tally: Arc<Tally>,
+}
+
+/// Where a manifest that no archive holds was found.
+enum Found {
+    /// At the destination, and so everything it names.
+    InPlace,
+    /// In an existing image: to be taken over.
+    Elsewhere(Manifest),
+    Nowhere,
+}
+
+impl Completion<'_> {
+    pub(super) async fn run(
+        self,
+        mut catalog: Catalog,
+        bytes: u64,
+    ) -> Result<Received, DeserializeError> {
+        let mut missing = self.manifests(&mut catalog).await?;
+        missing.extend(self.blobs(&catalog).await?);
+        if !missing.is_empty() {
+            missing.sort_by(|a, b| a.descriptor.digest.cmp(&b.descriptor.digest));
+            return Err(DeserializeError::Missing(missing));
+        }
+        self.put_manifests(&catalog).await?;
+        let (root, _) = self.tag(&catalog).await?;
+        Ok(Received {
+            root,
+            roots: catalog.roots.clone(),
+            manifests: catalog.manifests.len() as u64,
+            blobs: self.tally.totals(),
+            bytes,
+        })
+    }
+
+    /// Looks for the manifests that are needed and in no archive.
+    async fn manifests(&self, catalog: &mut Catalog) -> Result<Vec<Missing>, DeserializeError> {
+        let mut settled = HashSet::new();
+        let mut missing = Vec::new();
+        loop {
+            let open = catalog.as_manifest.values();
+            let open = open.filter(|named| {
+                let digest = &named.descriptor.digest;
+                !catalog.manifests.contains_key(digest) && !settled.contains(digest)
+            });
+            let open: Vec<Named> = open.cloned().collect();
+            if open.is_empty() {
+                return Ok(missing);
+            }
+            let lookups = open.into_iter().map(|named| async move {
+                let found = self.find_manifest(&named).await?;
+                Ok::<_, StoreError>((named, found))
+            });
+            let lookups = stream::iter(lookups).buffer_unordered(self.options.concurrency.max(1));
+            let found: Vec<_> = lookups.try_collect().await?;
+            for (named, found) in found {
+                settled.insert(named.descriptor.digest.clone());
+                match found {
+                    Found::InPlace => {}
+                    Found::Elsewhere(manifest) => catalog.hold(manifest),
+                    Found::Nowhere => missing.push(describe(catalog, &named)),
+                }
+            }
+        }
+    }
+
+    async fn find_manifest(&self, named: &Named) -> Result<Found, StoreError> {
+        if self.sink.has(&named.descriptor).await? {
+            return Ok(Found::InPlace);
+        }
+        for store in &self.options.existing {
+            match store.manifest(&named.descriptor).await {
+                Ok(manifest) => return Ok(Found::Elsewhere(manifest)),
+                Err(error) if error.is_not_found() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Found::Nowhere)
+    }
+
+    /// Looks for the blobs that are needed and in no archive.
+    async fn blobs(&self, catalog: &Catalog) -> Result<Vec<Missing>, DeserializeError> {
+        let open = catalog.as_blob.values();
+        let open = open.filter(|named| !catalog.stored.contains(&named.descriptor.digest));
+        let lookups = open.map(|named| async move {
+            let found = named.descriptor.is_foreign() || self.find_blob(named).await?;
+            Ok::<_, StoreError>((!found).then(|| describe(catalog, named)))
+        });
+        let lookups = stream::iter(lookups).buffer_unordered(self.options.concurrency.max(1));
+        let missing: Vec<Option<Missing>> = lookups.try_collect().await?;
+        Ok(missing.into_iter().flatten().collect())
+    }
+
+    /// Whether the blob is at the destination, after taking it over from an existing image if
+    /// need be.
+    async fn find_blob(&self, named: &Named) -> Result<bool, StoreError> {
+        let descriptor = &named.descriptor;
+        let settled = |how| {
+            self.tally.add(descriptor.size, how);
+            self.observer.event(&Event::Stored { bytes: descriptor.size, how });
+            true
+        };
+        if self.sink.has(descriptor).await? {
+            return Ok(settled(How::Skipped));
+        }
+        for store in &self.options.existing {
+            let near = store.domain() == self.sink.domain();
+            if let Some(from) = store.name().filter(|_| near)
+                && self.sink.mount(descriptor, from).await?
+            {
+                return Ok(settled(How::Mounted));
+            }
+            if store.has(descriptor).await? {
+                let content = Remote::new(store.clone(), descriptor.clone());
+                self.sink.put(&content, &Hints::default()).await?;
+                return Ok(settled(How::Moved));
+            }
+        }
+        Ok(false)
+    }
+
+    /// Puts the manifests, those of one depth at a time, children before parents.
+    async fn put_manifests(&self, catalog: &Catalog) -> Result<(), DeserializeError> {
+        let mut depth: HashMap<&Digest, usize> = HashMap::new();
+        let mut levels: Vec<Vec<&Manifest>> = Vec::new();
+        for manifest in catalog.children_first() {
+            let below = manifest.manifests().chain(manifest.subject());
+            let level = below.filter_map(|child| depth.get(&child.digest)).max();
+            let level = level.map_or(0, |level| level + 1);
+            depth.insert(manifest.digest(), level);
+            levels.resize_with(levels.len().max(level + 1), Vec::new);
+            levels[level].push(manifest);
+        }
+        for level in levels {
+            let puts = level.into_iter().map(|manifest| self.sink.put_manifest(manifest, None));
+            let puts = stream::iter(puts).buffer_unordered(self.options.concurrency.max(1));
+            puts.try_collect::<Vec<()>>().await?;
+        }
+        Ok(())
+    }
+
+    /// Sets the tags: those of signatures and the like, those of earlier roots, the root's last.
+    async fn tag(&self, catalog: &Catalog) -> Result<(Digest, Option<Tag>), DeserializeError> {
+        let Some((last, earlier)) = catalog.roots.split_last() else {
+            return Err(DeserializeError::NoIndex("the archive".to_owned()));
+        };
+        let wanted = self.options.tag.as_ref();
+        for (tag, digest) in catalog.tags.iter().filter(|(tag, _)| Some(*tag) != wanted) {
+            self.tag_one(catalog, digest, tag).await?;
+        }
+        for (digest, tag) in earlier {
+            if let Some(tag) =
+                tag.as_ref().filter(|tag| Some(*tag) != wanted && Some(*tag) != last.1.as_ref())
+            {
+                self.tag_one(catalog, digest, tag).await?;
+            }
+        }
+        if let Some(tag) = wanted {
+            self.tag_one(catalog, &last.0, tag).await?;
+        }
+        Ok(last.clone())
+    }
+
+    async fn tag_one(
+        &self,
+        catalog: &Catalog,
+        digest: &Digest,
+        tag: &Tag,
+    ) -> Result<(), DeserializeError> {
+        if let Some(manifest) = catalog.manifests.get(digest) {
+            return Ok(self.sink.put_manifest(manifest, Some(tag)).await?);
+        }
+        let Some(named) = catalog.as_manifest.get(digest) else { return Ok(()) };
+        let manifest = self.sink.manifest(&named.descriptor).await?;
+        Ok(self.sink.put_manifest(&manifest, Some(tag)).await?)
+    }
+}
+
+fn describe(catalog: &Catalog, named: &Named) -> Missing {
+    let digest = &named.descriptor.digest;
+    let image = named.by.parse().ok().and_then(|by: Digest| image_of(catalog, by));
+    Missing {
+        descriptor: named.descriptor.clone(),
+        named_by: named.by.clone(),
+        image: image.or_else(|| catalog.images.get(digest).cloned()),
+        expected: catalog.omitted.get(digest).map(|omitted| omitted.expected.clone()),
+    }
+}
+
+/// The gathered image that a manifest belongs to: itself, or the nearest that names it.
+fn image_of(catalog: &Catalog, mut digest: Digest) -> Option<String> {
+    for _ in 0..32 {
+        if let Some(image) = catalog.images.get(&digest) {
+            return Some(image.clone());
+        }
+        digest = catalog.as_manifest.get(&digest)?.by.parse().ok()?;
+    }
+    None
+}

@@ -1,0 +1,321 @@
+//! Reading media: what each entry is, that it is what it says, and where it goes.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::catalog::{Catalog, Role, may_be_manifest};
+use super::error::Spot;
+use super::uploads::{Feed, Uploads};
+use super::{DeserializeError, DeserializeOptions};
+use crate::archive::{Head, Kind};
+use crate::medium::{EntryReader, Medium, Passing, ReadError};
+use airlift_oci::observe::{Event, Observer, Tally};
+use airlift_oci::store::Store;
+use airlift_oci::types::{Descriptor, Digest, Hasher, MAX_MANIFEST, Manifest, media};
+
+/// Longest document (`index.json`, a transfer list) that is read.
+const MAX_DOCUMENT: u64 = 256 << 20;
+/// Bytes held of content that may be a manifest and that nothing has named yet.
+const MAX_CANDIDATES: u64 = 256 << 20;
+
+/// The reading side of a run.
+pub(super) struct Intake<'a> {
+    catalog: Catalog,
+    uploads: Uploads,
+    options: &'a DeserializeOptions,
+    observer: Arc<dyn Observer>,
+    candidate_bytes: u64,
+    bytes: u64,
+}
+
+impl<'a> Intake<'a> {
+    pub(super) fn new(
+        sink: Arc<dyn Store>,
+        options: &'a DeserializeOptions,
+        observer: Arc<dyn Observer>,
+    ) -> Self {
+        let uploads = Uploads::new(sink, observer.clone(), options.memory, options.concurrency);
+        let catalog = Catalog::default();
+        Intake { catalog, uploads, options, observer, candidate_bytes: 0, bytes: 0 }
+    }
+
+    /// Bytes of the media read so far, uncompressed.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Reads one medium to its end. One that ends too early is an error only as the last: the
+    /// next may hold the rest.
+    pub(super) async fn medium(
+        &mut self,
+        medium: Medium,
+        last: bool,
+    ) -> Result<(), DeserializeError> {
+        let mut reader = EntryReader::open(medium, self.options.memory).await?;
+        let done = self.archive(&mut reader).await;
+        self.bytes += reader.offset();
+        match done {
+            Err(DeserializeError::Read(ReadError::Archive { place, source }))
+                if !last && source.is_truncated() =>
+            {
+                let text = format!("{place}: {source}; going on with the next medium");
+                self.observer.event(&Event::Warning { text: &text });
+            }
+            done => done?,
+        }
+        if last && self.catalog.roots.is_empty() {
+            return Err(DeserializeError::NoIndex(reader.place().to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Waits for what is on its way; what is known then.
+    pub(super) async fn finish(mut self) -> Result<(Catalog, Arc<Tally>), DeserializeError> {
+        self.catalog.settle()?;
+        let named = |digest: &Digest| self.catalog.as_blob.get(digest).cloned();
+        let blobs = self.catalog.candidates.iter();
+        let blobs: Vec<_> = blobs
+            .filter_map(|(digest, (raw, _))| Some((named(digest)?.descriptor, raw.clone())))
+            .collect();
+        for (descriptor, raw) in blobs {
+            let share = self.uploads.reserve(descriptor.size).await?;
+            self.catalog.stored.insert(descriptor.digest.clone());
+            self.uploads.put(descriptor, raw, share).await?;
+        }
+        self.uploads.finish().await?;
+        let tally = self.uploads.tally();
+        Ok((self.catalog, tally))
+    }
+
+    async fn archive(&mut self, reader: &mut EntryReader) -> Result<(), DeserializeError> {
+        loop {
+            match reader.next().await? {
+                Passing::Entry(head) => self.entry(reader, &head).await?,
+                Passing::EndOfArchive => {}
+                Passing::End => return Ok(()),
+            }
+        }
+    }
+
+    async fn entry(
+        &mut self,
+        reader: &mut EntryReader,
+        head: &Head,
+    ) -> Result<(), DeserializeError> {
+        let unexpected = |reader: &EntryReader, reason| DeserializeError::Unexpected {
+            at: spot(reader, head),
+            reason,
+        };
+        match (head.kind, head.name.as_str()) {
+            (Kind::Directory, "" | "." | "blobs" | "blobs/sha256" | "blobs/sha512") => Ok(()),
+            (Kind::File, "index.json") => {
+                let text = self.document(reader, head).await?;
+                self.catalog.index(&text).map_err(|source| malformed(reader, head, source))
+            }
+            (Kind::File, "oci-layout") => {
+                let text = self.document(reader, head).await?;
+                check_marker(&text).map_err(|source| malformed(reader, head, source))
+            }
+            (Kind::File, "manifest.json" | "repositories") if !self.options.strict => Ok(()),
+            (Kind::File, name) => {
+                let digest = name.strip_prefix("blobs/").and_then(|path| {
+                    let (algorithm, hex) = path.split_once('/')?;
+                    format!("{algorithm}:{hex}").parse::<Digest>().ok()
+                });
+                let digest = digest
+                    .ok_or_else(|| unexpected(reader, "an image archive has no such file"))?;
+                self.content(reader, head, digest).await
+            }
+            (Kind::Directory, _) => {
+                Err(unexpected(reader, "an image archive has no such directory"))
+            }
+        }
+    }
+
+    async fn content(
+        &mut self,
+        reader: &mut EntryReader,
+        head: &Head,
+        digest: Digest,
+    ) -> Result<(), DeserializeError> {
+        if let Some(named) =
+            self.catalog.named(&digest).find(|named| named.descriptor.size != head.size)
+        {
+            return Err(DeserializeError::Size {
+                at: spot(reader, head),
+                found: head.size,
+                expected: named.descriptor.size,
+                named_by: named.by.clone(),
+            });
+        }
+        match self.catalog.role(&digest) {
+            Role::Manifest(descriptor) if head.size <= MAX_MANIFEST => {
+                let raw = self.verified(reader, head, &digest).await?;
+                if self.catalog.as_blob.contains_key(&digest) {
+                    self.keep_candidate(*spot(reader, head), &digest, &raw);
+                }
+                let manifest = Manifest::parse_as(&descriptor.media_type, digest, raw);
+                let manifest = manifest.map_err(|source| DeserializeError::Manifest {
+                    at: spot(reader, head),
+                    source: Box::new(source),
+                })?;
+                self.catalog.hold(manifest);
+                Ok(())
+            }
+            Role::Transfer => {
+                let text = self.verified(reader, head, &digest).await?;
+                let transfer = self.catalog.transfer(&text);
+                let transfer = transfer.map_err(|source| malformed(reader, head, source))?;
+                self.announce(&transfer);
+                Ok(())
+            }
+            Role::Blob(descriptor) => self.blob(reader, head, descriptor).await,
+            Role::Manifest(_) | Role::Unknown => self.unknown(reader, head, digest).await,
+        }
+    }
+
+    /// Content of which it is not known yet what it is.
+    async fn unknown(
+        &mut self,
+        reader: &mut EntryReader,
+        head: &Head,
+        digest: Digest,
+    ) -> Result<(), DeserializeError> {
+        let descriptor = Descriptor::new(media::OCTET_STREAM, digest.clone(), head.size);
+        let room = self.candidate_bytes + head.size <= MAX_CANDIDATES;
+        if head.size > MAX_MANIFEST || !room {
+            return self.blob(reader, head, descriptor).await;
+        }
+        let share = self.uploads.reserve(head.size).await?;
+        let raw = self.verified(reader, head, &digest).await?;
+        if self.catalog.is_own(&digest) || self.catalog.stored.contains(&digest) {
+            return Ok(());
+        }
+        if may_be_manifest(&raw) {
+            self.keep_candidate(*spot(reader, head), &digest, &raw);
+            return Ok(());
+        }
+        self.catalog.stored.insert(digest);
+        Ok(self.uploads.put(descriptor, raw, share).await?)
+    }
+
+    fn keep_candidate(&mut self, at: Spot, digest: &Digest, raw: &Bytes) {
+        self.candidate_bytes += raw.len() as u64;
+        self.catalog.candidates.insert(digest.clone(), (raw.clone(), at));
+    }
+
+    async fn blob(
+        &mut self,
+        reader: &mut EntryReader,
+        head: &Head,
+        descriptor: Descriptor,
+    ) -> Result<(), DeserializeError> {
+        let known = self.catalog.stored.contains(&descriptor.digest);
+        if known || self.catalog.is_own(&descriptor.digest) {
+            // It passes a second time, and is checked a second time.
+            return self.pass(reader, head, &descriptor.digest, None).await;
+        }
+        if self.uploads.holds(head.size) {
+            let share = self.uploads.reserve(head.size).await?;
+            let bytes = self.verified(reader, head, &descriptor.digest).await?;
+            self.observer.event(&Event::Moved { bytes: head.size });
+            self.catalog.stored.insert(descriptor.digest.clone());
+            return Ok(self.uploads.put(descriptor, bytes, share).await?);
+        }
+        let mut feed = self.uploads.feed(descriptor.clone(), reader.place()).await?;
+        self.pass(reader, head, &descriptor.digest, Some(&mut feed)).await?;
+        feed.finish();
+        self.catalog.stored.insert(descriptor.digest);
+        Ok(())
+    }
+
+    /// Reads content through, checking it, and hands it to `feed` on the way.
+    async fn pass(
+        &mut self,
+        reader: &mut EntryReader,
+        head: &Head,
+        digest: &Digest,
+        mut feed: Option<&mut Feed>,
+    ) -> Result<(), DeserializeError> {
+        let mut hasher = Hasher::new(digest.algorithm());
+        while let Some(bytes) = reader.data().await? {
+            hasher.update(&bytes);
+            self.observer.event(&Event::Moved { bytes: bytes.len() as u64 });
+            if let Some(feed) = &mut feed {
+                feed.send(bytes).await;
+            }
+        }
+        check(reader, head, digest, hasher.finish())
+    }
+
+    async fn verified(
+        &self,
+        reader: &mut EntryReader,
+        head: &Head,
+        digest: &Digest,
+    ) -> Result<Bytes, DeserializeError> {
+        let bytes = self.document(reader, head).await?;
+        check(reader, head, digest, digest.like(&bytes))?;
+        Ok(bytes)
+    }
+
+    async fn document(
+        &self,
+        reader: &mut EntryReader,
+        head: &Head,
+    ) -> Result<Bytes, DeserializeError> {
+        if head.size > MAX_DOCUMENT {
+            return Err(DeserializeError::Unexpected {
+                at: spot(reader, head),
+                reason: "it is too large for a document",
+            });
+        }
+        Ok(reader.read_all(head.size).await?)
+    }
+
+    fn announce(&self, transfer: &crate::archive::Transfer) {
+        self.observer.event(&Event::Planned {
+            items: transfer.items.len().max(1) as u64,
+            blobs: transfer.blobs.len() as u64,
+            bytes: transfer.blobs.iter().map(|blob| blob.size).sum(),
+        });
+    }
+}
+
+#[allow(clippy::unnecessary_box_returns, reason = "errors hold it boxed, to stay small")]
+fn spot(reader: &EntryReader, head: &Head) -> Box<Spot> {
+    let (place, entry) = (reader.place().to_owned(), head.name.clone());
+    Box::new(Spot { place, entry, offset: head.offset })
+}
+
+fn check(
+    reader: &EntryReader,
+    head: &Head,
+    expected: &Digest,
+    found: Digest,
+) -> Result<(), DeserializeError> {
+    if found == *expected {
+        return Ok(());
+    }
+    Err(DeserializeError::Damaged { at: spot(reader, head), found })
+}
+
+fn malformed(reader: &EntryReader, head: &Head, source: serde_json::Error) -> DeserializeError {
+    DeserializeError::Malformed { at: spot(reader, head), source }
+}
+
+fn check_marker(text: &[u8]) -> Result<(), serde_json::Error> {
+    use serde::de::Error as _;
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Marker {
+        image_layout_version: String,
+    }
+    let marker: Marker = serde_json::from_slice(text)?;
+    if marker.image_layout_version.starts_with("1.") {
+        return Ok(());
+    }
+    let text = format!("layout version {:?} is not known", marker.image_layout_version);
+    Err(serde_json::Error::custom(text))
+}

@@ -1,0 +1,86 @@
+//! The verb deserialize: archives from their media into a store, in one pass.
+//!
+//! Blobs go in as they pass; manifests are held until everything they name is there, then put
+//! children first, the tag last. Every digest is checked on the medium, also of what the store has.
+
+mod catalog;
+mod complete;
+mod error;
+mod intake;
+mod once;
+mod uploads;
+
+use std::sync::Arc;
+
+use airlift_oci::observe::{Observer, Totals};
+use airlift_oci::store::Store;
+use airlift_oci::types::{Digest, Tag};
+
+pub use error::{DeserializeError, Missing, Spot};
+
+use crate::medium::Medium;
+use complete::Completion;
+use intake::Intake;
+
+/// How archives are read back.
+#[derive(Clone)]
+pub struct DeserializeOptions {
+    /// Tag of the root at the destination; none: it is put by its digest alone.
+    pub tag: Option<Tag>,
+    /// Bytes held of blobs that are on their way into the store, and read ahead from the medium.
+    pub memory: u64,
+    /// Blobs put at once.
+    pub concurrency: usize,
+    /// Accept nothing but what an image layout needs: no `manifest.json`, no entry twice, no blob
+    /// that nothing names.
+    pub strict: bool,
+    /// Stores of the destination that may have what an archive leaves out.
+    pub existing: Vec<Arc<dyn Store>>,
+}
+
+impl Default for DeserializeOptions {
+    fn default() -> Self {
+        DeserializeOptions {
+            tag: None,
+            memory: 64 << 20,
+            concurrency: 8,
+            strict: false,
+            existing: Vec::new(),
+        }
+    }
+}
+
+/// What was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received {
+    /// The root of the last archive, which the tag names.
+    pub root: Digest,
+    /// Every root, in the order they were met, with the tag that its archive gives it.
+    pub roots: Vec<(Digest, Option<Tag>)>,
+    /// Manifests put.
+    pub manifests: u64,
+    /// What became of the blobs.
+    pub blobs: Totals,
+    /// Bytes of the media, uncompressed.
+    pub bytes: u64,
+}
+
+/// Reads `media`, in this order, into `sink`. Nothing is tagged unless everything is there.
+///
+/// Dropped, it stops; blobs that are in the store by then stay there.
+pub async fn deserialize(
+    media: Vec<Medium>,
+    sink: Arc<dyn Store>,
+    options: &DeserializeOptions,
+    observer: Arc<dyn Observer>,
+) -> Result<Received, DeserializeError> {
+    let mut intake = Intake::new(sink.clone(), options, observer.clone());
+    let count = media.len();
+    for (index, medium) in media.into_iter().enumerate() {
+        intake.medium(medium, index + 1 == count).await?;
+    }
+    let bytes = intake.bytes();
+    let (catalog, tally) = intake.finish().await?;
+    let completion = Completion { sink, options, observer, tally };
+    completion.run(catalog, bytes).await
+}

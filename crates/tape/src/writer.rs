@@ -1,0 +1,107 @@
+//! Turns a layout into bytes: headers, what is at hand, blobs as they arrive, padding.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::SerializeError;
+use crate::archive::{Body, Layout, Placed, padding};
+use crate::buffer::BlockBuffer;
+use crate::ledger::Line;
+use crate::prefetch::Prefetch;
+use airlift_oci::observe::{Event, How, Observer};
+use airlift_oci::store::{ErrorKind, StoreError};
+use airlift_oci::types::{Descriptor, Hasher};
+
+/// Where the bytes of an archive go.
+pub(crate) struct Writer {
+    buffer: BlockBuffer,
+    observer: Arc<dyn Observer>,
+    /// Bytes that are on the medium already and are made again only to be left out.
+    skip: u64,
+}
+
+impl Writer {
+    pub(crate) fn new(buffer: BlockBuffer, observer: Arc<dyn Observer>) -> Self {
+        Writer { buffer, observer, skip: 0 }
+    }
+
+    /// Writes `layout` from the byte at `from` on. `prefetch` gives the blobs from the entry at
+    /// `from` on.
+    pub(crate) async fn write(
+        mut self,
+        layout: &Layout,
+        from: u64,
+        place: &str,
+        mut prefetch: Prefetch,
+    ) -> Result<BlockBuffer, SerializeError> {
+        let first = layout.entry_at(from);
+        let rest = &layout.placed()[first..];
+        self.skip = from - rest.first().map_or(layout.content_end(), |placed| placed.start);
+        for placed in rest {
+            self.entry(placed, place, &mut prefetch).await?;
+        }
+        self.zeros(layout.end() - layout.content_end()).await?;
+        Ok(self.buffer)
+    }
+
+    async fn entry(
+        &mut self,
+        placed: &Placed,
+        place: &str,
+        prefetch: &mut Prefetch,
+    ) -> Result<(), SerializeError> {
+        let entry = &placed.entry;
+        self.bytes(&Bytes::from(entry.header())).await?;
+        match (&entry.body, &entry.descriptor) {
+            (Body::Bytes(bytes), _) => self.bytes(bytes).await?,
+            (Body::Blob, Some(descriptor)) => self.blob(descriptor, place, prefetch).await?,
+            _ => {}
+        }
+        self.zeros(padding(entry.size())).await?;
+        if let Some(descriptor) = &entry.descriptor {
+            self.buffer.mark(Line { descriptor: descriptor.clone(), offset: placed.end });
+            self.observer.event(&Event::Stored { bytes: descriptor.size, how: How::Moved });
+        }
+        Ok(())
+    }
+
+    async fn blob(
+        &mut self,
+        descriptor: &Descriptor,
+        place: &str,
+        prefetch: &mut Prefetch,
+    ) -> Result<(), SerializeError> {
+        let mut hasher = Hasher::new(descriptor.digest.algorithm());
+        let mut left = descriptor.size;
+        while left > 0 {
+            let chunk = prefetch.chunk().await?;
+            left = left.saturating_sub(chunk.len() as u64);
+            hasher.update(&chunk);
+            self.bytes(&chunk).await?;
+            self.observer.event(&Event::Moved { bytes: chunk.len() as u64 });
+        }
+        let found = hasher.finish();
+        if found != descriptor.digest {
+            let expected = descriptor.digest.clone();
+            return Err(StoreError::new(place, ErrorKind::Digest { expected, found }).into());
+        }
+        Ok(())
+    }
+
+    async fn zeros(&mut self, mut count: u64) -> Result<(), SerializeError> {
+        const ZEROS: Bytes = Bytes::from_static(&[0; 4096]);
+        while count > 0 {
+            let part = count.min(ZEROS.len() as u64);
+            self.bytes(&ZEROS.slice(..part as usize)).await?;
+            count -= part;
+        }
+        Ok(())
+    }
+
+    async fn bytes(&mut self, bytes: &Bytes) -> Result<(), SerializeError> {
+        let skip = self.skip.min(bytes.len() as u64);
+        self.skip -= skip;
+        Ok(self.buffer.write(&bytes[skip as usize..]).await?)
+    }
+}
