@@ -7,8 +7,11 @@
 
 pub mod clone;
 pub mod copy;
+pub mod diff;
 mod executor;
 pub mod gather;
+pub mod inspect;
+mod kinship;
 mod odds;
 mod placement;
 mod plan;
