@@ -7,6 +7,7 @@
 
 pub mod clone;
 pub mod copy;
+pub mod delivery;
 pub mod diff;
 mod executor;
 pub mod gather;

@@ -90,7 +90,7 @@ async fn send(
 }
 
 /// Joins the items of one source that are its platforms, as ace-dt gathers them, into one index.
-fn join_platforms(routed: Vec<Routed>) -> Vec<(Result<Root, ManifestError>, Routed)> {
+pub(super) fn join_platforms(routed: Vec<Routed>) -> Vec<(Result<Root, ManifestError>, Routed)> {
     let mut groups: BTreeMap<String, Vec<Routed>> = BTreeMap::new();
     for routed in routed {
         groups.entry(routed.item.source.clone()).or_default().push(routed);

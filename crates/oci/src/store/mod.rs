@@ -83,6 +83,20 @@ pub trait Sink: Send + Sync {
         Ok(false)
     }
 
+    /// Tells that a manifest is on its way, and what it names, from a medium that passes once: the
+    /// content of what was announced comes before [`Sink::put_manifest`] of it. `root` says that
+    /// nothing names it but the medium itself, `tags` by which tags the medium knows it. Only for
+    /// a sink that must know where content belongs before it comes.
+    async fn announce(
+        &self,
+        manifest: &Manifest,
+        root: bool,
+        tags: &[Tag],
+    ) -> Result<(), StoreError> {
+        let _ = (manifest, root, tags);
+        Ok(())
+    }
+
     /// What shares blobs with this store by mounts: the registry's host. Stores of different
     /// domains share nothing.
     fn domain(&self) -> String;
