@@ -5,6 +5,7 @@
 //! writing, resuming, estimating and checking are one calculation.
 
 pub mod archive;
+pub mod batch;
 pub mod buffer;
 mod deserialize;
 pub mod device;
