@@ -82,7 +82,7 @@ impl Client {
         self.shared.common.counts.read()
     }
 
-    fn registry(&self, written: &str) -> Result<Arc<Registry>, String> {
+    pub(super) fn registry(&self, written: &str) -> Result<Arc<Registry>, String> {
         let name = canonical(written);
         let mut registries = self.registries.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = registries.get(name) {

@@ -35,6 +35,8 @@ pub enum Kind {
     Tags,
     /// GET of a page of referrers.
     Referrers,
+    /// GET of the base, to see whether the registry lets us in.
+    Base,
     /// Exchange of credentials for a token.
     Token,
     /// A further request because the answer was a redirect.
@@ -58,6 +60,7 @@ impl Kind {
             Kind::UploadCancel => "upload-cancel",
             Kind::Tags => "tags",
             Kind::Referrers => "referrers",
+            Kind::Base => "base",
             Kind::Token => "token",
             Kind::Redirect => "redirect",
         }

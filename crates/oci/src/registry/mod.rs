@@ -10,6 +10,7 @@
 mod auth;
 mod blob_read;
 mod blob_write;
+mod check;
 mod client;
 mod endpoint;
 mod facts;

@@ -12,6 +12,11 @@ pub(in crate::registry) struct Scopes {
 }
 
 impl Scopes {
+    /// Nothing in particular: whether there is any access at all.
+    pub(in crate::registry) fn none() -> Self {
+        Scopes::pull("")
+    }
+
     /// Reading `repository`.
     pub(in crate::registry) fn pull(repository: &str) -> Self {
         Scopes { repository: repository.to_owned(), push: false, from: None }
@@ -48,7 +53,9 @@ impl Scopes {
             named.entry(resource).or_default().extend(actions.map(str::to_owned));
         };
         let actions = if self.push { "pull,push" } else { "pull" };
-        add(format!("repository:{}", self.repository), actions);
+        if !self.repository.is_empty() {
+            add(format!("repository:{}", self.repository), actions);
+        }
         if let Some(from) = &self.from {
             add(format!("repository:{from}"), "pull");
         }
