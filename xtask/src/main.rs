@@ -1,4 +1,4 @@
-//! Development commands: `cargo xtask ci`, `tidy`, `docs`.
+//! Development commands: `cargo xtask ci`, `demo`, `tidy`, `docs`.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a tool for a terminal")]
 

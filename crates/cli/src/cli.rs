@@ -2,7 +2,9 @@
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::commands::{completion, config, man};
+use crate::commands::{
+    clone, completion, config, gather, login, logout, man, route, scatter, serve,
+};
 use crate::exit::{Exit, exit_codes};
 use crate::global::Global;
 use crate::screen::Screen;
@@ -16,8 +18,8 @@ use crate::session::Session;
 #[command(name = "airlift", version, subcommand_required = true, arg_required_else_help = true)]
 #[command(max_term_width = 100, after_long_help = concat!(
     "Examples:\n  \
-     airlift config --sample > airlift.yaml\n  \
-     airlift completion bash > /etc/bash_completion.d/airlift",
+     airlift gather sources.list reg.example.com/gather:sync-45\n  \
+     airlift scatter reg.high.example.com/scatter:sync-45 nest=reg.high.example.com/mirror",
     exit_codes!()
 ))]
 struct Cli {
@@ -30,6 +32,13 @@ struct Cli {
 /// Every command. Its file in [`crate::commands`] says what it does.
 #[derive(Debug, Subcommand)]
 enum Command {
+    Gather(gather::Args),
+    Scatter(scatter::Args),
+    Clone(clone::Args),
+    Route(route::Args),
+    Serve(serve::Args),
+    Login(login::Args),
+    Logout(logout::Args),
     Config(config::Args),
     Completion(completion::Args),
     Man(man::Args),
@@ -90,12 +99,20 @@ impl Invocation {
             Command::Completion(args) => return completion::run(args),
             Command::Man(args) => return man::run(args),
             Command::Config(args) if args.sample => return config::sample(),
-            Command::Config(_) => {}
+            _ => {}
         }
         let session = Session::open(self.global, screen)?;
-        match self.command {
+        match &self.command {
+            Command::Gather(args) => gather::run(args, &session),
+            Command::Scatter(args) => scatter::run(args, &session),
+            Command::Clone(args) => clone::run(args, &session),
+            Command::Route(args) => route::run(args, &session),
+            Command::Serve(args) => serve::run(args),
+            Command::Login(args) => login::run(args, &session),
+            Command::Logout(args) => logout::run(args, &session),
             Command::Config(_) => config::run(&session),
-            Command::Completion(_) | Command::Man(_) => Ok(Exit::Done),
+            Command::Completion(args) => completion::run(args),
+            Command::Man(args) => man::run(args),
         }
     }
 }

@@ -46,7 +46,8 @@ fn message(error: &anyhow::Error) -> String {
     text
 }
 
-fn exit(error: &anyhow::Error) -> Exit {
+/// The code that an error ends with: causes decide, however deep they are.
+pub(crate) fn exit(error: &anyhow::Error) -> Exit {
     for cause in error.chain() {
         if cause.is::<Interrupted>() {
             return Exit::Interrupted;

@@ -1,22 +1,28 @@
 //! `airlift` carries container images across an air gap.
 //!
 //! A table of contents: arguments become options ([`cli`], [`config`]), one verb of the libraries
-//! runs ([`commands`]), what it says is shown ([`progress`], [`output`], [`report`]), and what it
+//! runs ([`commands`]), what it says is shown ([`progress`], [`output`], [`outcome`]), and what it
 //! came to becomes an exit code ([`exit`], [`failure`]).
 
 mod cli;
 mod commands;
 mod config;
+mod credentials;
+mod dispatch;
 mod exit;
 mod failure;
 mod global;
+mod inputs;
 mod interrupt;
 mod logs;
+mod outcome;
 mod output;
 mod progress;
+mod runtime;
 mod screen;
 mod session;
 mod size;
+mod table;
 
 use std::process::ExitCode;
 

@@ -17,11 +17,6 @@ pub(crate) fn text(text: &str) -> anyhow::Result<()> {
     write_all(&[text])
 }
 
-/// Prints a value as indented JSON.
-pub(crate) fn json(value: &impl serde::Serialize) -> anyhow::Result<()> {
-    line(&serde_json::to_string_pretty(value)?)
-}
-
 fn write_all(parts: &[&str]) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     let result = parts.iter().try_for_each(|part| out.write_all(part.as_bytes()));

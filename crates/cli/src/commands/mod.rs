@@ -1,5 +1,12 @@
 //! The commands, one file each: arguments, options from them, one verb, what is printed.
 
+pub(crate) mod clone;
 pub(crate) mod completion;
 pub(crate) mod config;
+pub(crate) mod gather;
+pub(crate) mod login;
+pub(crate) mod logout;
 pub(crate) mod man;
+pub(crate) mod route;
+pub(crate) mod scatter;
+pub(crate) mod serve;

@@ -11,6 +11,7 @@ mod file;
 mod layers;
 mod locate;
 mod nearest;
+mod settings;
 mod show;
 
 use std::collections::BTreeMap;

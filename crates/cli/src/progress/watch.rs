@@ -114,7 +114,8 @@ impl Feed {
 fn tell(event: &Event<'_>) {
     match event {
         Event::Warning { text } => tracing::warn!("{text}"),
-        Event::Finished { item, error: Some(error) } => tracing::error!("{item}: {error}"),
+        // Failures are listed at the end of the run, whatever is logged.
+        Event::Finished { item, error: Some(error) } => tracing::info!("{item}: {error}"),
         Event::Finished { item, error: None } => tracing::info!("{item}: done"),
         Event::Started { item } => tracing::debug!("{item}: begun"),
         Event::Waiting { host, wait, cause } => {

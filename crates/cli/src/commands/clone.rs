@@ -1,0 +1,132 @@
+//! `airlift clone`: gather and scatter with nothing between.
+
+use std::path::PathBuf;
+
+use airlift_oci::inventory::{Item, SourceLine};
+use airlift_oci::mirror::clone::{CloneOptions, RoutedSource, clone, read_sources};
+use airlift_oci::mirror::{Executor, ItemReport, ReadSource, Report, SourceImage};
+use airlift_oci::store::chain;
+use airlift_oci::stores::Stores;
+use airlift_rules::{Ruleset, Selectors};
+use clap::Args as Derive;
+
+use crate::commands::gather;
+use crate::exit::{Exit, exit_codes};
+use crate::outcome::Outcome;
+use crate::session::Session;
+use crate::table::Format;
+use crate::{dispatch, inputs, output, runtime};
+
+/// Send every source of a list to where a ruleset sends it
+///
+/// Gather and scatter in one, with nothing gathered between: each distinct blob is fetched once and
+/// stored once in each registry. A source that fails is listed; the others are delivered.
+#[derive(Debug, Derive)]
+#[command(after_long_help = concat!(
+    "Examples:\n  \
+     airlift clone sources.list nest=reg.example.com/mirror\n  \
+     airlift clone sources.list all-prefix=destinations.csv --check\n  \
+     airlift clone sources.list nest=reg.example.com -p linux/amd64 -l team=core -r",
+    exit_codes!()
+))]
+pub(crate) struct Args {
+    /// File with one source a line, and its labels; - is standard input
+    sources: PathBuf,
+    /// KIND=ARGUMENT, as of scatter
+    ruleset: String,
+    /// Show what would go where, and move nothing
+    #[arg(long)]
+    check: bool,
+    #[command(flatten)]
+    choice: gather::Choice,
+    /// Only sources whose labels match, as in Kubernetes; several mean any of them
+    #[arg(short = 'l', long, value_name = "SELECTOR")]
+    selector: Vec<String>,
+    /// Go on after a failure, which is done anyway
+    #[arg(long = "continue", conflicts_with = "fail_fast")]
+    go_on: bool,
+    /// Begin no further image once one has failed
+    #[arg(long)]
+    fail_fast: bool,
+    #[command(flatten)]
+    outcome: Outcome,
+}
+
+/// Clones, or shows what that would do.
+pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
+    let lines = chosen(args)?;
+    let ruleset = inputs::ruleset(&args.ruleset)?;
+    if args.go_on {
+        session.say("--continue changes nothing: a failure never stops the other images");
+    }
+    let watch = session.watch()?;
+    let result = runtime::guarded(async {
+        let stores = session.stores(watch.observer())?;
+        let executor = session.executor(watch.observer());
+        let sources = inputs::open(&lines, &stores).await?;
+        carry(args, &ruleset, &executor, &stores, sources).await
+    });
+    drop(watch);
+    let labels = |text: &str| lines.iter().find(|line| line.text == text).map(|line| &line.labels);
+    match result.transpose() {
+        Some(result) => args.outcome.conclude(session, "clone", result, labels),
+        None => Ok(Exit::Done),
+    }
+}
+
+/// The lines whose labels match.
+fn chosen(args: &Args) -> anyhow::Result<Vec<SourceLine>> {
+    let selectors: Selectors = inputs::selectors(&args.selector)?;
+    let mut lines = inputs::sources(&args.sources)?;
+    lines.retain(|line| selectors.matches(&line.labels));
+    if lines.is_empty() {
+        let hint = "check the labels in the list of sources";
+        return Err(crate::failure::Usage::new("no source is chosen by --selector", hint).into());
+    }
+    Ok(lines)
+}
+
+/// Reads, routes and sends; `None` after a dry run.
+async fn carry(
+    args: &Args,
+    ruleset: &Ruleset,
+    executor: &Executor,
+    stores: &Stores,
+    sources: Vec<SourceImage>,
+) -> anyhow::Result<Option<Report>> {
+    let read = read_sources(executor, sources, &args.choice.platforms).await;
+    let mut failed = Vec::new();
+    let mut good: Vec<(SourceImage, ReadSource)> = Vec::new();
+    for (source, read) in read {
+        match read {
+            Ok(read) => good.push((source, read)),
+            Err(error) => {
+                let mut report = ItemReport::new(&source.text);
+                report.fail(chain(&error));
+                failed.push(report);
+            }
+        }
+    }
+    let items: Vec<Item> = good.iter().map(|(_, read)| read.item.clone()).collect();
+    let routing = dispatch::route(ruleset, &items)?;
+    if args.check {
+        output::text(&dispatch::table(&routing, &items, Format::Table)?)?;
+        if failed.is_empty() {
+            return Ok(None);
+        }
+        return Ok(Some(Report { items: failed, index: None }));
+    }
+    if args.fail_fast && !failed.is_empty() {
+        return Ok(Some(Report { items: failed, index: None }));
+    }
+    let mut routed = Vec::with_capacity(good.len());
+    for (position, (source, read)) in good.into_iter().enumerate() {
+        let destinations = dispatch::destinations(&routing, position, &read.item, stores).await?;
+        routed.push(RoutedSource { source, read, destinations });
+    }
+    let options = CloneOptions { referrers: args.choice.recursive, fail_fast: args.fail_fast };
+    let mut report = clone(executor, routed, &options).await;
+    report.items.extend(failed);
+    report.items.sort_by(|a, b| a.item.cmp(&b.item));
+    Ok(Some(report))
+}

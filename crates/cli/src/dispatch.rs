@@ -1,0 +1,103 @@
+//! From items to where a ruleset sends them: chosen, routed, checked, shown or opened.
+
+use airlift_oci::inventory::{Item, SourceLine};
+use airlift_oci::mirror::scatter::{Destination, Routed};
+use airlift_oci::stores::Stores;
+use airlift_oci::types::Location;
+use airlift_rules::{Routing, Ruleset, Selectors, subset};
+use anyhow::Context;
+
+use crate::failure::Usage;
+use crate::table::{Format, Table};
+
+/// The items that labels and a list of sources choose, in their order.
+pub(crate) fn choose(
+    items: Vec<Item>,
+    selectors: &Selectors,
+    list: Option<&[SourceLine]>,
+) -> anyhow::Result<Vec<Item>> {
+    let wanted = match list {
+        None => None,
+        Some(lines) => {
+            let sources: Vec<&str> = lines.iter().map(|line| line.text.as_str()).collect();
+            let hint = "`airlift inspect IMAGE` shows the sources that were gathered";
+            Some(subset(&items, &sources).map_err(|error| Usage::new(error.to_string(), hint))?)
+        }
+    };
+    let chosen = items.into_iter().enumerate().filter(|(position, item)| {
+        let listed = wanted.as_ref().is_none_or(|list| list.binary_search(position).is_ok());
+        listed && selectors.matches(&item.labels)
+    });
+    let chosen: Vec<Item> = chosen.map(|(_, item)| item).collect();
+    if chosen.is_empty() {
+        return Err(Usage::new("no item is chosen", "check --selector and --subset").into());
+    }
+    Ok(chosen)
+}
+
+/// The routing of all items; everything that is wrong with it ends the run before it begins.
+pub(crate) fn route<'a>(ruleset: &'a Ruleset, items: &[Item]) -> anyhow::Result<Routing<'a>> {
+    let routing = Routing::plan(ruleset, items);
+    routing.check().map_err(|error| {
+        Usage::new(error.to_string(), "`airlift route` shows which rule sends each item where")
+    })?;
+    Ok(routing)
+}
+
+/// A routing as a table: what a dry run shows.
+pub(crate) fn table(
+    routing: &Routing<'_>,
+    items: &[Item],
+    format: Format,
+) -> anyhow::Result<String> {
+    let rows: Vec<_> = routing.rows(items).collect();
+    if format == Format::Json {
+        return Ok(serde_json::to_string_pretty(&rows)? + "\n");
+    }
+    let mut table = Table::new(["SOURCE", "DESTINATION", "STATUS", "RULE", "PROBLEM"]);
+    for row in rows {
+        let status = serde_json::to_value(row.status)?;
+        table.row([
+            row.source,
+            row.destination.unwrap_or_default(),
+            status.as_str().unwrap_or_default().to_owned(),
+            row.rule.unwrap_or_default(),
+            row.problem.unwrap_or_default(),
+        ]);
+    }
+    Ok(if format == Format::Csv { table.csv() } else { table.text() })
+}
+
+/// The items with their destinations opened.
+pub(crate) async fn open(
+    routing: &Routing<'_>,
+    items: Vec<Item>,
+    stores: &Stores,
+) -> anyhow::Result<Vec<Routed>> {
+    let mut routed = Vec::with_capacity(items.len());
+    for (position, item) in items.into_iter().enumerate() {
+        let destinations = destinations(routing, position, &item, stores).await?;
+        routed.push(Routed { item, destinations });
+    }
+    Ok(routed)
+}
+
+/// The destinations of the item at `position`, opened.
+pub(crate) async fn destinations(
+    routing: &Routing<'_>,
+    position: usize,
+    item: &Item,
+    stores: &Stores,
+) -> anyhow::Result<Vec<Destination>> {
+    let mut opened = Vec::new();
+    for destination in routing.destinations(position, item)? {
+        let label = destination.reference.to_string();
+        let location = Location::Registry(destination.reference);
+        let place = stores
+            .destination(&location)
+            .await
+            .with_context(|| format!("opening the destination {label} failed"))?;
+        opened.push(Destination { store: place.store, tag: place.tag, label });
+    }
+    Ok(opened)
+}

@@ -1,0 +1,134 @@
+//! What arguments name or hold: lists of sources, locations, annotations, platforms, rulesets.
+//!
+//! Everything here is checked before any byte moves; what is wrong ends the run with code 2.
+
+use std::io::Read;
+use std::path::Path;
+
+use airlift_oci::inventory::{SourceLine, parse_sources};
+use airlift_oci::mirror::SourceImage;
+use airlift_oci::stores::Stores;
+use airlift_oci::types::{Annotations, Location, Platform};
+use airlift_rules::{Ruleset, Selectors};
+use anyhow::Context;
+
+use crate::failure::Usage;
+
+/// A file with a list of sources, `-` being standard input.
+pub(crate) fn sources(path: &Path) -> anyhow::Result<Vec<SourceLine>> {
+    let (name, text) = read(path)?;
+    let lines = parse_sources(&name, &text).map_err(|error| {
+        Usage::new(
+            error.to_string(),
+            "one source a line: REGISTRY/REPOSITORY[:TAG][@DIGEST][,LABEL=VALUE]..",
+        )
+    })?;
+    if lines.is_empty() {
+        return Err(Usage::new(
+            format!("{name} names no source"),
+            "one source a line: REGISTRY/REPOSITORY[:TAG][@DIGEST][,LABEL=VALUE]..",
+        )
+        .into());
+    }
+    Ok(lines)
+}
+
+/// The sources of a list, opened: nothing is asked of registries yet, files must be there.
+pub(crate) async fn open(
+    lines: &[SourceLine],
+    stores: &Stores,
+) -> anyhow::Result<Vec<SourceImage>> {
+    let mut images = Vec::with_capacity(lines.len());
+    for line in lines {
+        let opened = stores
+            .source(&line.location)
+            .await
+            .with_context(|| format!("opening the source {} failed", line.text))?;
+        images.push(SourceImage {
+            text: line.text.clone(),
+            labels: line.labels.clone(),
+            store: opened.store,
+            mount_from: opened.mount_from,
+            version: opened.version,
+        });
+    }
+    Ok(images)
+}
+
+/// `-a KEY=VALUE[,KEY=VALUE]..`, repeatable. A value may hold a comma when the option holds one pair.
+pub(crate) fn annotations(texts: &[String]) -> anyhow::Result<Annotations> {
+    let mut annotations = Annotations::new();
+    for text in texts {
+        let pairs = match text.matches('=').count() {
+            1 => vec![text.as_str()],
+            _ => text.split(',').collect(),
+        };
+        for pair in pairs {
+            let Some((key, value)) = pair.split_once('=').filter(|(key, _)| !key.is_empty()) else {
+                return Err(Usage::new(
+                    format!("`{pair}` is no annotation"),
+                    "write --annotations KEY=VALUE, once for each annotation",
+                )
+                .into());
+            };
+            annotations.insert(key.to_owned(), value.to_owned());
+        }
+    }
+    Ok(annotations)
+}
+
+/// Platforms, as clap wants the parser.
+pub(crate) fn platform(text: &str) -> Result<Platform, String> {
+    text.parse().map_err(|error: airlift_oci::types::PlatformError| error.to_string())
+}
+
+/// A location, as clap wants the parser.
+pub(crate) fn location(text: &str) -> Result<Location, String> {
+    text.parse().map_err(|error: airlift_oci::types::LocationError| error.to_string())
+}
+
+/// A ruleset; the files that it names are read.
+pub(crate) fn ruleset(text: &str) -> anyhow::Result<Ruleset> {
+    let files = |path: &str| std::fs::read_to_string(path);
+    Ruleset::parse(text, &files).map_err(|error| {
+        let message = airlift_oci::store::chain(&error);
+        Usage::new(message, "`airlift route --help` lists the kinds of rulesets").into()
+    })
+}
+
+/// Selectors of labels.
+pub(crate) fn selectors(texts: &[String]) -> anyhow::Result<Selectors> {
+    Selectors::parse(texts).map_err(|error| {
+        let hint = "as in Kubernetes: -l 'team=core,tier in (a,b)'; several -l mean any of them";
+        Usage::new(airlift_oci::store::chain(&error), hint).into()
+    })
+}
+
+fn read(path: &Path) -> anyhow::Result<(String, Vec<u8>)> {
+    if path == Path::new("-") {
+        let mut text = Vec::new();
+        std::io::stdin().read_to_end(&mut text).context("reading standard input failed")?;
+        return Ok(("standard input".to_owned(), text));
+    }
+    let name = path.display().to_string();
+    let text = std::fs::read(path).map_err(|error| {
+        Usage::new(format!("reading {name} failed: {error}"), "name a file that can be read")
+    })?;
+    Ok((name, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::annotations;
+
+    #[test]
+    fn annotations_come_in_pairs_and_lists() {
+        let texts = |texts: &[&str]| texts.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>();
+        let read = annotations(&texts(&["a=1,b=2", "c=x,y"])).expect("reads");
+        let pairs: Vec<_> = read.iter().map(|(k, v)| format!("{k}:{v}")).collect();
+        assert_eq!(pairs, ["a:1", "b:2", "c:x,y"]);
+        for wrong in ["a", "=1", "a=1,b=2,c"] {
+            assert!(annotations(&texts(&[wrong])).is_err(), "{wrong}");
+        }
+    }
+}

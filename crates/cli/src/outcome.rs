@@ -1,0 +1,215 @@
+//! The end of a run that moves images: summary, report, list of what failed, exit code.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use airlift_oci::inventory::Labels;
+use airlift_oci::mirror::{Report, Status};
+use airlift_oci::observe::Totals;
+use airlift_oci::store::chain;
+use anyhow::Context;
+use clap::Args;
+use serde::Serialize;
+
+use crate::exit::Exit;
+use crate::session::Session;
+use crate::size::human;
+
+/// Where the outcome of a run is written.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Outcome {
+    /// Write a JSON report of every item to FILE
+    #[arg(long, value_name = "FILE", help_heading = "Common options")]
+    report: Option<PathBuf>,
+    /// Write what failed to FILE, in the form of the input, ready to run again
+    #[arg(long, value_name = "FILE", help_heading = "Common options")]
+    failed: Option<PathBuf>,
+}
+
+/// The file of `--report`.
+#[derive(Debug, Serialize)]
+struct Document<'a> {
+    command: &'a str,
+    version: &'a str,
+    exit: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    totals: Totals,
+    #[serde(flatten)]
+    report: &'a Report,
+}
+
+impl Outcome {
+    /// Ends a run: says what became of it, writes the files that were asked for, and gives the
+    /// exit code. `labels` are those of the input, so that failed sources can be written with them.
+    pub(crate) fn conclude<'a>(
+        &self,
+        session: &Session,
+        command: &str,
+        result: anyhow::Result<Report>,
+        labels: impl Fn(&str) -> Option<&'a Labels>,
+    ) -> anyhow::Result<Exit> {
+        let (report, error) = match result {
+            Ok(report) => (report, None),
+            Err(error) => (Report::default(), Some(error)),
+        };
+        let exit = match &error {
+            Some(error) => crate::failure::exit(error),
+            None => exit(&report),
+        };
+        if let Some(path) = &self.report {
+            let document = Document {
+                command,
+                version: env!("CARGO_PKG_VERSION"),
+                exit: exit as u8,
+                error: error.as_ref().map(|error| chain(error.as_ref())),
+                totals: report.totals(),
+                report: &report,
+            };
+            let text = serde_json::to_string_pretty(&document)?;
+            write_whole(path, format!("{text}\n").as_bytes())?;
+        }
+        if let Some(error) = error {
+            return Err(error);
+        }
+        if let Some(path) = &self.failed {
+            write_whole(path, failed_list(&report, labels).as_bytes())?;
+        }
+        for item in report.failed() {
+            session.complain(&format!(
+                "{}: {}",
+                item.item,
+                item.error.as_deref().unwrap_or("failed")
+            ));
+        }
+        session.say(&summary(command, &report));
+        Ok(exit)
+    }
+}
+
+/// The exit code of a report: failures beside successes are a part of the work done.
+fn exit(report: &Report) -> Exit {
+    let failed = report.count(Status::Failed);
+    let unmatched = report.count(Status::Unmatched);
+    match report.items.len() - failed - unmatched {
+        0 if failed > 0 || unmatched > 0 => Exit::Failed,
+        _ if failed > 0 => Exit::Partial,
+        _ => Exit::Done,
+    }
+}
+
+/// One line for people.
+fn summary(command: &str, report: &Report) -> String {
+    let totals = report.totals();
+    let mut parts = Vec::new();
+    for (status, word) in [
+        (Status::Done, "done"),
+        (Status::Unchanged, "unchanged"),
+        (Status::Unmatched, "without a destination"),
+        (Status::Failed, "failed"),
+    ] {
+        match report.count(status) {
+            0 => {}
+            count => parts.push(format!("{count} {word}")),
+        }
+    }
+    if parts.is_empty() {
+        parts.push("nothing to do".to_owned());
+    }
+    format!(
+        "{command}: {}; {} moved, {} mounted, {} skipped, {}",
+        parts.join(", "),
+        totals.moved,
+        totals.mounted,
+        totals.skipped,
+        human(totals.bytes)
+    )
+}
+
+/// The failed items as a list of sources.
+fn failed_list<'a>(report: &Report, labels: impl Fn(&str) -> Option<&'a Labels>) -> String {
+    let mut text = String::new();
+    for item in report.failed() {
+        text.push_str(&item.item);
+        for (key, value) in labels(&item.item).into_iter().flatten() {
+            // Writing to a string cannot fail.
+            let _ = write!(text, ",{key}={value}");
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// Writes a file that has either its old content or its new, never a part.
+pub(crate) fn write_whole(path: &Path, content: &[u8]) -> anyhow::Result<()> {
+    let directory = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    let write = || -> std::io::Result<()> {
+        // A device or a pipe cannot be replaced, only written to.
+        if std::fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
+            return std::fs::write(path, content);
+        }
+        let mut file = tempfile::Builder::new().prefix(".airlift-").tempfile_in(directory)?;
+        file.write_all(content)?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        Ok(())
+    };
+    write().with_context(|| format!("writing {} failed", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use airlift_oci::inventory::Labels;
+    use airlift_oci::mirror::{ItemReport, Report, Status};
+
+    use super::{exit, failed_list, summary, write_whole};
+    use crate::exit::Exit;
+
+    fn report(statuses: &[Status]) -> Report {
+        let item = |(number, status): (usize, &Status)| {
+            let mut item = ItemReport::new(&format!("a.io/x:{number}"));
+            item.status = *status;
+            item
+        };
+        Report { items: statuses.iter().enumerate().map(item).collect(), index: None }
+    }
+
+    #[test]
+    fn the_exit_code_tells_all_some_and_none() {
+        use Status::{Done, Failed, Unchanged, Unmatched};
+        for (statuses, code) in [
+            (vec![], Exit::Done),
+            (vec![Done, Unchanged], Exit::Done),
+            (vec![Done, Unmatched], Exit::Done),
+            (vec![Unmatched], Exit::Failed),
+            (vec![Done, Failed], Exit::Partial),
+            (vec![Unchanged, Failed, Unmatched], Exit::Partial),
+            (vec![Failed, Unmatched], Exit::Failed),
+        ] {
+            assert_eq!(exit(&report(&statuses)), code, "{statuses:?}");
+        }
+    }
+
+    #[test]
+    fn what_failed_can_be_run_again() {
+        let report = report(&[Status::Done, Status::Failed, Status::Failed]);
+        let labels = Labels::from([("k".to_owned(), "v".to_owned())]);
+        let of = |item: &str| (item == "a.io/x:2").then_some(&labels);
+        assert_eq!(failed_list(&report, of), "a.io/x:1\na.io/x:2,k=v\n");
+        assert!(summary("gather", &report).starts_with("gather: 1 done, 2 failed; "));
+    }
+
+    #[test]
+    fn files_are_replaced_as_a_whole() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("r.json");
+        write_whole(&path, b"old").expect("writes");
+        write_whole(&path, b"new").expect("writes");
+        assert_eq!(std::fs::read(&path).expect("reads"), b"new");
+        assert_eq!(std::fs::read_dir(directory.path()).expect("lists").count(), 1);
+    }
+}

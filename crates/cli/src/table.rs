@@ -1,0 +1,91 @@
+//! Rows for people, as CSV or as JSON.
+
+use clap::ValueEnum;
+
+/// The form of a listing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Columns for people.
+    #[default]
+    Table,
+    /// JSON.
+    Json,
+    /// Comma-separated values with a header.
+    Csv,
+}
+
+/// Rows of texts under a header.
+#[derive(Debug)]
+pub(crate) struct Table {
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// A table of nothing but its header.
+    pub(crate) fn new<const N: usize>(header: [&str; N]) -> Self {
+        Table { rows: vec![header.map(str::to_owned).into()] }
+    }
+
+    /// Adds a row.
+    pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
+        self.rows.push(cells.into());
+    }
+
+    /// Columns, each as wide as it must be. A column without any content is left out.
+    pub(crate) fn text(&self) -> String {
+        let columns = self.rows.iter().map(Vec::len).max().unwrap_or_default();
+        let cell =
+            |row: &Vec<String>, column: usize| row.get(column).map_or(0, |c| c.chars().count());
+        let used: Vec<(usize, usize)> = (0..columns)
+            .filter(|column| self.rows.iter().skip(1).any(|row| cell(row, *column) > 0))
+            .map(|column| {
+                let width = self.rows.iter().map(|row| cell(row, column)).max();
+                (column, width.unwrap_or_default())
+            })
+            .collect();
+        let mut text = String::new();
+        for row in &self.rows {
+            let cells = used.iter().map(|(column, width)| {
+                let cell = row.get(*column).map_or("", String::as_str);
+                format!("{cell:<width$}")
+            });
+            text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
+            text.push('\n');
+        }
+        text
+    }
+
+    /// Comma-separated values.
+    pub(crate) fn csv(&self) -> String {
+        let mut text = String::new();
+        for row in &self.rows {
+            let cells: Vec<_> = row.iter().map(|cell| quoted(cell)).collect();
+            text.push_str(&cells.join(","));
+            text.push('\n');
+        }
+        text
+    }
+}
+
+/// A cell of CSV: in quotes where it must be.
+fn quoted(cell: &str) -> String {
+    if cell.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", cell.replace('"', "\"\""))
+    } else {
+        cell.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Table;
+
+    #[test]
+    fn columns_are_aligned_and_empty_ones_left_out() {
+        let mut table = Table::new(["A", "B", "C"]);
+        table.row(["long".to_owned(), String::new(), "x".to_owned()]);
+        table.row(["s".to_owned(), String::new(), "y,\"z\"".to_owned()]);
+        assert_eq!(table.text(), "A     C\nlong  x\ns     y,\"z\"\n");
+        assert_eq!(table.csv(), "A,B,C\nlong,,x\ns,,\"y,\"\"z\"\"\"\n");
+    }
+}

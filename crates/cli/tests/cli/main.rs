@@ -1,0 +1,12 @@
+//! The binary from outside: what it prints, how it ends, what it leaves behind.
+//!
+//! One program for all of it, so that it is linked once.
+
+#![allow(clippy::expect_used, reason = "a test ends where it cannot go on")]
+
+mod harness;
+mod help;
+mod interrupt;
+mod login;
+mod messages;
+mod mirror;
