@@ -10,7 +10,10 @@ mod writing;
 use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use airlift_oci::observe;
+use airlift_oci::registry::{Client, Retries, Settings};
 use airlift_oci::store::{
     ArchiveStore, Blob, Content, ErrorKind, Hints, InMemory, LayoutStore, MemoryStore, Presence,
     Put, Sink, Source, Store, StoreError,
@@ -18,6 +21,7 @@ use airlift_oci::store::{
 use airlift_oci::types::{Algorithm, Descriptor, Digest, Hasher, Manifest, Tag, Version, media};
 use airlift_tests::image::{self, Flavour, Graph};
 use airlift_tests::model::Model;
+use airlift_tests::{DigestHeader, FaultPlan, TestRegistry, UploadLocation};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -81,6 +85,49 @@ async fn archive(filling: Filling) -> Subject {
     tar.into_inner().unwrap();
     let store = ArchiveStore::open(&file).unwrap();
     Subject { store: Arc::new(store), _keep: Box::new(directory) }
+}
+
+async fn registry(filling: Filling) -> Subject {
+    registry_with(FaultPlan::none(), filling).await
+}
+
+/// A registry of the old kind: referrers are kept under a tag.
+async fn registry_without_referrers(filling: Filling) -> Subject {
+    registry_with(FaultPlan::none().without_referrers(), filling).await
+}
+
+/// A registry that says as little as it may.
+async fn registry_of_few_words(filling: Filling) -> Subject {
+    let plan = FaultPlan::none()
+        .ignoring_range()
+        .digest_header(DigestHeader::Missing)
+        .location(UploadLocation::WithQuery)
+        .redirecting_blobs()
+        .paged(2);
+    registry_with(plan, filling).await
+}
+
+async fn registry_with(plan: FaultPlan, filling: Filling) -> Subject {
+    let registry = TestRegistry::start(plan).await;
+    let client = || Client::new(settings(), observe::silent()).unwrap();
+    filling.pour(client().repository(registry.name("a/b")).as_ref()).await;
+    // What one client has learned must not be what the next one needs.
+    let store = client().repository(registry.name("a/b"));
+    Subject { store, _keep: Box::new(registry) }
+}
+
+/// Settings that do not wait long before they try again.
+fn settings() -> Settings {
+    let wait = Duration::from_millis(5);
+    let retries = Retries { first_wait: wait, longest_wait: wait, ..Retries::default() };
+    Settings { retries, ..Settings::default() }
+}
+
+/// Every tag, but for those under which a registry without the API keeps lists of referrers.
+async fn tags(store: &dyn Source) -> Vec<String> {
+    let tags = store.tags().await.unwrap();
+    let kept = tags.iter().map(Tag::to_string).filter(|tag| !tag.starts_with("sha256-"));
+    kept.collect()
 }
 
 fn tag(text: &str) -> Tag {
@@ -188,4 +235,7 @@ suite! {
     memory: read_and_write;
     layout: read_and_write;
     archive: read_only;
+    registry: read_and_write;
+    registry_without_referrers: read_and_write;
+    registry_of_few_words: read_and_write;
 }

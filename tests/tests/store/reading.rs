@@ -73,9 +73,8 @@ pub(super) async fn tags_are_sorted<F: Future<Output = Subject>>(make: impl Fn(F
     for name in ["v10", "v9", "a", "Z", "_0"] {
         filling = filling.graph(&image::simple(1), Some(name));
     }
-    let tags = make(filling).await.store.tags().await.unwrap();
-    let tags: Vec<&str> = tags.iter().map(Tag::as_str).collect();
-    assert_eq!(tags, ["Z", "_0", "a", "v10", "v9"]);
+    let subject = make(filling).await;
+    assert_eq!(tags(subject.store.as_ref()).await, ["Z", "_0", "a", "v10", "v9"]);
 }
 
 pub(super) async fn referrers_have_type_and_annotations<F: Future<Output = Subject>>(
