@@ -92,10 +92,10 @@ fn check_names(directory: &Path) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_registry_keeps_what_it_acknowledged() {
     let directory = tempfile::tempdir().unwrap();
+    let client = Client::builder().timeout(Duration::from_secs(30)).build().unwrap();
     let mut acknowledged = Vec::new();
     for round in 0..4_u64 {
         let process = Process::start(directory.path());
-        let client = Client::builder().timeout(Duration::from_secs(30)).build().unwrap();
         let mut pushes = tokio::task::JoinSet::new();
         for lane in 0..3 {
             let start = round * 10_000 + lane * 1000;
@@ -118,7 +118,8 @@ async fn a_killed_registry_keeps_what_it_acknowledged() {
     let process = Process::start(directory.path());
     assert!(acknowledged.len() >= 4);
     for (tag, digest) in acknowledged {
-        let answer = reqwest::get(format!("{}/v2/a/b/manifests/{tag}", process.url)).await.unwrap();
+        let path = format!("{}/v2/a/b/manifests/{tag}", process.url);
+        let answer = client.get(path).send().await.unwrap();
         assert_eq!(Digest::of(&answer.bytes().await.unwrap()), digest, "{tag}");
     }
 }

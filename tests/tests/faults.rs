@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use airlift_oci::store::{InMemory, Sink};
@@ -24,9 +25,13 @@ async fn registry(plan: FaultPlan) -> TestRegistry {
 }
 
 fn request(registry: &TestRegistry, method: Method, path: &str) -> RequestBuilder {
-    let client = Client::builder().redirect(Policy::none()).build().unwrap();
+    static CLIENT: LazyLock<Client> = LazyLock::new(|| {
+        // One client for all would keep connections to runtimes that are gone.
+        let builder = Client::builder().redirect(Policy::none()).pool_max_idle_per_host(0);
+        builder.build().unwrap()
+    });
     let base = if path.starts_with("http") { String::new() } else { registry.url() };
-    client.request(method, format!("{base}{path}")).timeout(Duration::from_secs(5))
+    CLIENT.request(method, format!("{base}{path}")).timeout(Duration::from_secs(5))
 }
 
 fn blob_path() -> String {

@@ -69,6 +69,11 @@ impl ArchiveStore {
         pick(&self.place(), &self.entries, name)
     }
 
+    /// Size of a blob or manifest in bytes, when it is there.
+    pub fn blob_size(&self, digest: &Digest) -> Option<u64> {
+        self.blobs.get(digest).map(|stretch| stretch.size)
+    }
+
     fn missing(&self, what: &dyn std::fmt::Display) -> StoreError {
         StoreError::new(self.place(), ErrorKind::NotFound(what.to_string()))
     }

@@ -3,7 +3,7 @@
 //! Repository names hold slashes, so a path is read from its end. Every part is checked against
 //! its grammar here; nothing behind this module sees an unchecked name.
 
-use airlift_oci::types::{Digest, Tag, Version};
+use airlift_oci::types::{Digest, ReferenceError, Tag, Version};
 use percent_encoding::percent_decode_str;
 
 use crate::storage::RepositoryName;
@@ -72,9 +72,20 @@ impl Route {
             }
             _ => return Err(RouteError::Unknown),
         };
-        let name = name.parse().map_err(|error| RouteError::Name(format!("{error}")))?;
-        Ok(Route::Repository(name, endpoint?))
+        Ok(Route::Repository(repository(name)?, endpoint?))
     }
+}
+
+fn repository(text: &str) -> Result<RepositoryName, RouteError> {
+    text.parse().map_err(|error| {
+        // Which registry it is goes without saying here.
+        RouteError::Name(match error {
+            ReferenceError::Repository { repository, reason, .. } => {
+                format!("invalid repository {repository:?}: {reason}")
+            }
+            error => error.to_string(),
+        })
+    })
 }
 
 fn version(text: &str) -> Result<Version, RouteError> {

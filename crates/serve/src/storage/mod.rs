@@ -5,6 +5,7 @@
 //! the registry answers 405 then.
 
 mod directory;
+mod fixed;
 mod memory;
 mod name;
 
@@ -15,6 +16,7 @@ use airlift_oci::types::{Digest, Tag};
 use async_trait::async_trait;
 
 pub use directory::Directory;
+pub use fixed::Fixed;
 pub use memory::Memory;
 pub use name::RepositoryName;
 
