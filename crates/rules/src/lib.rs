@@ -7,6 +7,7 @@
 //! the same answer in any order. `docs/rules.md` describes the file formats.
 
 mod files;
+pub mod gotemplate;
 mod nearest;
 mod origin;
 mod routing;
