@@ -114,9 +114,11 @@ fn sources<'k>(
     for (number, item) in sources {
         let behind = routes.iter().take_while(|(other, _)| *other < number).count();
         routes = &routes[behind..];
-        let source = Key::of(items[item as usize].origin().source);
         let run = routes.iter().take_while(|(other, _)| *other == number);
-        let same = run.filter(|(_, route)| key(*route) == source);
+        // Looked up only now: most sources are no destination, and a million of them in this
+        // order are a million places in memory.
+        let source = || Key::of(items[item as usize].origin().source);
+        let same = run.filter(|(_, route)| key(*route) == source());
         found.extend(same.map(|(_, route)| (*route as usize, item as usize)));
     }
     found
