@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a tool for a terminal")]
 
 mod ci;
+mod demo;
 mod docs;
 mod process;
 mod tidy;
@@ -24,6 +25,8 @@ struct Cli {
 enum Task {
     /// Run everything that has to pass before a change lands
     Ci,
+    /// Show images crossing an air gap, and prove that they arrived
+    Demo,
     /// Check purpose lines, crate layers, file sizes and blanks
     Tidy,
     /// Write the pages of docs/cli from the definition of the command line
@@ -37,6 +40,7 @@ enum Task {
 fn main() -> ExitCode {
     let result = match Cli::parse().task {
         Task::Ci => ci::run(),
+        Task::Demo => demo::run(),
         Task::Tidy => tidy::run(),
         Task::Docs { check } => docs::run(check),
     };

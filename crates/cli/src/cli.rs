@@ -3,7 +3,8 @@
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    clone, completion, config, gather, login, logout, man, route, scatter, serve,
+    clone, completion, config, deserialize, gather, login, logout, man, route, scatter, serialize,
+    serve,
 };
 use crate::exit::{Exit, exit_codes};
 use crate::global::Global;
@@ -33,6 +34,8 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Gather(gather::Args),
+    Serialize(serialize::Args),
+    Deserialize(deserialize::Args),
     Scatter(scatter::Args),
     Clone(clone::Args),
     Route(route::Args),
@@ -104,6 +107,8 @@ impl Invocation {
         let session = Session::open(self.global, screen)?;
         match &self.command {
             Command::Gather(args) => gather::run(args, &session),
+            Command::Serialize(args) => serialize::run(args, &session),
+            Command::Deserialize(args) => deserialize::run(args, &session),
             Command::Scatter(args) => scatter::run(args, &session),
             Command::Clone(args) => clone::run(args, &session),
             Command::Route(args) => route::run(args, &session),

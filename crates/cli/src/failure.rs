@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt::Write as _;
 
 use airlift_oci::store::{ErrorKind, StoreError, chain};
+use airlift_tape::{DeserializeError, ReadError};
 
 use crate::config::ConfigError;
 use crate::exit::Exit;
@@ -55,8 +56,20 @@ pub(crate) fn exit(error: &anyhow::Error) -> Exit {
         if cause.is::<Usage>() || cause.is::<ConfigError>() {
             return Exit::Usage;
         }
+        if cause.downcast_ref::<DeserializeError>().is_some_and(is_damage) {
+            return Exit::Damaged;
+        }
     }
     Exit::Failed
+}
+
+/// Whether the medium is at fault, rather than the way to it or the destination.
+fn is_damage(error: &DeserializeError) -> bool {
+    match error {
+        DeserializeError::Read(error) => matches!(error, ReadError::Archive { .. }),
+        DeserializeError::Store(_) => false,
+        _ => true,
+    }
 }
 
 /// What to do next.
@@ -76,6 +89,10 @@ fn hint_of(cause: &(dyn Error + 'static)) -> Option<String> {
             "run the same command again: what is complete is found there and not moved again"
                 .to_owned(),
         );
+    }
+    if cause.downcast_ref::<DeserializeError>().is_some_and(is_damage) {
+        let hint = "nothing was tagged; read the medium again, and if it stays so, write it again";
+        return Some(hint.to_owned());
     }
     store_hint(cause.downcast_ref::<StoreError>()?)
 }

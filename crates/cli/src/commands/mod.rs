@@ -3,10 +3,12 @@
 pub(crate) mod clone;
 pub(crate) mod completion;
 pub(crate) mod config;
+pub(crate) mod deserialize;
 pub(crate) mod gather;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod man;
 pub(crate) mod route;
 pub(crate) mod scatter;
+pub(crate) mod serialize;
 pub(crate) mod serve;

@@ -1,0 +1,86 @@
+//! `airlift deserialize`: archives from their media into a repository.
+
+use std::path::PathBuf;
+
+use airlift_oci::types::Location;
+use airlift_tape::{DeserializeOptions, Medium, Received, deserialize};
+use clap::Args as Derive;
+
+use crate::exit::{Exit, exit_codes};
+use crate::session::Session;
+use crate::size::{human, parse};
+use crate::{inputs, output, runtime};
+
+/// Read archives back into a repository
+///
+/// One pass over each medium: blobs go in as they pass, manifests when everything they name is there,
+/// the tag last. Every byte of the medium is checked, also of what the repository has already.
+/// When anything is damaged or missing nothing is tagged and the exit code is 4.
+#[derive(Debug, Derive)]
+#[command(after_long_help = concat!(
+    "Examples:\n  \
+     airlift deserialize /dev/nst0 reg.high.example.com/scatter:sync-45\n  \
+     airlift deserialize base.tar delta.tar oci:landed:sync-45\n  \
+     ssh low cat sync-45.tar | airlift deserialize - reg.high.example.com/scatter:sync-45",
+    exit_codes!()
+))]
+pub(crate) struct Args {
+    /// The media in their order: files, devices, pipes; - is standard input
+    #[arg(required = true)]
+    source: Vec<PathBuf>,
+    /// Where to: REGISTRY/REPOSITORY:TAG or oci:DIR:TAG
+    #[arg(value_parser = inputs::location)]
+    image: Location,
+    #[command(flatten)]
+    reading: Reading,
+}
+
+/// How archives are read.
+#[derive(Debug, Clone, Derive)]
+pub(crate) struct Reading {
+    /// Memory for what is read ahead; 0 is the default
+    #[arg(long, value_name = "SIZE", default_value = "0", value_parser = parse)]
+    pub(crate) block_size: u64,
+    /// Accept nothing but what an image archive needs
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// A repository that may have what an archive leaves out; repeatable
+    #[arg(long, value_name = "IMAGE", value_parser = inputs::location)]
+    pub(crate) existing: Vec<Location>,
+}
+
+/// Deserializes.
+pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
+    let watch = session.watch()?;
+    let result = runtime::guarded(async {
+        let stores = session.stores(watch.observer())?;
+        let destination = stores.destination(&args.image).await?;
+        let mut options =
+            DeserializeOptions { tag: destination.tag, ..DeserializeOptions::default() };
+        options.memory = options.memory.max(args.reading.block_size);
+        options.strict = args.reading.strict;
+        for image in &args.reading.existing {
+            options.existing.push(stores.source(image).await?.store);
+        }
+        let media = args.source.iter().map(|path| Medium::at(path)).collect();
+        let received = deserialize(media, destination.store, &options, watch.observer()).await?;
+        anyhow::Ok(received)
+    });
+    drop(watch);
+    let received = result?;
+    output::line(&format!("{}@{}", args.image, received.root))?;
+    session.say(&summary(&received));
+    Ok(Exit::Done)
+}
+
+fn summary(received: &Received) -> String {
+    let blobs = received.blobs;
+    format!(
+        "deserialize: {} read, {} manifests; blobs: {} moved, {} mounted, {} skipped",
+        human(received.bytes),
+        received.manifests,
+        blobs.moved,
+        blobs.mounted,
+        blobs.skipped
+    )
+}

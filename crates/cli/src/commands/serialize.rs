@@ -1,0 +1,157 @@
+//! `airlift serialize`: a gathered index, or any image, onto a medium.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use airlift_oci::graph::{WalkOptions, walk};
+use airlift_oci::store::Source;
+use airlift_oci::stores::Stores;
+use airlift_oci::types::{Digest, Location, Tag};
+use airlift_tape::archive::ArchiveOptions;
+use airlift_tape::device::Destination;
+use airlift_tape::{DEFAULT_MEMORY, SerializeOptions, Written, serialize};
+use anyhow::Context;
+use clap::Args as Derive;
+
+use crate::exit::{Exit, exit_codes};
+use crate::session::Session;
+use crate::size::{human, parse, parse_positive};
+use crate::{inputs, runtime};
+
+/// Write an image with everything that it names onto a medium
+///
+/// The archive is a tar that is an OCI image layout; skopeo, podman, docker and ace-dt read it. Its
+/// bytes depend on the content alone: the same image gives the same archive. A file appears under its
+/// name when it is whole. Blobs that an EXISTING image has are left out: the far side has them.
+#[derive(Debug, Derive)]
+#[command(after_long_help = concat!(
+    "Examples:\n  \
+     airlift serialize reg.example.com/gather:sync-45 /dev/nst0 --buffer-size 4Gi\n  \
+     airlift serialize reg.example.com/gather:sync-45 sync-45.tar -r\n  \
+     airlift serialize reg.example.com/gather:sync-45 - reg.example.com/gather:sync-44 > delta.tar",
+    exit_codes!()
+))]
+pub(crate) struct Args {
+    /// What is written: REGISTRY/REPOSITORY:TAG, oci:DIR:TAG or oci-archive:FILE
+    #[arg(value_parser = inputs::location)]
+    image: Location,
+    /// Where to: a file, a device, a pipe; - is standard output
+    dest: PathBuf,
+    /// Images that the far side has: their blobs are left out
+    #[arg(value_parser = inputs::location)]
+    existing: Vec<Location>,
+    /// Take signatures, SBOMs and other referrers along, and theirs
+    #[arg(short, long)]
+    recursive: bool,
+    #[command(flatten)]
+    writing: Writing,
+}
+
+/// How an archive is written.
+#[derive(Debug, Clone, Derive)]
+pub(crate) struct Writing {
+    /// The archive is written in blocks of this size
+    #[arg(short, long, value_name = "SIZE", default_value = "1Mi", value_parser = parse_positive)]
+    pub(crate) block_size: usize,
+    /// Size of the buffer before the device; 0 is the default
+    #[arg(short = 'm', long, value_name = "SIZE", default_value = "0", value_parser = parse)]
+    pub(crate) buffer_size: u64,
+    /// After a stall, wait until this percentage of the buffer is filled
+    #[arg(long, value_name = "PERCENT", default_value = "90", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub(crate) hwm: u8,
+    /// Keep a ledger of what is safely on the medium in FILE
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoint: Option<PathBuf>,
+    /// Write manifest.json too, for docker load and ctr
+    #[arg(long)]
+    pub(crate) manifest_json: bool,
+    /// Overwrite what is there
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+impl Writing {
+    /// The options of the verb.
+    pub(crate) fn options(
+        &self,
+        tag: Option<Tag>,
+        existing: BTreeMap<Digest, String>,
+        referrers: bool,
+    ) -> SerializeOptions {
+        SerializeOptions {
+            archive: ArchiveOptions {
+                tag,
+                record: self.block_size as u64,
+                manifest_json: self.manifest_json,
+                existing,
+            },
+            referrers,
+            memory: if self.buffer_size == 0 { DEFAULT_MEMORY } else { self.buffer_size },
+            high_water: self.hwm,
+            checkpoint: self.checkpoint.clone(),
+            force: self.force,
+            ..SerializeOptions::default()
+        }
+    }
+}
+
+/// Serializes.
+pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
+    let destination = destination(&args.dest)?;
+    let watch = session.watch()?;
+    let result = runtime::guarded(async {
+        let stores = session.stores(watch.observer())?;
+        let opened = stores.source(&args.image).await?;
+        let root = Source::fetch(opened.store.as_ref(), &opened.version).await?;
+        let existing = existing(&args.existing, args.recursive, &stores).await?;
+        let options = args.writing.options(args.image.destination_tag(), existing, args.recursive);
+        let written =
+            serialize(opened.store, root, destination, &options, watch.observer()).await?;
+        anyhow::Ok(written)
+    });
+    drop(watch);
+    session.say(&summary(&result?));
+    Ok(Exit::Done)
+}
+
+/// The destination of an archive.
+pub(crate) fn destination(path: &std::path::Path) -> anyhow::Result<Destination> {
+    Destination::at(path).with_context(|| format!("opening {} failed", path.display()))
+}
+
+/// What a run came to, for people.
+pub(crate) fn summary(written: &Written) -> String {
+    let omitted = match written.omitted {
+        0 => String::new(),
+        omitted => format!(", {omitted} blobs left out"),
+    };
+    format!(
+        "serialize: {} written, {} manifests and {} blobs{omitted}",
+        human(written.bytes),
+        written.manifests,
+        written.blobs
+    )
+}
+
+/// The blobs of the images that the far side has, and of which image each is.
+pub(crate) async fn existing(
+    images: &[Location],
+    referrers: bool,
+    stores: &Stores,
+) -> anyhow::Result<BTreeMap<Digest, String>> {
+    let mut blobs = BTreeMap::new();
+    for image in images {
+        let opened = stores.source(image).await?;
+        let source: Arc<dyn Source> = opened.store;
+        let root = source.fetch(&opened.version).await?;
+        let options = WalkOptions { referrers, ..WalkOptions::default() };
+        let graph = walk(&source, root, &options)
+            .await
+            .with_context(|| format!("reading the existing image {image} failed"))?;
+        for blob in graph.blobs() {
+            blobs.entry(blob.digest.clone()).or_insert_with(|| image.to_string());
+        }
+    }
+    Ok(blobs)
+}
