@@ -6,7 +6,7 @@ use std::io;
 
 use airlift_oci::inventory::{Item, parse_sources};
 use airlift_oci::types::{Descriptor, media};
-use airlift_rules::{KINDS, Ruleset, Selector};
+use airlift_rules::{Ruleset, Selector};
 
 fn page() -> String {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/rules.md");
@@ -57,10 +57,8 @@ fn templates() {
     let tera = block(&page, "secret.reg.example.com/{{ source }}");
     assert_eq!(route("template", tera, source, &[("team", "core")]), expected);
     assert_eq!(route("template", tera, "quay.io/a:1", &[]).len(), 1);
-    if KINDS.iter().any(|(kind, _)| *kind == "go-template") {
-        let go = block(&page, "{{- $name");
-        assert_eq!(route("go-template", go, source, &[]), expected[..2]);
-    }
+    let go = block(&page, "{{- $name");
+    assert_eq!(route("go-template", go, source, &[]), expected[..2]);
 }
 
 #[test]

@@ -97,3 +97,62 @@ fn nest() {
         assert_eq!(route(&rules, source), [format!("localhost:5000/{source}")]);
     }
 }
+
+#[test]
+fn scatter_template() {
+    let rules = ruleset(
+        "go-template=scatter.tmpl",
+        "{{- $annotation := index .Annotations \"org.opencontainers.image.ref.name\" -}}\n\
+         localhost:5000/{{ $annotation }}\n",
+    );
+    for source in [
+        "index.docker.io/library/busybox:1.36.1",
+        "reg.git.act3-ace.com/ace/data/tool/bottle/mnist:v1.6",
+    ] {
+        assert_eq!(route(&rules, source), [format!("localhost:5000/{source}")]);
+    }
+}
+
+/// The two-rule template without the numbers in front of its lines and with the quote it lacks.
+const TWO_RULES: &str = r#"{{- $name := index .Annotations "vnd.act3-ace.manifest.source" -}}
+secret.reg.example.com/{{ trimPrefix "reg.example.com/" $name -}}
+{{ if hasPrefix "docker.io" $name }}
+secret.reg.example.com/high/scatter/{{ trimPrefix "reg.example.com" $name -}}
+{{- end -}}
+"#;
+
+#[test]
+fn two_rules() {
+    let rules = ruleset("go-template=destfile.tmpl", TWO_RULES);
+    assert_eq!(
+        route(&rules, MATURIN),
+        [
+            "secret.reg.example.com/docker.io/konstin2/maturin",
+            "secret.reg.example.com/high/scatter/docker.io/konstin2/maturin"
+        ]
+    );
+    assert_eq!(
+        route(&rules, "quay.io/ceph/ceph:v17.2"),
+        ["secret.reg.example.com/quay.io/ceph/ceph:v17.2"]
+    );
+}
+
+#[test]
+fn the_clone_template_keeps_tags_and_digests() {
+    let first: Vec<&str> = TWO_RULES.lines().take(2).collect();
+    let rules = ruleset("go-template=destfile.tmpl", &first.join("\n"));
+    let by_digest = format!("{MATURIN}@{MATURIN_DIGEST}");
+    for source in ["quay.io/ceph/ceph:v17.2", "docker.io/curlimages/curl:7.73.0", &by_digest] {
+        assert_eq!(route(&rules, source), [format!("secret.reg.example.com/{source}")]);
+    }
+}
+
+/// As printed, the template lacks a quote: refused with its place, not guessed.
+#[test]
+fn the_missing_quote_is_an_error_with_its_line() {
+    let printed = "{{- $name := index .Annotations \"vnd.act3-ace.manifest.source -}}\n\
+                   secret.reg.example.com/{{ trimPrefix \"reg.example.com/\" $name -}}\n";
+    let read = |_: &str| -> io::Result<String> { Ok(printed.to_owned()) };
+    let error = Ruleset::parse("go-template=destfile.tmpl", &read).unwrap_err();
+    assert!(error.to_string().starts_with("destfile.tmpl:1: "), "{error}");
+}

@@ -1,5 +1,6 @@
 //! Rulesets: `KIND=ARGUMENT`, and what each kind gives for an item.
 
+mod go;
 #[cfg(test)]
 mod tests;
 
@@ -7,6 +8,8 @@ use std::io;
 use std::sync::Arc;
 
 use airlift_oci::types::{Reference, ReferenceError};
+
+use go::Go;
 
 use crate::nearest::nearest;
 use crate::rule::{Destination, Place, RouteError, destination};
@@ -21,6 +24,7 @@ pub const KINDS: &[(&str, &str)] = &[
     ("first-prefix", "FILE"),
     ("longest-prefix", "FILE"),
     ("digests", "FILE"),
+    ("go-template", "FILE"),
     ("template", "FILE"),
 ];
 
@@ -37,6 +41,7 @@ enum Rules {
     Nest(String),
     Prefix(PrefixTable),
     Digests(DigestTable),
+    Go(Box<Go>),
     Template(Box<Template>),
 }
 
@@ -165,6 +170,10 @@ impl Ruleset {
                     text => text.to_owned(),
                 }))
             }
+            Rules::Go(template) => template
+                .render(origin)
+                .map(|output| lines(&output))
+                .map_err(|(line, cause)| self.template_error(line, cause, origin)),
             Rules::Template(template) => template
                 .render(origin)
                 .map(|output| lines(&output))
@@ -237,6 +246,12 @@ impl Rules {
             "all-prefix" => prefixes(Matching::All),
             "first-prefix" => prefixes(Matching::First),
             "longest-prefix" => prefixes(Matching::Longest),
+            "go-template" => {
+                let template = Go::parse(file, &text).map_err(|error| {
+                    template_error(file, u32::try_from(error.line).ok(), error.into())
+                })?;
+                Ok(Rules::Go(Box::new(template)))
+            }
             "template" => Template::parse(&text)
                 .map(|template| Rules::Template(Box::new(template)))
                 .map_err(|fault| template_error(file, fault.line, fault.into())),

@@ -97,3 +97,27 @@ fn endless_destinations_are_cut_short() {
     assert!(matches!(error, RouteError::TooLong { length: 9010, .. }), "{error}");
     assert!(error.to_string().len() < 300);
 }
+
+#[test]
+fn a_template_that_fails_names_file_line_and_item() {
+    let descriptor = Descriptor::of(media::OCI_MANIFEST, b"content");
+    let origin = Origin { source: "a.example/b", descriptor: &descriptor, source_index: None };
+    for (kind, text) in [
+        ("go-template", "{{/* */}}\n{{ fail \"no\" }}"),
+        ("template", "{# #}\n{{ throw(message='no') }}"),
+    ] {
+        let error = parse(&format!("{kind}=f.tmpl"), text).unwrap().route(&origin).unwrap_err();
+        assert_eq!(error.to_string(), "f.tmpl:2: the template fails for a.example/b");
+        assert!(std::error::Error::source(&error).unwrap().to_string().contains("no"));
+    }
+    for kind in ["go-template", "template"] {
+        let error = parse(&format!("{kind}=f.tmpl"), "a\n{{ ( }}").unwrap_err().to_string();
+        assert_eq!(error, "f.tmpl:2: the template cannot be read", "{kind}");
+        let rules =
+            parse(&format!("{kind}=f.tmpl"), "\r\n  r.example/a:1 \r\n\r\n r.example/b\n").unwrap();
+        assert_eq!(
+            route(&rules, "a.example/b"),
+            ["r.example/a:1 by f.tmpl", "r.example/b by f.tmpl"]
+        );
+    }
+}
