@@ -179,7 +179,7 @@ impl Maker {
 
     fn own(&self, seed: u64) -> Layer {
         // One layer alone must not decide a benchmark.
-        let size = Random::new(seed).log_normal(4e5, 1.7).min(60e6);
+        let size = Random::new(seed).log_normal(3.4e5, 1.7).min(60e6);
         Layer::new(seed, (size * self.scale).max(64.0) as u64)
     }
 }
