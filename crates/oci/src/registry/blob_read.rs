@@ -32,7 +32,8 @@ pub(super) async fn has(repo: &Repo, digest: &Digest) -> Result<bool, StoreError
     let answer = repo.pull(&call).await?;
     let found = match answer.status {
         StatusCode::NOT_FOUND => false,
-        status if status.is_success() => true,
+        // Sent on to where the blobs are kept: it is there.
+        status if status.is_success() || status.is_redirection() => true,
         _ => return Err(answer.error()),
     };
     repo.facts.looked(found);

@@ -1,12 +1,10 @@
 //! Writing blobs: in one piece where the registry takes it, resumed where an upload broke, in chunks
 //! where pieces are too large, anew where the upload is lost.
 
-use std::sync::atomic::Ordering;
-
 use bytes::Bytes;
 use http::StatusCode;
 
-use super::blob_read::SMALL;
+use super::blob_read::{self, SMALL};
 use super::http::Answer;
 use super::presence::{self, Opening};
 use super::retry::Backoff;
@@ -16,7 +14,7 @@ use super::upload_body::{Feed, Outgoing};
 use crate::store::{Content, ErrorKind, Presence, Put, StoreError, chain};
 
 /// Chunks are not made smaller than this, in bytes, however often they are refused.
-const SMALLEST_CHUNK: u64 = 256 * 1024;
+const SMALLEST_CHUNK: u64 = 64 * 1024;
 
 pub(super) async fn put(
     repo: &Repo,
@@ -93,12 +91,19 @@ impl Upload<'_> {
                 Err(error) => Fault::Refused(error),
             };
             match fault {
-                Fault::Lost(error) => self.anew(error).await?,
+                Fault::Lost(error) => {
+                    if self.anew(error).await? {
+                        return Ok(());
+                    }
+                }
+                Fault::TooLarge(error) => {
+                    self.shrink(error)?;
+                    return self.send_large().await;
+                }
                 Fault::Damaged(error) if !self.renewed => self.renew(&error).await,
                 Fault::Content(error)
                 | Fault::Damaged(error)
                 | Fault::Passing(error)
-                | Fault::TooLarge(error)
                 | Fault::Refused(error) => return Err(error),
             }
         }
@@ -116,20 +121,28 @@ impl Upload<'_> {
 
     async fn send_large(&mut self) -> Result<(), StoreError> {
         loop {
-            let chunk = self.chunk_size();
-            let tried = match chunk {
+            let tried = match self.chunk_size() {
                 Some(chunk) => self.send_chunks(chunk).await,
                 None => self.send_rest().await,
             };
-            match tried {
-                Ok(()) => return Ok(()),
-                Err(Fault::Damaged(error)) if !self.renewed => self.renew(&error).await,
+            let there = match tried {
+                Ok(()) => true,
+                Err(Fault::Damaged(error)) if !self.renewed => {
+                    self.renew(&error).await;
+                    false
+                }
                 Err(Fault::Content(error) | Fault::Refused(error) | Fault::Damaged(error)) => {
                     return Err(error);
                 }
                 Err(Fault::Lost(error)) => self.anew(error).await?,
-                Err(Fault::TooLarge(error)) => self.shrink(error).await?,
+                Err(Fault::TooLarge(error)) => {
+                    self.shrink(error)?;
+                    self.catch_up().await?
+                }
                 Err(Fault::Passing(error)) => self.resume(error).await?,
+            };
+            if there {
+                return Ok(());
             }
         }
     }
@@ -227,46 +240,49 @@ impl Upload<'_> {
 
     /// The size of chunks, when the blob does not go in one piece.
     fn chunk_size(&self) -> Option<u64> {
-        let left = self.content.descriptor().size - self.offset;
-        let limit = self.repo.host.facts.body_limit()?;
-        let minimum = self.session.as_ref().map_or(0, |session| session.chunk_min);
-        (left > limit).then_some(limit.max(minimum))
-    }
-
-    /// Notes that bodies of the present size are too large.
-    async fn shrink(&mut self, error: StoreError) -> Result<(), StoreError> {
         let facts = &self.repo.host.facts;
-        let minimum = self.session.as_ref().map_or(0, |session| session.chunk_min);
-        let next = match self.chunk_size() {
-            None => self.repo.host.wire.common.settings.chunk_size,
-            Some(chunk) => chunk / 2,
-        };
-        let next = next.max(SMALLEST_CHUNK).max(minimum);
-        if self.chunk_size().is_some_and(|chunk| next >= chunk) {
-            return Err(error);
+        if facts.takes_whole(self.content.descriptor().size - self.offset) {
+            return None;
         }
-        facts.largest_body.store(next, Ordering::Relaxed);
-        tracing::debug!(place = self.repo.place, next, "a body was too large, going on in chunks");
-        self.catch_up().await
+        let chunk = facts.chunk(self.repo.host.wire.common.settings.chunk_size);
+        let minimum = self.session.as_ref().map_or(0, |session| session.chunk_min);
+        Some(chunk.max(minimum).max(SMALLEST_CHUNK))
     }
 
-    /// Waits, and goes on from where the registry is.
-    async fn resume(&mut self, error: StoreError) -> Result<(), StoreError> {
+    /// Notes that what was sent last was too large; the error, when it could not be smaller.
+    fn shrink(&self, error: StoreError) -> Result<(), StoreError> {
+        let facts = &self.repo.host.facts;
+        let left = self.content.descriptor().size - self.offset;
+        match self.chunk_size() {
+            None => facts.refused_whole(left),
+            Some(chunk) => {
+                facts.refused_chunk(chunk.min(left));
+                if self.chunk_size().is_none_or(|next| next >= chunk.min(left)) {
+                    return Err(error);
+                }
+            }
+        }
+        tracing::debug!(place = self.repo.place, %error, "going on in smaller pieces");
+        Ok(())
+    }
+
+    /// Waits, and goes on from where the registry is. Whether it has the blob already.
+    async fn resume(&mut self, error: StoreError) -> Result<bool, StoreError> {
         let before = self.offset;
         self.pause(error).await?;
-        self.catch_up().await?;
+        let there = self.catch_up().await?;
         if self.offset > before {
             self.backoff.progress();
         }
-        Ok(())
+        Ok(there)
     }
 
-    /// The upload is lost: another one.
-    async fn anew(&mut self, error: StoreError) -> Result<(), StoreError> {
+    /// The upload is lost: another one, unless it was finished and only the answer was lost.
+    async fn anew(&mut self, error: StoreError) -> Result<bool, StoreError> {
         self.pause(error).await?;
         self.session = None;
         self.offset = 0;
-        Ok(())
+        blob_read::has(self.repo, &self.content.descriptor().digest).await
     }
 
     /// What was sent is not to be built upon: another upload, once.
@@ -288,18 +304,21 @@ impl Upload<'_> {
         Ok(())
     }
 
-    /// Asks how far the registry came.
-    async fn catch_up(&mut self) -> Result<(), StoreError> {
-        let Some(session) = &mut self.session else { return Ok(()) };
+    /// Asks how far the registry came. Whether it has the blob already.
+    async fn catch_up(&mut self) -> Result<bool, StoreError> {
+        let Some(session) = &mut self.session else { return Ok(false) };
         let size = self.content.descriptor().size;
         match session.status(self.repo).await? {
-            Some(offset) if offset <= size => self.offset = offset,
+            Some(offset) if offset <= size => {
+                self.offset = offset;
+                Ok(false)
+            }
             _ => {
                 self.session = None;
                 self.offset = 0;
+                blob_read::has(self.repo, &self.content.descriptor().digest).await
             }
         }
-        Ok(())
     }
 
     /// The open upload, or a new one.

@@ -36,8 +36,10 @@ pub(super) struct HostFacts {
     /// Whether it has the referrers API.
     pub(super) referrers_api: Learned,
     pub(super) referrers: ReferrersMode,
-    /// The largest body it takes, 0 when no limit is known.
-    pub(super) largest_body: AtomicU64,
+    /// The smallest blob it refused to take in one piece, in bytes; 0 when it refused none.
+    refused_whole: AtomicU64,
+    /// The largest chunk it is known or hoped to take, in bytes; 0 when it refused none.
+    chunk: AtomicU64,
     /// One writer of a fallback tag at a time.
     subjects: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
@@ -48,7 +50,8 @@ impl HostFacts {
             mounts: Learned::default(),
             referrers_api: Learned::default(),
             referrers,
-            largest_body: AtomicU64::new(0),
+            refused_whole: AtomicU64::new(0),
+            chunk: AtomicU64::new(0),
             subjects: Mutex::default(),
         }
     }
@@ -62,9 +65,30 @@ impl HostFacts {
         subjects.entry(format!("{repository}:{tag}")).or_default().clone()
     }
 
-    /// The largest body the host takes, when that is known.
-    pub(super) fn body_limit(&self) -> Option<u64> {
-        Some(self.largest_body.load(Ordering::Relaxed)).filter(|limit| *limit > 0)
+    /// Whether a blob of this size is worth trying in one piece.
+    pub(super) fn takes_whole(&self, size: u64) -> bool {
+        let refused = self.refused_whole.load(Ordering::Relaxed);
+        refused == 0 || size < refused
+    }
+
+    /// A blob of this size was too large in one piece.
+    pub(super) fn refused_whole(&self, size: u64) {
+        if self.takes_whole(size) {
+            self.refused_whole.store(size, Ordering::Relaxed);
+        }
+    }
+
+    /// The largest chunk worth trying, at most `most`.
+    pub(super) fn chunk(&self, most: u64) -> u64 {
+        match self.chunk.load(Ordering::Relaxed) {
+            0 => most,
+            known => known.min(most),
+        }
+    }
+
+    /// A chunk of this size was too large.
+    pub(super) fn refused_chunk(&self, size: u64) {
+        self.chunk.store((size / 2).max(1), Ordering::Relaxed);
     }
 }
 

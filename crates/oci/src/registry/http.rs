@@ -133,7 +133,8 @@ impl Wire {
             if let Ok(answer) = &outcome {
                 if answer.status != StatusCode::UNAUTHORIZED || answer.foreign {
                     who.authority.answered();
-                } else if who.authority.challenged(&answer.headers, who.scopes, &proof) {
+                } else if who.authority.challenged(who.shared, &answer.headers, who.scopes, &proof)
+                {
                     refused = Some(proof);
                     continue;
                 } else {
@@ -184,7 +185,7 @@ impl Wire {
         };
         match (answer.status, who) {
             (StatusCode::UNAUTHORIZED, Some(who)) => {
-                who.authority.challenged(&answer.headers, who.scopes, &proof);
+                who.authority.challenged(who.shared, &answer.headers, who.scopes, &proof);
             }
             _ if answer.troubled() => {
                 answer.overloaded();
@@ -501,6 +502,14 @@ fn redirect(
     let Some(next) = next else {
         return Err(failure::protocol(&call.place, "a redirect leads nowhere"));
     };
+    let elsewhere = next.host() != url.host() || next.port() != url.port();
+    if call.kind == Kind::BlobHead
+        && elsewhere
+        && matches!(response.status().as_u16(), 302 | 303 | 307)
+    {
+        // That is answer enough, and stores of blobs often refuse HEAD.
+        return Ok(None);
+    }
     if url.scheme() == "https" && next.scheme() == "http" {
         let text =
             format!("a redirect from https to {} without TLS was refused", failure::shown(&next));

@@ -58,9 +58,7 @@ pub(super) async fn open(
         None if worth_looking(repo, descriptor).await => {
             return ask_both_ways(repo, descriptor).await;
         }
-        Some(false)
-            if worth_looking(repo, descriptor).await && blob_read::has(repo, digest).await? =>
-        {
+        Some(false) if worth_looking(repo, descriptor).await && seen(repo, descriptor).await => {
             return Ok(Opening::There(Put::Existed));
         }
         _ => {}
@@ -88,7 +86,7 @@ async fn ask_both_ways(repo: &Repo, descriptor: &Descriptor) -> Result<Opening, 
             Ok(found(repo, descriptor))
         }
         Mounted::No(session) => {
-            if !blob_read::has(repo, &descriptor.digest).await? {
+            if !seen(repo, descriptor).await {
                 return Ok(Opening::Upload(session));
             }
             repo.host.facts.mounts.set(false);
@@ -97,7 +95,7 @@ async fn ask_both_ways(repo: &Repo, descriptor: &Descriptor) -> Result<Opening, 
         }
         Mounted::Refused(_) => {
             repo.host.facts.mounts.set(false);
-            if blob_read::has(repo, &descriptor.digest).await? {
+            if seen(repo, descriptor).await {
                 return Ok(Opening::There(Put::Existed));
             }
             Session::start(repo).await.map(Opening::Upload)
@@ -112,11 +110,22 @@ async fn look_first(
     session: Session,
 ) -> Result<Opening, StoreError> {
     let look = presence == Presence::Unknown && worth_looking(repo, descriptor).await;
-    if look && blob_read::has(repo, &descriptor.digest).await? {
+    if look && seen(repo, descriptor).await {
         session.cancel(repo).await;
         return Ok(Opening::There(Put::Existed));
     }
     Ok(Opening::Upload(session))
+}
+
+/// Whether a HEAD finds it. One that fails answers nothing: what is wrong shows when the blob is sent.
+async fn seen(repo: &Repo, descriptor: &Descriptor) -> bool {
+    match blob_read::has(repo, &descriptor.digest).await {
+        Ok(found) => found,
+        Err(error) => {
+            tracing::debug!(place = repo.place, %error, "a blob could not be looked for");
+            false
+        }
+    }
 }
 
 fn found(repo: &Repo, descriptor: &Descriptor) -> Opening {
@@ -127,8 +136,12 @@ fn found(repo: &Repo, descriptor: &Descriptor) -> Opening {
 
 /// Whether finding the blob is likely enough to be worth a request.
 async fn worth_looking(repo: &Repo, descriptor: &Descriptor) -> bool {
+    let size = descriptor.size as f64;
+    if size <= REQUEST_WORTH {
+        return false;
+    }
     repo.facts.existed.get_or_init(|| exists(repo)).await;
-    repo.facts.likelihood() * descriptor.size as f64 > REQUEST_WORTH
+    repo.facts.likelihood() * size > REQUEST_WORTH
 }
 
 /// Whether the repository exists, asked once: one that does not exist has nothing to look for.

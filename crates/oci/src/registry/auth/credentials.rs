@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::OnceCell;
 
@@ -36,7 +37,10 @@ pub(in crate::registry) struct Found {
     pub(in crate::registry) origin: String,
 }
 
-type Asked = Arc<OnceCell<Option<Credential>>>;
+type Asked = Arc<OnceCell<(Instant, Option<Credential>)>>;
+
+/// What a helper said so long ago may be out of date when it is refused.
+const STALE: Duration = Duration::from_secs(60);
 
 /// All sources of credentials.
 #[derive(Debug)]
@@ -111,8 +115,23 @@ impl Credentials {
             let mut helpers = self.helpers.lock().unwrap_or_else(PoisonError::into_inner);
             helpers.entry(key).or_default().clone()
         };
-        let ask = || helper::get(name, registry, self.sources.helper_timeout);
+        let ask = || async {
+            let answer = helper::get(name, registry, self.sources.helper_timeout).await?;
+            Ok((Instant::now(), answer))
+        };
         let answer = asked.get_or_try_init(ask).await;
-        answer.cloned().map_err(|text| StoreError::new(registry, ErrorKind::Configuration(text)))
+        let answer = answer.map(|(_, credential)| credential.clone());
+        answer.map_err(|text: String| StoreError::new(registry, ErrorKind::Configuration(text)))
+    }
+
+    /// Forgets what helpers said of `registry` some time ago. Whether there was any such answer.
+    pub(super) fn expire(&self, registry: &str) -> bool {
+        let mut helpers = self.helpers.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = helpers.len();
+        helpers.retain(|(_, known), asked| {
+            let old = asked.get().is_some_and(|(at, _)| at.elapsed() > STALE);
+            known != canonical(registry) || !old
+        });
+        helpers.len() < before
     }
 }

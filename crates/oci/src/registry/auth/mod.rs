@@ -127,7 +127,13 @@ impl Authority {
     }
 
     /// Takes in a 401 to a request that carried `proof`. Whether trying again makes sense.
-    pub(super) fn challenged(&self, headers: &HeaderMap, scopes: &Scopes, proof: &Proof) -> bool {
+    pub(super) fn challenged(
+        &self,
+        shared: &Shared,
+        headers: &HeaderMap,
+        scopes: &Scopes,
+        proof: &Proof,
+    ) -> bool {
         let Some(challenge) = challenge::choose(headers) else { return false };
         let widened = match &challenge {
             Challenge::Bearer(bearer) => self.tokens.widen(scopes, bearer.scope.as_deref()),
@@ -143,7 +149,8 @@ impl Authority {
                 !fresh || widened || !same
             }
             Proof::None => true,
-            Proof::Basic(_) => !same,
+            // What a helper said long ago may have ended: some give passwords for half a day.
+            Proof::Basic(_) => shared.credentials.expire(&self.account) || !same,
         }
     }
 
