@@ -1,0 +1,177 @@
+//! Patience with hosts: waits as asked, for the whole host, and an end to it.
+
+use super::*;
+use std::time::{Instant, SystemTime};
+
+fn busy(status: u16, wait: &str) -> Fault {
+    Fault::status(status).header("Retry-After", wait)
+}
+
+#[tokio::test]
+async fn retry_after_is_obeyed_in_seconds_and_as_a_date() {
+    let date = httpdate_in(2);
+    for (status, wait, least) in [(429, "1", 1000), (503, "1", 1000), (429, &*date, 900)] {
+        let plan = FaultPlan::none().on(Kind::BlobGet, When::Nth(1), busy(status, wait));
+        let registry = with_blob(plan, &small()).await;
+        let start = Instant::now();
+        read(&*open(&registry), &small()).await.unwrap();
+        assert!(start.elapsed() >= Duration::from_millis(least), "{status} {wait}");
+        assert_eq!(registry.counts().blob_get, 2);
+    }
+}
+
+/// A date so many seconds ahead, as HTTP writes it.
+fn httpdate_in(seconds: u64) -> String {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() + seconds;
+    let (days, rest) = (now / 86400, now % 86400);
+    // Civil date from days, by 400-year eras that begin in March.
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let names =
+        ["Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "Jan", "Feb"];
+    let year = era * 400 + year_of_era + u64::from(month >= 10);
+    let (h, m, s) = (rest / 3600, rest / 60 % 60, rest % 60);
+    let (weekday, month) = (DAYS[(days % 7) as usize], names[month as usize]);
+    format!("{weekday}, {day:02} {month} {year} {h:02}:{m:02}:{s:02} GMT")
+}
+
+#[tokio::test]
+async fn the_whole_host_waits_and_the_wait_is_told() {
+    let plan = FaultPlan::none().on(Kind::BlobGet, When::Nth(1), busy(429, "1"));
+    let registry = with_blob(plan, &small()).await;
+    let heard = Arc::new(Heard::default());
+    let client = Client::new(quick(), heard.clone()).unwrap();
+    let (a, b) = (client.repository(registry.name("a")), client.repository(registry.name("b")));
+    let start = Instant::now();
+    let first = small();
+    let other = async {
+        while registry.counts().limited == 0 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        // The answer is on its way; whatever comes after it has to wait.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let _ = b.tags().await;
+        start.elapsed()
+    };
+    let (read, waited) = tokio::join!(read(&*a, &first), other);
+    read.unwrap();
+    assert!(waited >= Duration::from_secs(1), "{waited:?}");
+    let told = heard.0.lock().unwrap();
+    let waits = told.iter().filter(|event| event.contains("Waiting")).count();
+    assert_eq!(waits, 1, "{told:?}");
+    assert!(told[0].contains(&registry.host()) && told[0].contains("429"), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_wait_beyond_the_limit_is_an_error_at_once() {
+    let plan = FaultPlan::none().on(Kind::BlobGet, When::Always, busy(429, "7200"));
+    let registry = with_blob(plan, &small()).await;
+    let error = read(&*open(&registry), &small()).await.unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("429") && text.contains("7200") && text.contains("3600"), "{text}");
+}
+
+#[tokio::test]
+async fn without_retry_after_tries_are_bounded() {
+    for (status, tries) in [(429, 7), (500, 5), (502, 5), (503, 5)] {
+        let plan = FaultPlan::none().on(Kind::BlobGet, When::Always, Fault::status(status));
+        let registry = with_blob(plan, &small()).await;
+        let error = read(&*open(&registry), &small()).await.unwrap_err();
+        assert!(error.to_string().contains(&status.to_string()), "{error}");
+        assert_eq!(registry.counts().blob_get, tries, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_succeed_is_asked_once() {
+    for status in [400, 403, 404, 410, 501] {
+        let plan = FaultPlan::none().on(Kind::BlobGet, When::Always, Fault::status(status));
+        let registry = with_blob(plan, &small()).await;
+        read(&*open(&registry), &small()).await.unwrap_err();
+        assert_eq!(registry.counts().blob_get, 1, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn broken_connections_are_tried_again() {
+    let plan = FaultPlan::none().on_any(When::First(3), Fault::Break);
+    let registry = with_blob(plan, &small()).await;
+    read(&*open(&registry), &small()).await.unwrap();
+    let plan = FaultPlan::none().on_any(When::Nth(1), Fault::Hang);
+    let registry = with_blob(plan, &small()).await;
+    let settings = Settings { answer_timeout: Duration::from_millis(200), ..quick() };
+    let store = client_with(settings).repository(registry.name("a"));
+    read(&*store, &small()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_host_that_limits_requests_is_served_out() {
+    let registry = TestRegistry::start(FaultPlan::none().limited(40)).await;
+    let store = open(&registry);
+    let blobs: Vec<_> = (0..40).map(|seed| Watched::new(bytes(seed * 2 + 1, 2000))).collect();
+    let hints = absent();
+    let puts = blobs.iter().map(|blob| store.put(blob, &hints));
+    for done in futures_util::future::join_all(puts).await {
+        done.unwrap();
+    }
+    assert!(blobs.iter().all(|blob| holds(&registry, blob)));
+    let counts = registry.counts();
+    assert!(counts.limited < 40, "{counts:?}");
+}
+
+#[tokio::test]
+async fn connections_are_bounded() {
+    let registry = with_blob(FaultPlan::none().delayed(Duration::from_millis(30)), &small()).await;
+    let settings = Settings { max_connections_per_host: 4, ..quick() };
+    let store = client_with(settings).repository(registry.name("a"));
+    let blob = small();
+    let start = Instant::now();
+    let reads = (0..24).map(|_| read(&*store, &blob));
+    futures_util::future::join_all(reads).await;
+    assert!(start.elapsed() >= Duration::from_millis(30 * 24 / 4), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn small_requests_do_not_wait_behind_large_bodies() {
+    let blob = large();
+    // Each body takes half a minute at this rate; eight of them fill the limit at the start.
+    let registry = with_blob(FaultPlan::none().rate(50_000), &blob).await;
+    let store = open(&registry);
+    let (opened, mut waiting) = (futures_util::future::join_all((0..5).map(|_| store.open(blob.descriptor(), 0))).await, Vec::new());
+    for _ in 0..8 {
+        let store = store.clone();
+        let descriptor = blob.descriptor().clone();
+        waiting.push(Box::pin(async move { store.open(&descriptor, 0).await }));
+    }
+    for wait in &mut waiting {
+        let _ = futures_util::poll!(wait.as_mut());
+    }
+    let head = tokio::time::timeout(Duration::from_secs(5), store.has(small().descriptor())).await;
+    assert!(!head.unwrap().unwrap());
+    drop(opened);
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_host_and_kind() {
+    let registry = with_blob(FaultPlan::none().auth(Auth::bearer("u", "p")), &small()).await;
+    let mut settings = quick();
+    let credential = airlift_oci::registry::Credential::Basic {
+        username: "u".to_owned(),
+        password: airlift_oci::registry::Secret::new("p"),
+    };
+    settings.credentials.fixed.insert(registry.host(), credential);
+    let client = client_with(settings);
+    let store = client.repository(registry.name("a"));
+    read(&*store, &small()).await.unwrap();
+    put(&*store, &large(), &absent()).await;
+    let counts = &client.counts()[&registry.host()];
+    let counts: Vec<_> = counts.iter().map(|(kind, count)| (kind.as_str(), *count)).collect();
+    let expected = [("blob-get", 2), ("upload-start", 1), ("upload-finish", 1), ("token", 2)];
+    assert_eq!(counts, expected);
+}
