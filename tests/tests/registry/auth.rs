@@ -170,9 +170,12 @@ async fn credentials_go_to_no_token_server_without_tls() {
 
 #[tokio::test]
 async fn a_token_server_that_is_busy_is_waited_for() {
-    let plan = FaultPlan::none()
-        .auth(Auth::bearer("u", "p"))
-        .on_path(Kind::Token, "/token", When::First(2), Fault::status(503));
+    let plan = FaultPlan::none().auth(Auth::bearer("u", "p")).on_path(
+        Kind::Token,
+        "/token",
+        When::First(2),
+        Fault::status(503),
+    );
     let registry = with_blob(plan, &small()).await;
     // Rules are laid over tokens where the harness passes them through.
     read(&*as_user(&registry, "u", "p"), &small()).await.unwrap();

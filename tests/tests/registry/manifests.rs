@@ -22,8 +22,11 @@ async fn resolved_by_one_head() {
 
 #[tokio::test]
 async fn resolved_by_a_get_where_head_says_too_little() {
-    let head = |status| FaultPlan::none().on(Kind::ManifestHead, When::Always, Fault::status(status));
-    for plan in [FaultPlan::none().digest_header(DigestHeader::Missing), head(405), head(403), head(400)] {
+    let head =
+        |status| FaultPlan::none().on(Kind::ManifestHead, When::Always, Fault::status(status));
+    for plan in
+        [FaultPlan::none().digest_header(DigestHeader::Missing), head(405), head(403), head(400)]
+    {
         let (registry, root) = with_image(plan).await;
         let found = open(&registry).resolve(&by_tag("v1")).await.unwrap();
         assert_eq!(found, root.descriptor().bare());
@@ -53,8 +56,7 @@ async fn damage_is_mended_once() {
     let error = open(&registry).fetch(&by_tag("v1")).await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Digest { .. }), "{error}");
     assert_eq!(registry.counts().manifest_get, 2);
-    let (registry, root) =
-        with_image(FaultPlan::none().digest_header(DigestHeader::Wrong)).await;
+    let (registry, root) = with_image(FaultPlan::none().digest_header(DigestHeader::Wrong)).await;
     let error = open(&registry).fetch(&by_tag("v1")).await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Digest { .. }), "{error}");
     let by_digest = Version::Digest(root.digest().clone());
@@ -106,8 +108,7 @@ async fn put_with_its_tag_in_one_request() {
 
 #[tokio::test]
 async fn another_digest_in_the_answer_is_an_error() {
-    let registry =
-        TestRegistry::start(FaultPlan::none().digest_header(DigestHeader::Wrong)).await;
+    let registry = TestRegistry::start(FaultPlan::none().digest_header(DigestHeader::Wrong)).await;
     let graph = image::simple(1);
     let store = registry.store("a");
     for piece in graph.blobs() {

@@ -27,9 +27,11 @@ async fn many_breaks_are_no_failure_while_there_is_progress() {
 #[tokio::test]
 async fn without_progress_tries_end() {
     let blob = large();
-    let plan = FaultPlan::none()
-        .on(Kind::BlobGet, When::Nth(1), Fault::CutDownload(1000))
-        .on(Kind::BlobGet, When::Always, Fault::CutDownload(0));
+    let plan = FaultPlan::none().on(Kind::BlobGet, When::Nth(1), Fault::CutDownload(1000)).on(
+        Kind::BlobGet,
+        When::Always,
+        Fault::CutDownload(0),
+    );
     let registry = with_blob(plan, &blob).await;
     let error = read(&*open(&registry), &blob).await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Network(_)), "{}", chain(&error));
@@ -40,9 +42,11 @@ async fn without_progress_tries_end() {
 #[tokio::test]
 async fn where_ranges_are_ignored_the_known_part_is_dropped() {
     let blob = large();
-    let plan = FaultPlan::none()
-        .ignoring_range()
-        .on(Kind::BlobGet, When::Nth(1), Fault::CutDownload(700_001));
+    let plan = FaultPlan::none().ignoring_range().on(
+        Kind::BlobGet,
+        When::Nth(1),
+        Fault::CutDownload(700_001),
+    );
     let registry = with_blob(plan, &blob).await;
     let store = open(&registry);
     assert_eq!(read(&*store, &blob).await.unwrap(), bytes(7, LARGE));
@@ -53,8 +57,7 @@ async fn where_ranges_are_ignored_the_known_part_is_dropped() {
 #[tokio::test]
 async fn a_stalled_download_is_broken_off_and_resumed() {
     let blob = large();
-    let plan =
-        FaultPlan::none().on(Kind::BlobGet, When::Nth(1), Fault::StallDownload(300_000));
+    let plan = FaultPlan::none().on(Kind::BlobGet, When::Nth(1), Fault::StallDownload(300_000));
     let registry = with_blob(plan, &blob).await;
     assert_eq!(read(&*open(&registry), &blob).await.unwrap(), bytes(7, LARGE));
     assert_eq!(registry.log()[1].header("range"), Some("bytes=300000-"));
@@ -65,7 +68,9 @@ async fn a_part_from_elsewhere_is_refused() {
     let blob = large();
     let lie = Fault::status(206).header("Content-Range", "bytes 600000-1499999/1500000").body("x");
     let size = Fault::status(206).header("Content-Range", "bytes 500000-1499998/1499999").body("x");
-    for (lie, said) in [(lie, "were asked for"), (size, "1499999"), (Fault::status(206), "Content-Range")] {
+    for (lie, said) in
+        [(lie, "were asked for"), (size, "1499999"), (Fault::status(206), "Content-Range")]
+    {
         let plan = FaultPlan::none()
             .on(Kind::BlobGet, When::Nth(1), Fault::CutDownload(500_000))
             .on(Kind::BlobGet, When::Nth(2), lie);
@@ -129,7 +134,8 @@ async fn a_circle_of_redirects_ends() {
 #[tokio::test]
 async fn another_endpoint_helps_out() {
     let blob = large();
-    let broken = TestRegistry::start(FaultPlan::none().on_any(When::Always, Fault::status(500))).await;
+    let broken =
+        TestRegistry::start(FaultPlan::none().on_any(When::Always, Fault::status(500))).await;
     let empty = TestRegistry::start(FaultPlan::none()).await;
     let good = with_blob(FaultPlan::none(), &blob).await;
     let endpoints = [&broken, &empty, &good].map(|registry| airlift_oci::registry::Endpoint {

@@ -36,7 +36,7 @@ pub(super) async fn put(
         renewed: false,
     };
     let sent = match descriptor.size {
-        0..=SMALL => upload.send_small().await,
+        size @ 0..=SMALL if repo.host.facts.takes_whole(size) => upload.send_small().await,
         _ => upload.send_large().await,
     };
     if let Err(error) = sent {

@@ -64,6 +64,8 @@ pub(super) enum Payload {
     None,
     /// At hand, so that the request can be sent again.
     Bytes(Bytes),
+    /// Given beside the call, to be sent once.
+    Streamed,
 }
 
 /// What is read of a good answer's body before the call returns.
@@ -282,7 +284,7 @@ impl Wire {
             Payload::None if call.method == Method::POST || call.method == Method::PUT => {
                 request.header(header::CONTENT_LENGTH, "0")
             }
-            Payload::None => request,
+            Payload::None | Payload::Streamed => request,
             Payload::Bytes(bytes) => request.body(bytes.clone()),
         }
     }

@@ -97,6 +97,7 @@ impl Session {
         let mut call = self.finish_call(repo, digest);
         match body {
             Some((outgoing, permit, length)) => {
+                call.payload = Payload::Streamed;
                 if offset > 0 {
                     range(&mut call, offset, length);
                 }
@@ -118,6 +119,7 @@ impl Session {
         let mut call = self.call(repo, Kind::UploadChunk, Method::PATCH);
         octets(&mut call);
         range(&mut call, offset, length);
+        call.payload = Payload::Streamed;
         let answer = self.send_once(repo, &call, outgoing, permit).await?;
         self.moved(repo, &answer)?;
         Ok(answer)
