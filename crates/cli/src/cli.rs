@@ -3,8 +3,8 @@
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    clone, completion, config, deserialize, gather, login, logout, man, route, scatter, serialize,
-    serve,
+    archive, clone, completion, config, deserialize, diff, gather, inspect, login, logout, man,
+    route, scatter, serialize, serve,
 };
 use crate::exit::{Exit, exit_codes};
 use crate::global::Global;
@@ -38,7 +38,10 @@ enum Command {
     Deserialize(deserialize::Args),
     Scatter(scatter::Args),
     Clone(clone::Args),
+    Archive(archive::Args),
     Route(route::Args),
+    Inspect(inspect::Args),
+    Diff(diff::Args),
     Serve(serve::Args),
     Login(login::Args),
     Logout(logout::Args),
@@ -111,8 +114,11 @@ impl Invocation {
             Command::Deserialize(args) => deserialize::run(args, &session),
             Command::Scatter(args) => scatter::run(args, &session),
             Command::Clone(args) => clone::run(args, &session),
+            Command::Archive(args) => archive::run(args, &session),
+            Command::Inspect(args) => inspect::run(args, &session),
+            Command::Diff(args) => diff::run(args, &session),
             Command::Route(args) => route::run(args, &session),
-            Command::Serve(args) => serve::run(args),
+            Command::Serve(args) => serve::run(args, &session),
             Command::Login(args) => login::run(args, &session),
             Command::Logout(args) => logout::run(args, &session),
             Command::Config(_) => config::run(&session),

@@ -65,7 +65,7 @@ pub(crate) fn table(
             row.problem.unwrap_or_default(),
         ]);
     }
-    Ok(if format == Format::Csv { table.csv() } else { table.text() })
+    Ok(table.render(format))
 }
 
 /// The items with their destinations opened.

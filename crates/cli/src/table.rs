@@ -12,6 +12,8 @@ pub(crate) enum Format {
     Json,
     /// Comma-separated values with a header.
     Csv,
+    /// A table of Markdown.
+    Markdown,
 }
 
 /// Rows of texts under a header.
@@ -31,8 +33,31 @@ impl Table {
         self.rows.push(cells.into());
     }
 
+    /// The table in a form. As JSON only its users know it: that is text here.
+    pub(crate) fn render(&self, format: Format) -> String {
+        match format {
+            Format::Csv => self.csv(),
+            Format::Markdown => self.markdown(),
+            Format::Table | Format::Json => self.text(),
+        }
+    }
+
+    /// A table of Markdown.
+    fn markdown(&self) -> String {
+        let mut text = String::new();
+        for (number, row) in self.rows.iter().enumerate() {
+            let cells: Vec<_> = row.iter().map(|cell| cell.replace('|', "\\|")).collect();
+            text.push_str(&format_row(&cells));
+            if number == 0 {
+                let lines: Vec<_> = row.iter().map(|_| "---".to_owned()).collect();
+                text.push_str(&format_row(&lines));
+            }
+        }
+        text
+    }
+
     /// Columns, each as wide as it must be. A column without any content is left out.
-    pub(crate) fn text(&self) -> String {
+    fn text(&self) -> String {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or_default();
         let cell =
             |row: &Vec<String>, column: usize| row.get(column).map_or(0, |c| c.chars().count());
@@ -56,7 +81,7 @@ impl Table {
     }
 
     /// Comma-separated values.
-    pub(crate) fn csv(&self) -> String {
+    fn csv(&self) -> String {
         let mut text = String::new();
         for row in &self.rows {
             let cells: Vec<_> = row.iter().map(|cell| quoted(cell)).collect();
@@ -65,6 +90,11 @@ impl Table {
         }
         text
     }
+}
+
+/// A row of Markdown.
+fn format_row(cells: &[String]) -> String {
+    format!("| {} |\n", cells.join(" | "))
 }
 
 /// A cell of CSV: in quotes where it must be.
@@ -86,6 +116,9 @@ mod tests {
         table.row(["long".to_owned(), String::new(), "x".to_owned()]);
         table.row(["s".to_owned(), String::new(), "y,\"z\"".to_owned()]);
         assert_eq!(table.text(), "A     C\nlong  x\ns     y,\"z\"\n");
+        assert!(
+            table.markdown().starts_with("| A | B | C |\n| --- | --- | --- |\n| long |  | x |\n")
+        );
         assert_eq!(table.csv(), "A,B,C\nlong,,x\ns,,\"y,\"\"z\"\"\"\n");
     }
 }

@@ -1,10 +1,13 @@
 //! The commands, one file each: arguments, options from them, one verb, what is printed.
 
+pub(crate) mod archive;
 pub(crate) mod clone;
 pub(crate) mod completion;
 pub(crate) mod config;
 pub(crate) mod deserialize;
+pub(crate) mod diff;
 pub(crate) mod gather;
+pub(crate) mod inspect;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod man;

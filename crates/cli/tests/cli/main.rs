@@ -9,5 +9,6 @@ mod harness;
 mod help;
 mod interrupt;
 mod login;
+mod look;
 mod messages;
 mod mirror;

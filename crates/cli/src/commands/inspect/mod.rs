@@ -1,0 +1,105 @@
+//! `airlift inspect`: what an image, an artifact or a medium holds, as a tree.
+
+mod tree;
+
+use std::path::{Path, PathBuf};
+
+use airlift_oci::mirror::inspect::{InspectOptions, Inspection, inspect};
+use airlift_oci::observe;
+use airlift_oci::types::Location;
+use clap::{Args as Derive, ValueEnum};
+
+use crate::exit::{Exit, exit_codes};
+use crate::failure::Usage;
+use crate::session::Session;
+use crate::size::human;
+use crate::{output, runtime};
+
+/// Show what an image, a gathered artifact or an archive holds
+///
+/// A tree of images, platforms, manifests and blobs with their sizes and what the images share. Only
+/// manifests are read; of an archive in a file, only what is needed of it.
+#[derive(Debug, Derive)]
+#[command(after_long_help = concat!(
+    "Examples:\n  \
+     airlift inspect reg.example.com/gather:sync-45 -r\n  \
+     airlift inspect sync-45.tar --output json\n  \
+     airlift inspect oci-archive:sync-45.tar:docker.io/library/nginx:1.27",
+    exit_codes!()
+))]
+pub(crate) struct Args {
+    /// An archive's file, or REGISTRY/REPOSITORY:TAG, oci:DIR:TAG, oci-archive:FILE:NAME
+    #[arg(value_name = "MEDIUM|IMAGE")]
+    from: String,
+    /// Follow signatures, SBOMs and other referrers
+    #[arg(short, long)]
+    recursive: bool,
+    /// Show every blob
+    #[arg(short, long)]
+    blobs: bool,
+    /// Form of the answer
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Form,
+}
+
+/// The form of the answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// A tree for people.
+    #[default]
+    Tree,
+    /// JSON.
+    Json,
+}
+
+/// Inspects and prints. Blobs that are not where they should be make it damage.
+pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
+    let location = location(&args.from)?;
+    let local = location.reference().is_none();
+    let inspection = runtime::guarded(async {
+        let stores = session.stores(observe::silent())?;
+        let opened = stores.source(&location).await?;
+        let options = InspectOptions { referrers: args.recursive, presence: local };
+        anyhow::Ok(inspect(&opened.store, &opened.version, &options).await?)
+    })?;
+    match args.output {
+        Form::Json => output::line(&serde_json::to_string_pretty(&inspection)?)?,
+        Form::Tree => {
+            output::text(&tree::draw(&inspection, args.blobs))?;
+            output::line(&summary(&inspection))?;
+        }
+    }
+    if inspection.totals.missing == 0 {
+        return Ok(Exit::Done);
+    }
+    session.complain(&format!(
+        "{} blobs ({}) are named and not there",
+        inspection.totals.missing,
+        human(inspection.totals.missing_bytes)
+    ));
+    Ok(Exit::Damaged)
+}
+
+/// A location; the name of a file is an archive's.
+fn location(text: &str) -> anyhow::Result<Location> {
+    if Path::new(text).is_file() {
+        return Ok(Location::Archive { file: PathBuf::from(text), tag: None });
+    }
+    text.parse().map_err(|error| {
+        let hint = "name an archive's file, REGISTRY/REPOSITORY:TAG or oci:DIR:TAG";
+        Usage::new(format!("{text} is no file, and no location: {error}"), hint).into()
+    })
+}
+
+fn summary(inspection: &Inspection) -> String {
+    let totals = &inspection.totals;
+    format!(
+        "{} images, {} manifests, {} referrers, {} blobs; {}, of which {} shared",
+        totals.images,
+        totals.manifests,
+        totals.referrers,
+        totals.blobs,
+        human(totals.bytes),
+        human(totals.shared)
+    )
+}
