@@ -54,15 +54,9 @@ fn problem(case: &Case) -> Option<String> {
 }
 
 fn check(file: &str) {
-    let path = format!(
-        "{}/tests/data/go-template/{file}",
-        env!("CARGO_MANIFEST_DIR")
-    );
+    let path = format!("{}/tests/data/go-template/{file}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(path).unwrap();
-    let cases: Vec<Case> = text
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let cases: Vec<Case> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let known = cases.iter().filter(|case| case.group != REFUSED_GROUP);
     let problems: Vec<String> = known.filter_map(problem).collect();
     assert!(
@@ -82,9 +76,6 @@ fn the_collection() {
 #[test]
 fn refused_functions_say_so() {
     let template = GoTemplate::parse("rules.tmpl", r#"{{ genPrivateKey "rsa" }}"#).unwrap();
-    let error = template
-        .render(&DescriptorData::default())
-        .unwrap_err()
-        .to_string();
+    let error = template.render(&DescriptorData::default()).unwrap_err().to_string();
     assert!(error.contains("not available in rules"), "{error}");
 }

@@ -8,10 +8,7 @@ use super::value::{Fail, Kind, Out, Value, equal, less, truth};
 const fn short_circuit(name: &'static str, call: Call) -> Function {
     Function {
         name,
-        signature: Signature {
-            params: &[Ty::Reflect],
-            variadic: Some(Ty::Reflect),
-        },
+        signature: Signature { params: &[Ty::Reflect], variadic: Some(Ty::Reflect) },
         call,
     }
 }
@@ -20,30 +17,18 @@ const fn short_circuit(name: &'static str, call: Call) -> Function {
 pub(crate) static FUNCTIONS: &[Function] = &[
     short_circuit("and", Call::And),
     short_circuit("or", Call::Or),
-    fixed("not", &[Ty::Reflect], |_, args| {
-        Ok(Value::Bool(!truth(args.value(0))))
-    }),
+    fixed("not", &[Ty::Reflect], |_, args| Ok(Value::Bool(!truth(args.value(0))))),
     variadic("call", &[Ty::Reflect], Ty::Reflect, call),
-    variadic("html", &[], Ty::Any, |env, args| {
-        Ok(Value::str(escape::html(&joined(env, args)?)))
-    }),
-    variadic("js", &[], Ty::Any, |env, args| {
-        Ok(Value::str(escape::js(&joined(env, args)?)))
-    }),
+    variadic("html", &[], Ty::Any, |env, args| Ok(Value::str(escape::html(&joined(env, args)?)))),
+    variadic("js", &[], Ty::Any, |env, args| Ok(Value::str(escape::js(&joined(env, args)?)))),
     variadic("urlquery", &[], Ty::Any, |env, args| {
         Ok(Value::str(escape::query(&joined(env, args)?)))
     }),
     variadic("index", &[Ty::Reflect], Ty::Reflect, index),
     fixed("len", &[Ty::Reflect], |_, args| length(args.value(0))),
-    variadic("print", &[], Ty::Any, |env, args| {
-        Ok(Value::str(fmt::sprint(args.0, &env.budget)?))
-    }),
+    variadic("print", &[], Ty::Any, |env, args| Ok(Value::str(fmt::sprint(args.0, &env.budget)?))),
     variadic("printf", &[Ty::Str], Ty::Any, |env, args| {
-        Ok(Value::str(fmt::sprintf(
-            args.text(0),
-            args.rest(1),
-            &env.budget,
-        )?))
+        Ok(Value::str(fmt::sprintf(args.text(0), args.rest(1), &env.budget)?))
     }),
     variadic("println", &[], Ty::Any, |env, args| {
         Ok(Value::str(fmt::sprintln(args.0, &env.budget)?))
@@ -55,12 +40,8 @@ pub(crate) static FUNCTIONS: &[Function] = &[
     fixed("lt", &[Ty::Reflect, Ty::Reflect], |_, args| {
         Ok(Value::Bool(less(args.value(0), args.value(1))?))
     }),
-    fixed("le", &[Ty::Reflect, Ty::Reflect], |_, args| {
-        Ok(Value::Bool(at_most(args)?))
-    }),
-    fixed("gt", &[Ty::Reflect, Ty::Reflect], |_, args| {
-        Ok(Value::Bool(!at_most(args)?))
-    }),
+    fixed("le", &[Ty::Reflect, Ty::Reflect], |_, args| Ok(Value::Bool(at_most(args)?))),
+    fixed("gt", &[Ty::Reflect, Ty::Reflect], |_, args| Ok(Value::Bool(!at_most(args)?))),
     fixed("ge", &[Ty::Reflect, Ty::Reflect], |_, args| {
         Ok(Value::Bool(!less(args.value(0), args.value(1))?))
     }),
@@ -94,19 +75,11 @@ fn call(_: &Env<'_>, args: Args<'_>) -> Out {
 /// The arguments of an escaping function as one text.
 fn joined(env: &Env<'_>, args: Args<'_>) -> Result<Vec<u8>, Fail> {
     if let [one] = args.0 {
-        let one = if one.is_nothing() {
-            &Value::Invalid
-        } else {
-            one
-        };
+        let one = if one.is_nothing() { &Value::Invalid } else { one };
         return fmt::print_value(one, &env.budget);
     }
     let printable = |value: &Value| {
-        if value.is_nothing() {
-            Value::str("<no value>")
-        } else {
-            value.clone()
-        }
+        if value.is_nothing() { Value::str("<no value>") } else { value.clone() }
     };
     let values: Vec<Value> = args.0.iter().map(printable).collect();
     fmt::sprint(&values, &env.budget)
@@ -147,25 +120,17 @@ fn element(item: &Value, key: &Value) -> Out {
         }
         Value::Str(text) | Value::Digest(text) | Value::Algorithm(text) => {
             let at = position(key, text.len(), "string")?;
-            text.get(at)
-                .map(|&byte| Value::Uint8(byte))
-                .ok_or_else(nothing)
+            text.get(at).map(|&byte| Value::Uint8(byte)).ok_or_else(nothing)
         }
         Value::Bytes(bytes) => {
             let bytes = bytes.as_deref().unwrap_or_default();
             let at = position(key, bytes.len(), "slice")?;
-            bytes
-                .get(at)
-                .map(|&byte| Value::Uint8(byte))
-                .ok_or_else(nothing)
+            bytes.get(at).map(|&byte| Value::Uint8(byte)).ok_or_else(nothing)
         }
-        Value::List(list) => list
-            .get(position(key, list.len(), "slice")?)
-            .ok_or_else(nothing),
+        Value::List(list) => list.get(position(key, list.len(), "slice")?).ok_or_else(nothing),
         Value::Dict(dict) => {
-            let found = dict
-                .as_ref()
-                .and_then(|dict| map_key(key).ok().and_then(|key| dict.get(key)));
+            let found =
+                dict.as_ref().and_then(|dict| map_key(key).ok().and_then(|key| dict.get(key)));
             map_key(key).map(|_| found.unwrap_or(Value::Nil))
         }
         Value::StrMap(map) => {
@@ -175,11 +140,8 @@ fn element(item: &Value, key: &Value) -> Out {
         }
         other => {
             let name = other.type_name();
-            Err(format!(
-                "can't index item of type {}",
-                name.strip_prefix('*').unwrap_or(name)
-            )
-            .into())
+            Err(format!("can't index item of type {}", name.strip_prefix('*').unwrap_or(name))
+                .into())
         }
     }
 }

@@ -22,9 +22,7 @@ impl Decimal {
         }
         let text = format!("{:e}", float.abs());
         let (mantissa, exponent) = text.split_once('e')?;
-        let fraction = mantissa
-            .split_once('.')
-            .map_or(0, |(_, fraction)| fraction.len());
+        let fraction = mantissa.split_once('.').map_or(0, |(_, fraction)| fraction.len());
         let digits: u64 = mantissa.replace('.', "").parse().ok()?;
         let exponent = exponent.parse::<i64>().ok()? - i64::try_from(fraction).ok()?;
         Some(Self {
@@ -41,17 +39,9 @@ impl Decimal {
 
     /// The nearest float.
     pub(crate) fn to_float(&self) -> f64 {
-        let mut text = if self.negative {
-            "-".to_owned()
-        } else {
-            String::new()
-        };
+        let mut text = if self.negative { "-".to_owned() } else { String::new() };
         for (index, limb) in self.limbs.iter().rev().enumerate() {
-            text += &if index == 0 {
-                limb.to_string()
-            } else {
-                format!("{limb:09}")
-            };
+            text += &if index == 0 { limb.to_string() } else { format!("{limb:09}") };
         }
         if self.limbs.is_empty() {
             return 0.0;
@@ -63,31 +53,16 @@ impl Decimal {
         let exponent = self.exponent.min(other.exponent);
         let (a, b) = (self.scaled_to(exponent), other.scaled_to(exponent));
         if self.negative == other.negative {
-            return Self {
-                negative: self.negative,
-                limbs: add(&a, &b),
-                exponent,
-            };
+            return Self { negative: self.negative, limbs: add(&a, &b), exponent };
         }
         match compare(&a, &b) {
-            Ordering::Less => Self {
-                negative: other.negative,
-                limbs: subtract(&b, &a),
-                exponent,
-            },
-            _ => Self {
-                negative: self.negative,
-                limbs: subtract(&a, &b),
-                exponent,
-            },
+            Ordering::Less => Self { negative: other.negative, limbs: subtract(&b, &a), exponent },
+            _ => Self { negative: self.negative, limbs: subtract(&a, &b), exponent },
         }
     }
 
     pub(crate) fn sub(&self, other: &Self) -> Self {
-        self.add(&Self {
-            negative: !other.negative,
-            ..other.clone()
-        })
+        self.add(&Self { negative: !other.negative, ..other.clone() })
     }
 
     pub(crate) fn mul(&self, other: &Self) -> Self {
@@ -166,9 +141,7 @@ fn multiply_small(limbs: &[u32], factor: u64) -> Vec<u32> {
 }
 
 fn compare(a: &[u32], b: &[u32]) -> Ordering {
-    a.len()
-        .cmp(&b.len())
-        .then_with(|| a.iter().rev().cmp(b.iter().rev()))
+    a.len().cmp(&b.len()).then_with(|| a.iter().rev().cmp(b.iter().rev()))
 }
 
 fn add(a: &[u32], b: &[u32]) -> Vec<u32> {
@@ -249,10 +222,7 @@ mod tests {
         assert_eq!(d(0.3).sub(&d(0.1)).to_float(), 0.2);
         assert_eq!(d(1.0).sub(&d(2.5)).to_float(), -1.5);
         assert_eq!(d(1e300).mul(&d(1e-300)).to_float(), 1.0);
-        assert_eq!(
-            d(2.0).div(&d(3.0)).unwrap().to_float(),
-            0.666_666_666_666_666_7
-        );
+        assert_eq!(d(2.0).div(&d(3.0)).unwrap().to_float(), 0.666_666_666_666_666_7);
         assert_eq!(d(1e-10).div(&d(3.0)).unwrap().to_float(), 3.33333e-11);
         assert_eq!(
             d(123_456_789.123).mul(&d(987_654_321.987)).to_float(),

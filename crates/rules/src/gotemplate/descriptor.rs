@@ -72,10 +72,7 @@ fn base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<u8>>,
         return Ok(None);
     };
     let text: String = text.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
-    data_encoding::BASE64
-        .decode(text.as_bytes())
-        .map(Some)
-        .map_err(serde::de::Error::custom)
+    data_encoding::BASE64.decode(text.as_bytes()).map(Some).map_err(serde::de::Error::custom)
 }
 
 #[cfg(test)]

@@ -175,14 +175,7 @@ pub(crate) const fn fixed(
     params: &'static [Ty],
     call: fn(&Env<'_>, Args<'_>) -> Out,
 ) -> Function {
-    Function {
-        name,
-        signature: Signature {
-            params,
-            variadic: None,
-        },
-        call: Call::Plain(call),
-    }
+    Function { name, signature: Signature { params, variadic: None }, call: Call::Plain(call) }
 }
 
 /// A function of fixed parameters and any number of further ones.
@@ -194,23 +187,15 @@ pub(crate) const fn variadic(
 ) -> Function {
     Function {
         name,
-        signature: Signature {
-            params,
-            variadic: Some(more),
-        },
+        signature: Signature { params, variadic: Some(more) },
         call: Call::Plain(call),
     }
 }
 
 static TABLE: LazyLock<HashMap<&'static str, &'static Function>> = LazyLock::new(|| {
-    let groups = [builtins::FUNCTIONS]
-        .into_iter()
-        .chain(sprig::GROUPS)
-        .chain([references::FUNCTIONS]);
-    groups
-        .flatten()
-        .map(|function| (function.name, function))
-        .collect()
+    let groups =
+        [builtins::FUNCTIONS].into_iter().chain(sprig::GROUPS).chain([references::FUNCTIONS]);
+    groups.flatten().map(|function| (function.name, function)).collect()
 });
 
 /// The function of that name; sprig's hide Go's own.

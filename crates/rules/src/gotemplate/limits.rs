@@ -30,9 +30,7 @@ impl Budget {
         let used = self.steps.get().saturating_add(count as u64);
         self.steps.set(used);
         if used > MAX_STEPS {
-            return Err(Fail::Limit(format!(
-                "the template takes more than {MAX_STEPS} steps"
-            )));
+            return Err(Fail::Limit(format!("the template takes more than {MAX_STEPS} steps")));
         }
         Ok(())
     }

@@ -24,11 +24,7 @@ pub(crate) fn parse_uint(text: &str) -> Result<u64, NumberError> {
     };
     let digits = digits.unwrap_or_default();
     if digits.is_empty() {
-        return if text == "0" {
-            Ok(0)
-        } else {
-            Err(NumberError::Syntax)
-        };
+        return if text == "0" { Ok(0) } else { Err(NumberError::Syntax) };
     }
     let value = accumulate(digits, base)?;
     if digits.contains('_') && !underscores_ok(text) {
@@ -42,10 +38,7 @@ fn accumulate(digits: &str, base: u32) -> Result<Option<u64>, NumberError> {
     let mut value = Some(0_u64);
     for digit in digits.chars().filter(|&digit| digit != '_') {
         let digit = digit.to_digit(base).ok_or(NumberError::Syntax)?;
-        value = value.and_then(|v| {
-            v.checked_mul(u64::from(base))?
-                .checked_add(u64::from(digit))
-        });
+        value = value.and_then(|v| v.checked_mul(u64::from(base))?.checked_add(u64::from(digit)));
     }
     Ok(value)
 }
@@ -62,10 +55,7 @@ pub(crate) fn parse_int_base(text: &str, base: u32) -> Result<i64, NumberError> 
     if digits.is_empty() || digits.contains('_') {
         return Err(NumberError::Syntax);
     }
-    signed(
-        negative,
-        accumulate(digits, base)?.ok_or(NumberError::Range)?,
-    )
+    signed(negative, accumulate(digits, base)?.ok_or(NumberError::Range)?)
 }
 
 /// As [`parse_int_base`], but what is too large becomes the largest value, as Go returns it beside the error.
@@ -86,12 +76,8 @@ fn split_sign(text: &str) -> (bool, &str) {
 }
 
 fn signed(negative: bool, magnitude: u64) -> Result<i64, NumberError> {
-    if negative {
-        0_i64.checked_sub_unsigned(magnitude)
-    } else {
-        i64::try_from(magnitude).ok()
-    }
-    .ok_or(NumberError::Range)
+    if negative { 0_i64.checked_sub_unsigned(magnitude) } else { i64::try_from(magnitude).ok() }
+        .ok_or(NumberError::Range)
 }
 
 /// Whether underscores stand only between digits or after a base prefix.
@@ -144,10 +130,7 @@ fn decimal_float(text: &str) -> Option<f64> {
     if !(first.is_ascii_digit() || first == b'.') {
         return None;
     }
-    if !text
-        .bytes()
-        .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'))
-    {
+    if !text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-')) {
         return None;
     }
     text.parse().ok()
@@ -161,13 +144,11 @@ fn hex_float(text: &str) -> Option<f64> {
     if exponent_digits.is_empty() || !exponent_digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    let mut exponent: i64 = exponent
-        .parse::<i64>()
-        .unwrap_or(if exponent.starts_with('-') {
-            -100_000
-        } else {
-            100_000
-        });
+    let mut exponent: i64 = exponent.parse::<i64>().unwrap_or(if exponent.starts_with('-') {
+        -100_000
+    } else {
+        100_000
+    });
     exponent = exponent.clamp(-100_000, 100_000);
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     if whole.is_empty() && fraction.is_empty() {
@@ -203,10 +184,7 @@ fn scale(mantissa: u64, exponent: i64) -> f64 {
     }
     let mantissa = u128::from(mantissa) << 2;
     let drop_bits = u32::try_from(drop).unwrap_or(0) + 2;
-    let (kept, rest) = (
-        mantissa >> drop_bits,
-        mantissa & ((1_u128 << drop_bits) - 1),
-    );
+    let (kept, rest) = (mantissa >> drop_bits, mantissa & ((1_u128 << drop_bits) - 1));
     let half = 1_u128 << (drop_bits - 1);
     let rounded = kept + u128::from(rest > half || (rest == half && kept & 1 == 1));
     let power = i32::try_from(lowest).unwrap_or(i32::MAX);

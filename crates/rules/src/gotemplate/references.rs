@@ -14,30 +14,14 @@ const S: &[Ty] = &[Ty::Str];
 
 /// As the guide spells them, and as ace-dt's program does.
 pub(crate) static FUNCTIONS: &[Function] = &[
-    fixed("tag", S, |_, args| {
-        Ok(Value::str(Reference::parse(args)?.reference))
-    }),
-    fixed("Tag", S, |_, args| {
-        Ok(Value::str(Reference::parse(args)?.reference))
-    }),
-    fixed("repository", S, |_, args| {
-        Ok(Value::str(Reference::parse(args)?.repository))
-    }),
-    fixed("Repository", S, |_, args| {
-        Ok(Value::str(Reference::parse(args)?.repository))
-    }),
-    fixed("registry", S, |_, args| {
-        Ok(Value::str(Reference::parse(args)?.registry))
-    }),
-    fixed("Registry", S, |_, args| {
-        Ok(Value::str(Reference::parse(args)?.registry))
-    }),
-    fixed("package", S, |_, args| {
-        Ok(Value::str(Reference::parse(args)?.path))
-    }),
-    fixed("Package", S, |_, args| {
-        Ok(Value::str(Reference::parse(args)?.path))
-    }),
+    fixed("tag", S, |_, args| Ok(Value::str(Reference::parse(args)?.reference))),
+    fixed("Tag", S, |_, args| Ok(Value::str(Reference::parse(args)?.reference))),
+    fixed("repository", S, |_, args| Ok(Value::str(Reference::parse(args)?.repository))),
+    fixed("Repository", S, |_, args| Ok(Value::str(Reference::parse(args)?.repository))),
+    fixed("registry", S, |_, args| Ok(Value::str(Reference::parse(args)?.registry))),
+    fixed("Registry", S, |_, args| Ok(Value::str(Reference::parse(args)?.registry))),
+    fixed("package", S, |_, args| Ok(Value::str(Reference::parse(args)?.path))),
+    fixed("Package", S, |_, args| Ok(Value::str(Reference::parse(args)?.path))),
 ];
 
 struct Patterns {
@@ -91,12 +75,8 @@ impl<'t> Reference<'t> {
         };
         let (name, digest) = cut(path, b'@');
         let (repository, tag) = cut(name, b':');
-        let reference = Self {
-            registry,
-            repository,
-            reference: digest.or(tag).unwrap_or_default(),
-            path,
-        };
+        let reference =
+            Self { registry, repository, reference: digest.or(tag).unwrap_or_default(), path };
         reference.check(digest.is_some())?;
         Ok(reference)
     }

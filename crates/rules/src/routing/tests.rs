@@ -1,3 +1,5 @@
+//! Tests of `routing`.
+
 use airlift_oci::types::{Descriptor, Digest, media};
 use proptest::prelude::*;
 

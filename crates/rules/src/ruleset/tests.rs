@@ -1,3 +1,5 @@
+//! Tests of `ruleset`.
+
 use airlift_oci::types::{Descriptor, Digest, media};
 
 use super::*;

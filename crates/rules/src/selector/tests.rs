@@ -1,3 +1,5 @@
+//! Tests of `selector`.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tests of `template`.
+
 use airlift_oci::types::Digest;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! Tests of `delivery`.
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::json;

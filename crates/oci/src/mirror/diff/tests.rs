@@ -1,3 +1,5 @@
+//! Tests of `diff`.
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

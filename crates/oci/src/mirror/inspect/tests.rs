@@ -1,3 +1,5 @@
+//! Tests of `inspect`.
+
 use bytes::Bytes;
 use serde_json::json;
 

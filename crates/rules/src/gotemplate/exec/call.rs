@@ -55,12 +55,7 @@ impl<'t> State<'t> {
         last: Option<Value>,
         on: bool,
     ) -> Run<Value> {
-        self.count_arguments(
-            function.name,
-            function.signature,
-            args.len(),
-            last.is_some(),
-        )?;
+        self.count_arguments(function.name, function.signature, args.len(), last.is_some())?;
         let mut value = Value::Invalid;
         for arg in args {
             value = self.argument(dot, Ty::Reflect, arg)?;
@@ -87,9 +82,8 @@ impl<'t> State<'t> {
                 ));
             }
         } else if total != wanted {
-            return self.error(format_args!(
-                "wrong number of args for {name}: want {wanted} got {total}"
-            ));
+            return self
+                .error(format_args!("wrong number of args for {name}: want {wanted} got {total}"));
         }
         Ok(())
     }
@@ -105,12 +99,7 @@ impl<'t> State<'t> {
     ) -> Run<Vec<Value>> {
         self.count_arguments(name, signature, args.len(), last.is_some())?;
         let ty = |index: usize| {
-            signature
-                .params
-                .get(index)
-                .copied()
-                .or(signature.variadic)
-                .unwrap_or(Ty::Any)
+            signature.params.get(index).copied().or(signature.variadic).unwrap_or(Ty::Any)
         };
         let mut values = Vec::with_capacity(args.len() + 1);
         for (index, arg) in args.iter().enumerate() {
@@ -151,39 +140,22 @@ impl<'t> State<'t> {
             (Ty::Any | Ty::Reflect, _) => return self.untyped(dot, expr),
             (Ty::Bool, Expr::Bool { value, .. }) => return Ok(Value::Bool(*value)),
             (Ty::Str, Expr::Str { text, .. }) => return Ok(Value::Str(text.clone())),
-            (
-                Ty::Int,
-                Expr::Number {
-                    number: Number { int: Some(int), .. },
-                    ..
-                },
-            ) => return Ok(Value::Int(*int)),
-            (
-                Ty::Duration,
-                Expr::Number {
-                    number: Number { int: Some(int), .. },
-                    ..
-                },
-            ) => return Ok(Value::Duration(*int)),
-            (
-                Ty::Float,
-                Expr::Number {
-                    number:
-                        Number {
-                            float: Some(float), ..
-                        },
-                    ..
-                },
-            ) => return Ok(Value::Float(*float)),
+            (Ty::Int, Expr::Number { number: Number { int: Some(int), .. }, .. }) => {
+                return Ok(Value::Int(*int));
+            }
+            (Ty::Duration, Expr::Number { number: Number { int: Some(int), .. }, .. }) => {
+                return Ok(Value::Duration(*int));
+            }
+            (Ty::Float, Expr::Number { number: Number { float: Some(float), .. }, .. }) => {
+                return Ok(Value::Float(*float));
+            }
             (Ty::Bool, _) => "bool",
             (Ty::Str, _) => "string",
             (Ty::Int | Ty::Duration, _) => "integer",
             (Ty::Float, _) => "float",
             _ => {
-                return self.error(format_args!(
-                    "can't handle {expr} for arg of type {}",
-                    ty.name()
-                ));
+                return self
+                    .error(format_args!("can't handle {expr} for arg of type {}", ty.name()));
             }
         };
         self.error(format_args!("expected {expected}; found {expr}"))
@@ -198,15 +170,9 @@ impl<'t> State<'t> {
             };
         }
         if !ty.takes(&value) {
-            let got = if value.is_nothing() {
-                "interface {}"
-            } else {
-                value.type_name()
-            };
-            return self.error(format_args!(
-                "wrong type for value; expected {}; got {got}",
-                ty.name()
-            ));
+            let got = if value.is_nothing() { "interface {}" } else { value.type_name() };
+            return self
+                .error(format_args!("wrong type for value; expected {}; got {got}", ty.name()));
         }
         Ok(match ty {
             Ty::Any => value.boxed(),

@@ -58,16 +58,9 @@ impl<'t> State<'t> {
                 )
             }
             Value::Dict(dict) => {
-                let entries = dict
-                    .as_ref()
-                    .map(crate::gotemplate::value::Dict::entries)
-                    .unwrap_or_default();
-                self.each(
-                    branch,
-                    entries
-                        .into_iter()
-                        .map(|(key, value)| (Value::Str(key), value)),
-                )
+                let entries =
+                    dict.as_ref().map(crate::gotemplate::value::Dict::entries).unwrap_or_default();
+                self.each(branch, entries.into_iter().map(|(key, value)| (Value::Str(key), value)))
             }
             Value::StrMap(map) => {
                 let entries = map.iter().flat_map(|map| map.iter());
@@ -97,10 +90,8 @@ impl<'t> State<'t> {
         make: fn(i64) -> Value,
     ) -> Run<(bool, Flow)> {
         if branch.pipe.variables.len() > 1 {
-            let message = format!(
-                "can't use {} to iterate over more than one variable",
-                value.type_name()
-            );
+            let message =
+                format!("can't use {} to iterate over more than one variable", value.type_name());
             return self.error(message);
         }
         self.each(branch, (0..count.max(0)).map(|n| (Value::Invalid, make(n))))
@@ -164,9 +155,8 @@ impl<'t> State<'t> {
             return self.error(format_args!("template {name:?} not defined"));
         };
         if self.template_depth >= MAX_TEMPLATE_DEPTH {
-            return self.error(format_args!(
-                "exceeded maximum template depth ({MAX_TEMPLATE_DEPTH})"
-            ));
+            return self
+                .error(format_args!("exceeded maximum template depth ({MAX_TEMPLATE_DEPTH})"));
         }
         let dot = match pipe {
             Some(pipe) => self.pipeline(dot, pipe)?,

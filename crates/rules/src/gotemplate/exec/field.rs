@@ -46,11 +46,8 @@ impl<'t> State<'t> {
         }
         if let Some(method) = methods::lookup(receiver, name) {
             let values = self.arguments(dot, name, method.signature, args, last)?;
-            let result = (method.call)(
-                &self.env,
-                receiver,
-                crate::gotemplate::functions::Args(&values),
-            );
+            let result =
+                (method.call)(&self.env, receiver, crate::gotemplate::functions::Args(&values));
             return self.called(At::Expr(expr), name, result);
         }
         let has_args = !args.is_empty() || last.is_some();
@@ -64,9 +61,9 @@ impl<'t> State<'t> {
             _ => None,
         };
         match found {
-            Some(_) if has_args => self.error(format_args!(
-                "{name} has arguments but cannot be invoked as function"
-            )),
+            Some(_) if has_args => {
+                self.error(format_args!("{name} has arguments but cannot be invoked as function"))
+            }
             Some(value) => Ok(value),
             None if hidden_field(receiver, name) => self.error(format_args!(
                 "{name} is an unexported field of struct type {}",
@@ -86,10 +83,9 @@ impl<'t> State<'t> {
         }
         let found = match receiver {
             Value::Dict(dict) => dict.as_ref().and_then(|dict| dict.get(name.as_bytes())),
-            Value::StrMap(map) => map
-                .as_ref()
-                .and_then(|map| map.get(name.as_bytes()).cloned())
-                .map(Value::Str),
+            Value::StrMap(map) => {
+                map.as_ref().and_then(|map| map.get(name.as_bytes()).cloned()).map(Value::Str)
+            }
             _ => None,
         };
         Ok(found.unwrap_or(Value::Invalid))

@@ -83,12 +83,8 @@ impl Program<'_> {
 
     /// Runs it once more, from the start, on a larger stack.
     fn run_deep(self, data: &(dyn Fn() -> Value + Sync)) -> Result<Vec<u8>, ExecError> {
-        let failed = || {
-            ExecError(format!(
-                "template: {}: nested too deeply for this machine",
-                self.name
-            ))
-        };
+        let failed =
+            || ExecError(format!("template: {}: nested too deeply for this machine", self.name));
         std::thread::scope(|scope| {
             let builder = std::thread::Builder::new().stack_size(STACK);
             let thread = builder
@@ -97,21 +93,16 @@ impl Program<'_> {
             match thread.join() {
                 Ok(Ok(out)) => Ok(out),
                 Ok(Err(Stop::Error(error))) => Err(error),
-                Ok(Err(Stop::TooDeep)) => Err(ExecError(format!(
-                    "template: {}: nested too deeply",
-                    self.name
-                ))),
+                Ok(Err(Stop::TooDeep)) => {
+                    Err(ExecError(format!("template: {}: nested too deeply", self.name)))
+                }
                 Err(_) => Err(failed()),
             }
         })
     }
 
     fn attempt(self, data: Value, max_depth: usize) -> Run<Vec<u8>> {
-        let env = Env {
-            budget: Budget::default(),
-            regexes: self.regexes,
-            clock: self.clock,
-        };
+        let env = Env { budget: Budget::default(), regexes: self.regexes, clock: self.clock };
         let mut state = State {
             program: self,
             env,

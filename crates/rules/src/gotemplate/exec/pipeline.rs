@@ -12,11 +12,7 @@ impl<'t> State<'t> {
             let mut value = None;
             for command in &pipe.commands {
                 let result = state.command(dot, command, value)?;
-                value = Some(if matches!(result, Value::Nil) {
-                    Value::Invalid
-                } else {
-                    result
-                });
+                value = Some(if matches!(result, Value::Nil) { Value::Invalid } else { result });
             }
             let value = value.unwrap_or(Value::Invalid);
             for name in &pipe.variables {

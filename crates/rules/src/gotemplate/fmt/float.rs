@@ -20,14 +20,10 @@ pub(crate) fn format_float(value: f64, verb: char, precision: Option<usize>) -> 
 }
 
 fn exponential(value: f64, verb: char, precision: Option<usize>) -> String {
-    let text = precision.map_or_else(
-        || format!("{value:e}"),
-        |digits| format!("{value:.digits$e}"),
-    );
+    let text =
+        precision.map_or_else(|| format!("{value:e}"), |digits| format!("{value:.digits$e}"));
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-    let (sign, exponent) = exponent
-        .strip_prefix('-')
-        .map_or(('+', exponent), |rest| ('-', rest));
+    let (sign, exponent) = exponent.strip_prefix('-').map_or(('+', exponent), |rest| ('-', rest));
     let letter = if verb == 'E' || verb == 'G' { 'E' } else { 'e' };
     format!("{mantissa}{letter}{sign}{exponent:0>2}")
 }
@@ -35,10 +31,8 @@ fn exponential(value: f64, verb: char, precision: Option<usize>) -> String {
 /// `%g`: exponential for very small and very large values, without trailing zeros.
 fn general(value: f64, verb: char, precision: Option<usize>) -> String {
     let precision = precision.map(|digits| digits.max(1));
-    let text = precision.map_or_else(
-        || format!("{value:e}"),
-        |digits| format!("{value:.*e}", digits - 1),
-    );
+    let text =
+        precision.map_or_else(|| format!("{value:e}"), |digits| format!("{value:.*e}", digits - 1));
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
     let mantissa = if mantissa.contains('.') {
@@ -60,9 +54,7 @@ fn general(value: f64, verb: char, precision: Option<usize>) -> String {
         let fraction = digits.saturating_sub(1);
         return exponential(value, verb, Some(fraction));
     }
-    let fraction = i32::try_from(digits)
-        .unwrap_or(i32::MAX)
-        .saturating_sub(exponent + 1);
+    let fraction = i32::try_from(digits).unwrap_or(i32::MAX).saturating_sub(exponent + 1);
     let fraction = usize::try_from(fraction).unwrap_or(0);
     let plain: f64 = text.parse().unwrap_or(value);
     format!("{plain:.fraction$}")
@@ -114,20 +106,11 @@ fn hexadecimal(value: f64, verb: char, precision: Option<usize>) -> String {
         }
     }
     let dot = if fraction.is_empty() { "" } else { "." };
-    let (sign, exponent_sign) = (
-        if negative { "-" } else { "" },
-        if exponent < 0 { '-' } else { '+' },
-    );
-    let text = format!(
-        "{sign}0x{}{dot}{fraction}p{exponent_sign}{:02}",
-        mantissa >> 60,
-        exponent.abs()
-    );
-    if verb == 'X' {
-        text.to_uppercase()
-    } else {
-        text
-    }
+    let (sign, exponent_sign) =
+        (if negative { "-" } else { "" }, if exponent < 0 { '-' } else { '+' });
+    let text =
+        format!("{sign}0x{}{dot}{fraction}p{exponent_sign}{:02}", mantissa >> 60, exponent.abs());
+    if verb == 'X' { text.to_uppercase() } else { text }
 }
 
 impl Printer<'_> {
@@ -145,10 +128,7 @@ impl Printer<'_> {
 
     /// A complex number under a verb; `false` where the verb is none for them.
     pub(super) fn complex(&mut self, re: f64, im: f64, verb: char) -> Result<bool, super::Fail> {
-        if !matches!(
-            verb,
-            'v' | 'b' | 'g' | 'G' | 'x' | 'X' | 'f' | 'F' | 'e' | 'E'
-        ) {
+        if !matches!(verb, 'v' | 'b' | 'g' | 'G' | 'x' | 'X' | 'f' | 'F' | 'e' | 'E') {
             return Ok(false);
         }
         let plus = self.flags.plus;
@@ -171,18 +151,11 @@ impl Printer<'_> {
             Some(rest) => ("+", rest.to_owned()),
             None => ("+", text),
         };
-        let sign = if sign == "+" && flags.space && !flags.plus {
-            " "
-        } else {
-            sign
-        };
+        let sign = if sign == "+" && flags.space && !flags.plus { " " } else { sign };
         if !value.is_finite() {
             let bare = value.is_nan() && !flags.space && !flags.plus;
-            let sign = if bare || (sign == "+" && !flags.plus && value.is_nan()) {
-                ""
-            } else {
-                sign
-            };
+            let sign =
+                if bare || (sign == "+" && !flags.plus && value.is_nan()) { "" } else { sign };
             return self.pad_with_spaces(format!("{sign}{digits}"));
         }
         if flags.sharp && verb != 'b' {
@@ -191,9 +164,8 @@ impl Printer<'_> {
         if !flags.plus && sign == "+" {
             return self.pad(digits);
         }
-        if let Some(width) = flags
-            .width
-            .filter(|&width| flags.zero && !flags.minus && width > digits.len() + 1)
+        if let Some(width) =
+            flags.width.filter(|&width| flags.zero && !flags.minus && width > digits.len() + 1)
         {
             self.write(sign)?;
             self.write_padding(width - digits.len() - 1)?;
@@ -210,16 +182,8 @@ fn with_point(text: &str, verb: char, precision: Option<usize>) -> String {
         .find(|c| matches!(c, 'p' | 'P') || (!hexadecimal && matches!(c, 'e' | 'E')))
         .unwrap_or(text.len());
     let (number, tail) = text.split_at(tail_at);
-    let wanted = if matches!(verb, 'g' | 'G' | 'x') {
-        precision.unwrap_or(6)
-    } else {
-        0
-    };
-    let significant = number
-        .trim_start_matches(['0', '.'])
-        .bytes()
-        .filter(|&b| b != b'.')
-        .count();
+    let wanted = if matches!(verb, 'g' | 'G' | 'x') { precision.unwrap_or(6) } else { 0 };
+    let significant = number.trim_start_matches(['0', '.']).bytes().filter(|&b| b != b'.').count();
     let mut digits = wanted.saturating_sub(significant);
     let mut out = number.to_owned();
     if !number.contains('.') {

@@ -44,12 +44,7 @@ type Printed = Result<(), Fail>;
 
 impl<'b> Printer<'b> {
     fn new(budget: &'b Budget) -> Self {
-        Self {
-            out: Vec::new(),
-            flags: Flags::default(),
-            budget,
-            erroring: false,
-        }
+        Self { out: Vec::new(), flags: Flags::default(), budget, erroring: false }
     }
 
     fn write(&mut self, bytes: impl AsRef<[u8]>) -> Printed {
@@ -61,11 +56,7 @@ impl<'b> Printer<'b> {
 
     fn write_padding(&mut self, count: usize) -> Printed {
         self.budget.bytes(count)?;
-        let byte = if self.flags.zero && !self.flags.minus {
-            b'0'
-        } else {
-            b' '
-        };
+        let byte = if self.flags.zero && !self.flags.minus { b'0' } else { b' ' };
         self.out.resize(self.out.len() + count, byte);
         Ok(())
     }

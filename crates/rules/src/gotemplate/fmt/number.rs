@@ -15,21 +15,13 @@ pub(super) struct Integer {
 
 impl From<i64> for Integer {
     fn from(value: i64) -> Self {
-        Self {
-            magnitude: value.unsigned_abs(),
-            negative: value < 0,
-            signed: true,
-        }
+        Self { magnitude: value.unsigned_abs(), negative: value < 0, signed: true }
     }
 }
 
 impl From<u64> for Integer {
     fn from(value: u64) -> Self {
-        Self {
-            magnitude: value,
-            negative: false,
-            signed: false,
-        }
+        Self { magnitude: value, negative: false, signed: false }
     }
 }
 
@@ -111,19 +103,13 @@ impl Printer<'_> {
     }
 
     fn code_point(&mut self, value: Integer) -> Printed {
-        let bits = if value.negative {
-            value.magnitude.wrapping_neg()
-        } else {
-            value.magnitude
-        };
+        let bits = if value.negative { value.magnitude.wrapping_neg() } else { value.magnitude };
         let least = self.flags.precision.unwrap_or(4).max(4);
         self.budget.bytes(least)?;
         let mut text = format!("U+{bits:0least$X}");
         if self.flags.sharp
-            && let Some(rune) = u32::try_from(bits)
-                .ok()
-                .and_then(char::from_u32)
-                .filter(|&rune| is_print(rune))
+            && let Some(rune) =
+                u32::try_from(bits).ok().and_then(char::from_u32).filter(|&rune| is_print(rune))
         {
             text += &format!(" '{rune}'");
         }
@@ -153,9 +139,8 @@ impl Printer<'_> {
 
     pub(super) fn hex_bytes(&mut self, bytes: &[u8], upper: bool) -> Printed {
         let flags = self.flags;
-        let shown = bytes
-            .get(..flags.precision.unwrap_or(usize::MAX).min(bytes.len()))
-            .unwrap_or(bytes);
+        let shown =
+            bytes.get(..flags.precision.unwrap_or(usize::MAX).min(bytes.len())).unwrap_or(bytes);
         if shown.is_empty() {
             return self.write_padding(flags.width.unwrap_or(0));
         }
@@ -171,24 +156,13 @@ impl Printer<'_> {
                 text.push(' ');
                 text += prefix;
             }
-            text += &if upper {
-                format!("{byte:02X}")
-            } else {
-                format!("{byte:02x}")
-            };
+            text += &if upper { format!("{byte:02X}") } else { format!("{byte:02x}") };
         }
         self.pad(text)
     }
 }
 
 fn as_rune(value: Integer) -> char {
-    let bits = if value.negative {
-        value.magnitude.wrapping_neg()
-    } else {
-        value.magnitude
-    };
-    u32::try_from(bits)
-        .ok()
-        .and_then(char::from_u32)
-        .unwrap_or(RUNE_ERROR)
+    let bits = if value.negative { value.magnitude.wrapping_neg() } else { value.magnitude };
+    u32::try_from(bits).ok().and_then(char::from_u32).unwrap_or(RUNE_ERROR)
 }

@@ -33,11 +33,7 @@ impl Cursor<'_> {
             value = value * 10 + i64::from(digit - b'0');
             self.at += 1;
         }
-        if self.at == start {
-            None
-        } else {
-            usize::try_from(value).ok()
-        }
+        if self.at == start { None } else { usize::try_from(value).ok() }
     }
 
     /// `[n]`
@@ -48,11 +44,7 @@ impl Cursor<'_> {
         }
         self.reordered = true;
         let rest = self.format.get(self.at..).unwrap_or_default();
-        let Some(close) = rest
-            .iter()
-            .position(|&b| b == b']')
-            .filter(|_| rest.len() >= 3)
-        else {
+        let Some(close) = rest.iter().position(|&b| b == b']').filter(|_| rest.len() >= 3) else {
             self.good = false;
             self.at += 1;
             return;
@@ -203,9 +195,8 @@ impl Printer<'_> {
         if cursor.peek() == Some(b'*') {
             cursor.at += 1;
             cursor.after_index = false;
-            self.flags.precision = cursor
-                .star()
-                .and_then(|precision| usize::try_from(precision).ok());
+            self.flags.precision =
+                cursor.star().and_then(|precision| usize::try_from(precision).ok());
             if self.flags.precision.is_none() {
                 return self.write(b"%!(BADPREC)");
             }

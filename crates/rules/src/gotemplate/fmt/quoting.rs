@@ -73,14 +73,8 @@ mod tests {
 
     #[test]
     fn text_is_quoted_as_go_does() {
-        assert_eq!(
-            quote(b"a\"\\\n\x01\xff\xc3\xa9"),
-            "\"a\\\"\\\\\\n\\x01\\xffé\"".as_bytes()
-        );
-        assert_eq!(
-            quote_with("日😀".as_bytes(), '"', true),
-            b"\"\\u65e5\\U0001f600\""
-        );
+        assert_eq!(quote(b"a\"\\\n\x01\xff\xc3\xa9"), "\"a\\\"\\\\\\n\\x01\\xffé\"".as_bytes());
+        assert_eq!(quote_with("日😀".as_bytes(), '"', true), b"\"\\u65e5\\U0001f600\"");
         assert_eq!(quote_rune('\'', false), b"'\\''");
         assert!(can_backquote(b"a\tb") && !can_backquote(b"a`b") && !can_backquote(b"\xff"));
     }

@@ -74,11 +74,7 @@ impl Printer<'_> {
                 true
             }
         };
-        if known {
-            Ok(())
-        } else {
-            self.bad_verb(Some(value), verb)
-        }
+        if known { Ok(()) } else { self.bad_verb(Some(value), verb) }
     }
 
     /// Lets the value's own method print it, where the verb allows that.
@@ -119,21 +115,16 @@ impl Printer<'_> {
                 self.bytes(value, bytes.as_deref(), verb, "[]uint8")
             }
             Value::Bytes(bytes) => {
-                let items: Vec<_> = bytes
-                    .as_deref()
-                    .unwrap_or_default()
-                    .iter()
-                    .map(|&b| Value::Uint8(b))
-                    .collect();
+                let items: Vec<_> =
+                    bytes.as_deref().unwrap_or_default().iter().map(|&b| Value::Uint8(b)).collect();
                 self.sequence(value, bytes.is_none(), &items, verb, depth)
             }
             Value::List(list) => self.list(value, list, verb, depth),
             Value::Dict(dict) => self.dict(value, dict.as_ref(), verb, depth),
             Value::StrMap(map) => {
                 let entries = map.iter().flat_map(|map| map.iter());
-                let entries = entries
-                    .map(|(key, text)| (key.clone(), Value::Str(text.clone())))
-                    .collect();
+                let entries =
+                    entries.map(|(key, text)| (key.clone(), Value::Str(text.clone()))).collect();
                 self.map(value, map.is_none(), entries, verb, depth)
             }
             Value::Descriptor(descriptor) => {
@@ -319,11 +310,7 @@ impl Printer<'_> {
         match verb {
             _ if !pointer => self.bad_verb(Some(value), verb),
             'v' if self.flags.sharp_v => {
-                let address = if nil {
-                    "nil".to_owned()
-                } else {
-                    format!("{address:#x}")
-                };
+                let address = if nil { "nil".to_owned() } else { format!("{address:#x}") };
                 self.write(format!("({})({address})", value.type_name()))
             }
             'v' if nil => self.pad(b"<nil>"),

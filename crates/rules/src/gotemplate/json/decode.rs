@@ -16,23 +16,14 @@ pub(crate) struct Decoded {
 /// Reads a JSON text.
 pub(crate) fn decode(text: &[u8], budget: &Budget) -> Result<Decoded, Fail> {
     budget.bytes(text.len())?;
-    let mut decoder = Decoder {
-        text,
-        at: 0,
-        depth: 0,
-        budget,
-        problem: None,
-    };
+    let mut decoder = Decoder { text, at: 0, depth: 0, budget, problem: None };
     decoder.spaces();
     let value = decoder.value()?;
     decoder.spaces();
     if decoder.at < text.len() {
         return Err(decoder.unexpected("after top-level value"));
     }
-    Ok(Decoded {
-        value,
-        problem: decoder.problem,
-    })
+    Ok(Decoded { value, problem: decoder.problem })
 }
 
 struct Decoder<'t> {
@@ -99,10 +90,8 @@ impl<'t> Decoder<'t> {
         for &byte in word {
             if !self.take(byte) {
                 let name = String::from_utf8_lossy(word).into_owned();
-                return Err(self.unexpected(&format!(
-                    "in literal {name} (expecting {:?})",
-                    char::from(byte)
-                )));
+                return Err(self
+                    .unexpected(&format!("in literal {name} (expecting {:?})", char::from(byte))));
             }
         }
         Ok(value)
@@ -197,10 +186,7 @@ impl<'t> Decoder<'t> {
         let mut out = Vec::new();
         loop {
             let start = self.at;
-            while self
-                .peek()
-                .is_some_and(|b| !matches!(b, b'"' | b'\\' | 0..=0x1f))
-            {
+            while self.peek().is_some_and(|b| !matches!(b, b'"' | b'\\' | 0..=0x1f)) {
                 self.at += 1;
             }
             let plain = self.text.get(start..self.at).unwrap_or_default();
@@ -242,19 +228,14 @@ impl<'t> Decoder<'t> {
     fn code_point(&mut self) -> Result<char, Fail> {
         let high = self.hex()?;
         if (0xd800..0xdc00).contains(&high)
-            && self
-                .text
-                .get(self.at..)
-                .is_some_and(|rest| rest.starts_with(b"\\u"))
+            && self.text.get(self.at..).is_some_and(|rest| rest.starts_with(b"\\u"))
         {
             let start = self.at;
             self.at += 2;
             let low = self.hex()?;
             if (0xdc00..0xe000).contains(&low) {
-                return Ok(
-                    char::from_u32(0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00))
-                        .unwrap_or(char::REPLACEMENT_CHARACTER),
-                );
+                return Ok(char::from_u32(0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00))
+                    .unwrap_or(char::REPLACEMENT_CHARACTER));
             }
             self.at = start;
         }

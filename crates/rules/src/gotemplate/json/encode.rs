@@ -7,11 +7,7 @@ use crate::gotemplate::value::{Descriptor, Fail, Platform, Value};
 
 /// Writes a value as JSON, `<`, `>` and `&` escaped or not.
 pub(crate) fn encode(value: &Value, escape_html: bool, budget: &Budget) -> Result<Vec<u8>, Fail> {
-    let mut encoder = Encoder {
-        out: Vec::new(),
-        escape_html,
-        budget,
-    };
+    let mut encoder = Encoder { out: Vec::new(), escape_html, budget };
     encoder.value(value, 0)?;
     Ok(encoder.out)
 }
@@ -60,9 +56,7 @@ impl Encoder<'_> {
             Value::Dict(None) | Value::StrMap(None) => self.write("null"),
             Value::Dict(Some(dict)) => self.object(dict.entries(), depth),
             Value::StrMap(Some(map)) => {
-                let entries = map
-                    .iter()
-                    .map(|(key, text)| (key.clone(), Value::Str(text.clone())));
+                let entries = map.iter().map(|(key, text)| (key.clone(), Value::Str(text.clone())));
                 self.object(entries.collect(), depth)
             }
             Value::Time(time) => {
@@ -81,11 +75,9 @@ impl Encoder<'_> {
 
     fn float(&mut self, float: f64) -> Encoded {
         if !float.is_finite() {
-            return Err(format!(
-                "json: unsupported value: {}",
-                format_float(float, 'g', None)
-            )
-            .into());
+            return Err(
+                format!("json: unsupported value: {}", format_float(float, 'g', None)).into()
+            );
         }
         let magnitude = float.abs();
         if magnitude != 0.0 && !(1e-6..1e21).contains(&magnitude) {

@@ -19,34 +19,19 @@ static FORM: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"^[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[a-zA-Z0-9=_-]+$").ok());
 
 pub(super) static DIGEST: &[Method] = &[
-    method("String", &[], |_, receiver, _| {
-        Ok(Value::Str(text(receiver)))
-    }),
-    method("Algorithm", &[], |_, receiver, _| {
-        Ok(Value::Algorithm(split(receiver)?.0))
-    }),
-    method("Encoded", &[], |_, receiver, _| {
-        Ok(Value::Str(split(receiver)?.1))
-    }),
-    method("Hex", &[], |_, receiver, _| {
-        Ok(Value::Str(split(receiver)?.1))
-    }),
-    method("Validate", &[], |_, receiver, _| {
-        Ok(outcome(validate(&text(receiver))))
-    }),
+    method("String", &[], |_, receiver, _| Ok(Value::Str(text(receiver)))),
+    method("Algorithm", &[], |_, receiver, _| Ok(Value::Algorithm(split(receiver)?.0))),
+    method("Encoded", &[], |_, receiver, _| Ok(Value::Str(split(receiver)?.1))),
+    method("Hex", &[], |_, receiver, _| Ok(Value::Str(split(receiver)?.1))),
+    method("Validate", &[], |_, receiver, _| Ok(outcome(validate(&text(receiver))))),
     method("Verifier", &[], |_, receiver, _| {
         let algorithm = usable(&split(receiver)?.0)?;
-        Ok(Value::Hash(Hash::new(
-            HashKind::Verifier(text(receiver)),
-            algorithm,
-        )))
+        Ok(Value::Hash(Hash::new(HashKind::Verifier(text(receiver)), algorithm)))
     }),
 ];
 
 pub(super) static ALGORITHM: &[Method] = &[
-    method("String", &[], |_, receiver, _| {
-        Ok(Value::Str(text(receiver)))
-    }),
+    method("String", &[], |_, receiver, _| Ok(Value::Str(text(receiver)))),
     method("Available", &[], |_, receiver, _| {
         Ok(Value::Bool(HashAlgorithm::named(&text(receiver)).is_some()))
     }),
@@ -68,27 +53,17 @@ pub(super) static ALGORITHM: &[Method] = &[
     method("FromBytes", &[Ty::Bytes], |env, receiver, args| {
         digest_of(&env.budget, receiver, bytes(args.value(0)))
     }),
-    method("FromReader", &[Ty::Any], |_, _, _| {
-        Err("there is no reader to be had".into())
-    }),
+    method("FromReader", &[Ty::Any], |_, _, _| Err("there is no reader to be had".into())),
     method("Digester", &[], |_, receiver, _| {
-        Ok(Value::Hash(Hash::new(
-            HashKind::Digester,
-            usable(&text(receiver))?,
-        )))
+        Ok(Value::Hash(Hash::new(HashKind::Digester, usable(&text(receiver))?)))
     }),
     method("Hash", &[], |_, receiver, _| {
-        Ok(Value::Hash(Hash::new(
-            HashKind::Plain,
-            usable(&text(receiver))?,
-        )))
+        Ok(Value::Hash(Hash::new(HashKind::Plain, usable(&text(receiver))?)))
     }),
 ];
 
 pub(super) static HASH: &[Method] = &[
-    method("Size", &[], |_, receiver, _| {
-        Ok(Value::Int(hash(receiver)?.algorithm().size() as i64))
-    }),
+    method("Size", &[], |_, receiver, _| Ok(Value::Int(hash(receiver)?.algorithm().size() as i64))),
     method("BlockSize", &[], |_, receiver, _| {
         Ok(Value::Int(hash(receiver)?.algorithm().block_size() as i64))
     }),
@@ -106,12 +81,8 @@ pub(super) static HASH: &[Method] = &[
 ];
 
 pub(super) static DIGESTER: &[Method] = &[
-    method("Hash", &[], |_, receiver, _| {
-        Ok(Value::Hash(hash(receiver)?.inner()))
-    }),
-    method("Digest", &[], |_, receiver, _| {
-        Ok(Value::Digest(hash(receiver)?.digest()))
-    }),
+    method("Hash", &[], |_, receiver, _| Ok(Value::Hash(hash(receiver)?.inner()))),
+    method("Digest", &[], |_, receiver, _| Ok(Value::Digest(hash(receiver)?.digest()))),
 ];
 
 pub(super) static VERIFIER: &[Method] = &[
@@ -151,10 +122,7 @@ fn split(digest: &Value) -> Result<(GoStr, GoStr), Fail> {
         return Err(format!("no ':' separator in digest {:?}", text.lossy()).into());
     };
     let (algorithm, encoded) = text.split_at(colon);
-    Ok((
-        algorithm.into(),
-        encoded.get(1..).unwrap_or_default().into(),
-    ))
+    Ok((algorithm.into(), encoded.get(1..).unwrap_or_default().into()))
 }
 
 fn usable(name: &GoStr) -> Result<HashAlgorithm, Fail> {
@@ -183,10 +151,8 @@ fn outcome(result: Result<(), &'static str>) -> Value {
 
 /// `Digest.Validate`
 pub(crate) fn validate(digest: &[u8]) -> Result<(), &'static str> {
-    let Some(colon) = digest
-        .iter()
-        .position(|&b| b == b':')
-        .filter(|&at| at > 0 && at + 1 < digest.len())
+    let Some(colon) =
+        digest.iter().position(|&b| b == b':').filter(|&at| at > 0 && at + 1 < digest.len())
     else {
         return Err(INVALID_FORMAT);
     };
@@ -203,10 +169,7 @@ fn validate_encoded(algorithm: &[u8], encoded: &[u8]) -> Result<(), &'static str
     if algorithm.size() * 2 != encoded.len() {
         return Err(INVALID_LENGTH);
     }
-    if encoded
-        .iter()
-        .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-    {
+    if encoded.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
         Ok(())
     } else {
         Err(INVALID_FORMAT)

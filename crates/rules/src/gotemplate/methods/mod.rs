@@ -21,21 +21,12 @@ const fn method(
     params: &'static [Ty],
     call: fn(&Env<'_>, &Value, Args<'_>) -> Out,
 ) -> Method {
-    Method {
-        name,
-        signature: Signature {
-            params,
-            variadic: None,
-        },
-        call,
-    }
+    Method { name, signature: Signature { params, variadic: None }, call }
 }
 
 /// A method whose results a template cannot take.
 const fn unusable(name: &'static str, params: &'static [Ty]) -> Method {
-    method(name, params, |_, _, _| {
-        Err("the method has not one result, or one and an error".into())
-    })
+    method(name, params, |_, _, _| Err("the method has not one result, or one and an error".into()))
 }
 
 static ERROR: &[Method] = &[method("Error", &[], |_, receiver, _| match receiver {
@@ -59,10 +50,7 @@ pub(crate) fn lookup(receiver: &Value, name: &str) -> Option<&'static Method> {
         Value::Error(..) => [ERROR, &[]],
         _ => return None,
     };
-    tables
-        .into_iter()
-        .flatten()
-        .find(|method| method.name == name)
+    tables.into_iter().flatten().find(|method| method.name == name)
 }
 
 fn hash_methods(hash: &Hash) -> &'static [Method] {

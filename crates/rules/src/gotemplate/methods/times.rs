@@ -31,26 +31,17 @@ fn make(time: Time) -> Out {
 }
 
 fn shown_in(receiver: &Value, zone: Zone) -> Out {
-    make(Time {
-        zone,
-        ..time(receiver)?.clone()
-    })
+    make(Time { zone, ..time(receiver)?.clone() })
 }
 
 fn json(receiver: &Value, what: &str) -> Result<Vec<u8>, Fail> {
-    time(receiver)?
-        .rfc3339()
-        .map_err(|problem| format!("Time.{what}: {problem}").into())
+    time(receiver)?.rfc3339().map_err(|problem| format!("Time.{what}: {problem}").into())
 }
 
 pub(super) static TIME: &[Method] = &[
     method("String", &[], |_, t, _| Ok(Value::str(time(t)?.text()))),
-    method("GoString", &[], |_, t, _| {
-        Ok(Value::str(time(t)?.go_string()))
-    }),
-    method("Format", &[Ty::Str], |_, t, args| {
-        Ok(Value::str(time(t)?.format(args.text(0))))
-    }),
+    method("GoString", &[], |_, t, _| Ok(Value::str(time(t)?.go_string()))),
+    method("Format", &[Ty::Str], |_, t, args| Ok(Value::str(time(t)?.format(args.text(0))))),
     method("AppendFormat", &[Ty::Bytes, Ty::Str], |_, t, args| {
         let mut bytes = match args.value(0) {
             Value::Bytes(Some(bytes)) => bytes.to_vec(),
@@ -76,19 +67,13 @@ pub(super) static TIME: &[Method] = &[
     method("Sub", &[Ty::Time], |_, t, args| {
         Ok(Value::Duration(time(t)?.since(time(args.value(0))?)))
     }),
-    method("Add", &[Ty::Duration], |_, t, args| {
-        make(time(t)?.add(args.int(0)))
-    }),
+    method("Add", &[Ty::Duration], |_, t, args| make(time(t)?.add(args.int(0)))),
     method("AddDate", &[Ty::Int, Ty::Int, Ty::Int], |_, t, args| {
         make(time(t)?.add_date(args.int(0), args.int(1), args.int(2)))
     }),
     method("Truncate", &[Ty::Duration], |_, t, args| {
         let (time, step) = (time(t)?, args.int(0));
-        make(if step <= 0 {
-            time.clone()
-        } else {
-            time.add(-time.remainder(step))
-        })
+        make(if step <= 0 { time.clone() } else { time.add(-time.remainder(step)) })
     }),
     method("Round", &[Ty::Duration], |_, t, args| {
         let (time, step) = (time(t)?, args.int(0));
@@ -107,12 +92,8 @@ pub(super) static TIME: &[Method] = &[
         Value::Location(_) => Err("the zone of another time is not known here".into()),
         _ => Err("time: missing Location in call to Time.In".into()),
     }),
-    method("Location", &[], |_, t, _| {
-        Ok(Value::Location(time(t)?.location()))
-    }),
-    method("MarshalText", &[], |_, t, _| {
-        Ok(Value::Bytes(Some(json(t, "MarshalText")?.into())))
-    }),
+    method("Location", &[], |_, t, _| Ok(Value::Location(time(t)?.location()))),
+    method("MarshalText", &[], |_, t, _| Ok(Value::Bytes(Some(json(t, "MarshalText")?.into())))),
     method("MarshalJSON", &[], |_, t, _| {
         let quoted = [b"\"", json(t, "MarshalJSON")?.as_slice(), b"\""].concat();
         Ok(Value::Bytes(Some(quoted.into())))
@@ -134,39 +115,25 @@ fn fits(nanos: i128) -> Value {
 
 pub(super) static TIME_PARTS: &[Method] = &[
     method("Year", &[], |_, t, _| Ok(Value::Int(time(t)?.date().year))),
-    method("Month", &[], |_, t, _| {
-        Ok(Value::Month(time(t)?.date().month))
-    }),
+    method("Month", &[], |_, t, _| Ok(Value::Month(time(t)?.date().month))),
     method("Day", &[], |_, t, _| Ok(Value::Int(time(t)?.date().day))),
-    method("Weekday", &[], |_, t, _| {
-        Ok(Value::Weekday(time(t)?.weekday()))
-    }),
-    method("YearDay", &[], |_, t, _| {
-        Ok(Value::Int(time(t)?.year_day()))
-    }),
+    method("Weekday", &[], |_, t, _| Ok(Value::Weekday(time(t)?.weekday()))),
+    method("YearDay", &[], |_, t, _| Ok(Value::Int(time(t)?.year_day()))),
     method("Hour", &[], |_, t, _| Ok(Value::Int(time(t)?.clock().0))),
     method("Minute", &[], |_, t, _| Ok(Value::Int(time(t)?.clock().1))),
     method("Second", &[], |_, t, _| Ok(Value::Int(time(t)?.clock().2))),
-    method("Nanosecond", &[], |_, t, _| {
-        Ok(Value::Int(i64::from(time(t)?.nanos)))
-    }),
+    method("Nanosecond", &[], |_, t, _| Ok(Value::Int(i64::from(time(t)?.nanos)))),
     method("Unix", &[], |_, t, _| Ok(Value::Int64(time(t)?.secs))),
-    method("UnixMilli", &[], |_, t, _| {
-        Ok(fits(time(t)?.nanoseconds().div_euclid(1_000_000)))
-    }),
-    method("UnixMicro", &[], |_, t, _| {
-        Ok(fits(time(t)?.nanoseconds().div_euclid(1_000)))
-    }),
+    method("UnixMilli", &[], |_, t, _| Ok(fits(time(t)?.nanoseconds().div_euclid(1_000_000)))),
+    method("UnixMicro", &[], |_, t, _| Ok(fits(time(t)?.nanoseconds().div_euclid(1_000)))),
     method("UnixNano", &[], |_, t, _| Ok(fits(time(t)?.nanoseconds()))),
 ];
 
-pub(super) static MONTH: &[Method] = &[method("String", &[], |_, month, _| {
-    Ok(Value::str(month_name(number(month))))
-})];
+pub(super) static MONTH: &[Method] =
+    &[method("String", &[], |_, month, _| Ok(Value::str(month_name(number(month)))))];
 
-pub(super) static WEEKDAY: &[Method] = &[method("String", &[], |_, day, _| {
-    Ok(Value::str(weekday_name(number(day))))
-})];
+pub(super) static WEEKDAY: &[Method] =
+    &[method("String", &[], |_, day, _| Ok(Value::str(weekday_name(number(day)))))];
 
 pub(super) static LOCATION: &[Method] = &[method("String", &[], |_, location, _| match location {
     Value::Location(name) => Ok(Value::Str(name.clone())),
@@ -180,31 +147,19 @@ fn in_unit(duration: &Value, unit: i64) -> Value {
 }
 
 pub(super) static DURATION: &[Method] = &[
-    method("String", &[], |_, d, _| {
-        Ok(Value::str(format_duration(number(d))))
-    }),
+    method("String", &[], |_, d, _| Ok(Value::str(format_duration(number(d))))),
     method("Nanoseconds", &[], |_, d, _| Ok(Value::Int64(number(d)))),
-    method("Microseconds", &[], |_, d, _| {
-        Ok(Value::Int64(number(d) / 1000))
-    }),
-    method("Milliseconds", &[], |_, d, _| {
-        Ok(Value::Int64(number(d) / MILLION))
-    }),
+    method("Microseconds", &[], |_, d, _| Ok(Value::Int64(number(d) / 1000))),
+    method("Milliseconds", &[], |_, d, _| Ok(Value::Int64(number(d) / MILLION))),
     method("Seconds", &[], |_, d, _| Ok(in_unit(d, BILLION))),
     method("Minutes", &[], |_, d, _| Ok(in_unit(d, 60 * BILLION))),
     method("Hours", &[], |_, d, _| Ok(in_unit(d, 3600 * BILLION))),
-    method("Abs", &[], |_, d, _| {
-        Ok(Value::Duration(number(d).checked_abs().unwrap_or(i64::MAX)))
-    }),
+    method("Abs", &[], |_, d, _| Ok(Value::Duration(number(d).checked_abs().unwrap_or(i64::MAX)))),
     method("Round", &[Ty::Duration], |_, d, args| {
         Ok(Value::Duration(round_duration(number(d), args.int(0))))
     }),
     method("Truncate", &[Ty::Duration], |_, d, args| {
         let (nanos, step) = (number(d), args.int(0));
-        Ok(Value::Duration(if step <= 0 {
-            nanos
-        } else {
-            nanos - nanos % step
-        }))
+        Ok(Value::Duration(if step <= 0 { nanos } else { nanos - nanos % step }))
     }),
 ];

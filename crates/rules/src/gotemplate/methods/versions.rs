@@ -29,12 +29,8 @@ pub(super) static VALUE: &[Method] = &[
     method("Major", &[], |_, v, _| Ok(Value::Uint64(version(v)?.major))),
     method("Minor", &[], |_, v, _| Ok(Value::Uint64(version(v)?.minor))),
     method("Patch", &[], |_, v, _| Ok(Value::Uint64(version(v)?.patch))),
-    method("Prerelease", &[], |_, v, _| {
-        Ok(Value::str(version(v)?.pre.as_str()))
-    }),
-    method("Metadata", &[], |_, v, _| {
-        Ok(Value::str(version(v)?.metadata.as_str()))
-    }),
+    method("Prerelease", &[], |_, v, _| Ok(Value::str(version(v)?.pre.as_str()))),
+    method("Metadata", &[], |_, v, _| Ok(Value::str(version(v)?.metadata.as_str()))),
     method("IncMajor", &[], |_, v, _| make(version(v)?.increment(0))),
     method("IncMinor", &[], |_, v, _| make(version(v)?.increment(1))),
     method("IncPatch", &[], |_, v, _| make(version(v)?.increment(2))),
@@ -45,39 +41,27 @@ pub(super) static VALUE: &[Method] = &[
         make(version(v)?.with_metadata(&String::from_utf8_lossy(args.text(0)))?)
     }),
     method("MarshalJSON", &[], |_, v, _| {
-        Ok(Value::Bytes(Some(
-            format!("\"{}\"", version(v)?).into_bytes().into(),
-        )))
+        Ok(Value::Bytes(Some(format!("\"{}\"", version(v)?).into_bytes().into())))
     }),
     method("MarshalText", &[], |_, v, _| {
-        Ok(Value::Bytes(Some(
-            version(v)?.to_string().into_bytes().into(),
-        )))
+        Ok(Value::Bytes(Some(version(v)?.to_string().into_bytes().into())))
     }),
     method("Value", &[], |_, v, _| Ok(Value::Str(version(v)?.text()))),
 ];
 
 /// Methods of the pointer alone. Those that would change the version are left out.
 pub(super) static POINTER: &[Method] = &[
-    method("Original", &[], |_, v, _| {
-        Ok(Value::str(version(v)?.original.as_str()))
-    }),
-    method("Compare", &[Ty::Version], |_, v, args| {
-        Ok(Value::Int(compare(v, args)? as i64))
-    }),
+    method("Original", &[], |_, v, _| Ok(Value::str(version(v)?.original.as_str()))),
+    method("Compare", &[Ty::Version], |_, v, args| Ok(Value::Int(compare(v, args)? as i64))),
     method("Equal", &[Ty::Version], |_, v, args| match args.value(0) {
         Value::Nil => Ok(Value::Bool(false)),
         _ => Ok(Value::Bool(compare(v, args)?.is_eq())),
     }),
-    method("LessThan", &[Ty::Version], |_, v, args| {
-        Ok(Value::Bool(compare(v, args)?.is_lt()))
-    }),
+    method("LessThan", &[Ty::Version], |_, v, args| Ok(Value::Bool(compare(v, args)?.is_lt()))),
     method("LessThanEqual", &[Ty::Version], |_, v, args| {
         Ok(Value::Bool(compare(v, args)?.is_le()))
     }),
-    method("GreaterThan", &[Ty::Version], |_, v, args| {
-        Ok(Value::Bool(compare(v, args)?.is_gt()))
-    }),
+    method("GreaterThan", &[Ty::Version], |_, v, args| Ok(Value::Bool(compare(v, args)?.is_gt()))),
     method("GreaterThanEqual", &[Ty::Version], |_, v, args| {
         Ok(Value::Bool(compare(v, args)?.is_ge()))
     }),

@@ -68,47 +68,28 @@ pub(super) fn unicode(text: &str) -> Checked<(String, usize)> {
                 .ok_or_else(|| format!("invalid character class range: `{text}`"))?;
             (after.get(1..end).unwrap_or_default(), 2 + end + 1)
         }
-        Some(rune) => (
-            after.get(..rune.len_utf8()).unwrap_or_default(),
-            2 + rune.len_utf8(),
-        ),
+        Some(rune) => (after.get(..rune.len_utf8()).unwrap_or_default(), 2 + rune.len_utf8()),
     };
     let bare = name.strip_prefix('^').unwrap_or(name);
     negative ^= bare.len() != name.len();
-    let refused = || {
-        format!(
-            "invalid character class range: `{}`",
-            text.get(..length).unwrap_or_default()
-        )
-    };
+    let refused =
+        || format!("invalid character class range: `{}`", text.get(..length).unwrap_or_default());
     let class = match known_name(bare).ok_or_else(refused)?.as_str() {
         "Any" => r"[\x{0}-\x{10ffff}]".to_owned(),
         "Ascii" => r"[\x00-\x7f]".to_owned(),
         "Cs" | "Surrogate" => NOTHING.to_owned(),
         known => format!(r"\p{{{known}}}"),
     };
-    Ok((
-        if negative {
-            format!("[^{class}]")
-        } else {
-            class
-        },
-        length,
-    ))
+    Ok((if negative { format!("[^{class}]") } else { class }, length))
 }
 
 /// The name of a category or script, without regard to case, spaces and hyphens.
 fn known_name(name: &str) -> Option<String> {
-    let letters: String = name
-        .chars()
-        .filter(|c| !matches!(c, '_' | '-' | ' '))
-        .collect();
+    let letters: String = name.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).collect();
     let mut runes = letters.chars();
     let first = runes.next()?.to_ascii_uppercase();
     let canonical = format!("{first}{}", runes.as_str().to_ascii_lowercase());
-    let mut names = SCRIPTS
-        .split_ascii_whitespace()
-        .chain(CATEGORIES.split_ascii_whitespace());
+    let mut names = SCRIPTS.split_ascii_whitespace().chain(CATEGORIES.split_ascii_whitespace());
     names.any(|known| known == canonical).then_some(canonical)
 }
 
@@ -122,11 +103,7 @@ pub(super) struct Class<'p> {
 impl<'p> Class<'p> {
     /// Reads a class: its translation and the length of the text.
     pub(super) fn parse(text: &'p str) -> Checked<(String, usize)> {
-        let mut class = Self {
-            text,
-            at: 1,
-            out: String::new(),
-        };
+        let mut class = Self { text, at: 1, out: String::new() };
         let negative = class.rest().starts_with('^');
         class.at += usize::from(negative);
         let first = class.at;
@@ -134,11 +111,7 @@ impl<'p> Class<'p> {
             class.item()?;
         }
         let negation = if negative { "^" } else { "" };
-        let out = if class.out.is_empty() {
-            NOTHING
-        } else {
-            class.out.as_str()
-        };
+        let out = if class.out.is_empty() { NOTHING } else { class.out.as_str() };
         Ok((format!("[{negation}{out}]"), class.at + 1))
     }
 
@@ -159,9 +132,8 @@ impl<'p> Class<'p> {
             self.at += length;
             return Ok(());
         }
-        if let Some(class) = rest
-            .strip_prefix('\\')
-            .and_then(|rest| perl(*rest.as_bytes().first()?))
+        if let Some(class) =
+            rest.strip_prefix('\\').and_then(|rest| perl(*rest.as_bytes().first()?))
         {
             self.out += &class;
             self.at += 2;
@@ -229,10 +201,7 @@ pub(super) fn escape(text: &str) -> Checked<(u32, usize)> {
         return Err("trailing backslash at end of expression: ``".to_owned());
     };
     let refused = |length: usize| {
-        Err(format!(
-            "invalid escape sequence: `{}`",
-            text.get(..length).unwrap_or(text)
-        ))
+        Err(format!("invalid escape sequence: `{}`", text.get(..length).unwrap_or(text)))
     };
     let code = match rune {
         'a' => 7,
@@ -251,14 +220,9 @@ pub(super) fn escape(text: &str) -> Checked<(u32, usize)> {
 }
 
 fn octal(text: &str) -> (u32, usize) {
-    let digits = text
-        .bytes()
-        .skip(1)
-        .take(3)
-        .take_while(|b| matches!(b, b'0'..=b'7'));
-    let (value, count) = digits.fold((0, 0), |(value, count), digit| {
-        (value * 8 + u32::from(digit - b'0'), count + 1)
-    });
+    let digits = text.bytes().skip(1).take(3).take_while(|b| matches!(b, b'0'..=b'7'));
+    let (value, count) = digits
+        .fold((0, 0), |(value, count), digit| (value * 8 + u32::from(digit - b'0'), count + 1));
     (value, 1 + count)
 }
 
@@ -275,8 +239,6 @@ fn hexadecimal(text: &str) -> Option<(u32, usize)> {
             .ok()?;
         return (code <= 0x10_ffff).then_some((code, 2 + 1 + end + 1));
     }
-    let digits = after
-        .get(..2)
-        .filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))?;
+    let digits = after.get(..2).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))?;
     Some((u32::from_str_radix(digits, 16).ok()?, 4))
 }

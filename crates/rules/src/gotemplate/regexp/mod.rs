@@ -34,10 +34,7 @@ impl RegexCache {
     /// Compiles an expression, or finds it.
     pub(crate) fn compile(&self, pattern: &[u8]) -> Result<Arc<Regexp>, String> {
         let pattern = std::str::from_utf8(pattern).map_err(|_| {
-            format!(
-                "error parsing regexp: invalid UTF-8: `{}`",
-                String::from_utf8_lossy(pattern)
-            )
+            format!("error parsing regexp: invalid UTF-8: `{}`", String::from_utf8_lossy(pattern))
         })?;
         let mut cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = cache.get(pattern) {
@@ -65,11 +62,7 @@ impl Regexp {
             .size_limit(SIZE_LIMIT)
             .build()
             .map_err(|_| format!("expression too large: `{pattern}`"))?;
-        Ok(Self {
-            regex,
-            names: translated.names,
-            cost: 1 + pattern.len() / 64,
-        })
+        Ok(Self { regex, names: translated.names, cost: 1 + pattern.len() / 64 })
     }
 
     fn charge(&self, length: usize, budget: &Budget) -> Result<(), Fail> {
@@ -107,11 +100,7 @@ impl Regexp {
             budget.bytes(16)?;
             let after_match = next.end() == at && Some(next.start()) == last_end;
             last_end = Some(next.end());
-            at = if next.end() == at {
-                after_rune(text, at)
-            } else {
-                next.end()
-            };
+            at = if next.end() == at { after_rune(text, at) } else { next.end() };
             if !after_match {
                 found.push((next.start(), next.end()));
             }
@@ -133,10 +122,8 @@ impl Regexp {
             let Some(found) = self.regex.captures_at(text, at) else {
                 break;
             };
-            let groups: Groups = found
-                .iter()
-                .map(|group| group.map(|group| (group.start(), group.end())))
-                .collect();
+            let groups: Groups =
+                found.iter().map(|group| group.map(|group| (group.start(), group.end()))).collect();
             let Some(&Some((start, end))) = groups.first() else {
                 break;
             };
@@ -182,11 +169,7 @@ impl Regexp {
         if name.bytes().all(|b| b.is_ascii_digit()) && !leading_zero && name.len() <= 8 {
             return groups.get(name.parse::<usize>().ok()?).copied().flatten();
         }
-        let mut named = self
-            .names
-            .iter()
-            .zip(groups)
-            .filter(|(known, _)| *known == name);
+        let mut named = self.names.iter().zip(groups).filter(|(known, _)| *known == name);
         named.find_map(|(_, group)| *group)
     }
 }
@@ -208,9 +191,7 @@ fn group_name(text: &[u8]) -> Option<(&[u8], &[u8])> {
         }
         length += width;
     }
-    let (name, rest) = text
-        .split_at_checked(length)
-        .filter(|(name, _)| !name.is_empty())?;
+    let (name, rest) = text.split_at_checked(length).filter(|(name, _)| !name.is_empty())?;
     if braced.is_some() {
         return Some((name, rest.strip_prefix(b"}")?));
     }

@@ -55,10 +55,7 @@ pub(super) fn translate(pattern: &str) -> Checked<Translated> {
     if !translator.levels.is_empty() {
         return Err(format!("missing closing ): `{pattern}`"));
     }
-    Ok(Translated {
-        pattern: translator.out,
-        names: translator.names,
-    })
+    Ok(Translated { pattern: translator.out, names: translator.names })
 }
 
 /// A literal character.
@@ -142,10 +139,7 @@ impl<'p> Translator<'p> {
             self.out.push('?');
         }
         if let Some(before) = self.repeated_at {
-            return Err(format!(
-                "invalid nested repetition operator: `{}`",
-                self.since(before)
-            ));
+            return Err(format!("invalid nested repetition operator: `{}`", self.since(before)));
         }
         let Some(weight) = self.level.last else {
             return Err(format!(
@@ -303,10 +297,7 @@ impl<'p> Translator<'p> {
 }
 
 fn perl_syntax(seen: Option<&str>) -> String {
-    format!(
-        "invalid or unsupported Perl syntax: `{}`",
-        seen.unwrap_or_default()
-    )
+    format!("invalid or unsupported Perl syntax: `{}`", seen.unwrap_or_default())
 }
 
 /// `{n}`, `{n,}` or `{n,m}`: the counts and the length of the text; counts beyond reason are cut.

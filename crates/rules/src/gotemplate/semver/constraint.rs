@@ -45,17 +45,13 @@ struct Constraint {
 pub(crate) fn satisfies(constraints: &str, version: &str) -> Result<bool, String> {
     let alternatives = parse(constraints)?;
     let version = Version::parse(version)?;
-    Ok(alternatives
-        .iter()
-        .any(|all| all.iter().all(|constraint| constraint.check(&version))))
+    Ok(alternatives.iter().any(|all| all.iter().all(|constraint| constraint.check(&version))))
 }
 
 fn parse(text: &str) -> Result<Vec<Vec<Constraint>>, String> {
     let patterns = PATTERNS.as_ref().ok_or("constraints cannot be read")?;
     let text = rewrite_ranges(patterns, text);
-    text.split("||")
-        .map(|part| parse_all(patterns, part))
-        .collect()
+    text.split("||").map(|part| parse_all(patterns, part)).collect()
 }
 
 /// Turns `1.2 - 1.4` into two comparisons.
@@ -76,11 +72,7 @@ fn parse_all(patterns: &Patterns, text: &str) -> Result<Vec<Constraint>, String>
     if !patterns.valid.is_match(text) {
         return Err(format!("improper constraint: {text}"));
     }
-    patterns
-        .find
-        .find_iter(text)
-        .map(|found| Constraint::parse(patterns, found.as_str()))
-        .collect()
+    patterns.find.find_iter(text).map(|found| Constraint::parse(patterns, found.as_str())).collect()
 }
 
 fn is_wild(text: &str) -> bool {
@@ -89,16 +81,10 @@ fn is_wild(text: &str) -> bool {
 
 impl Constraint {
     fn parse(patterns: &Patterns, text: &str) -> Result<Self, String> {
-        let found = patterns
-            .one
-            .captures(text)
-            .ok_or_else(|| format!("improper constraint: {text}"))?;
-        let (major, minor, patch, pre) = (
-            group(&found, 3),
-            group(&found, 4),
-            group(&found, 5),
-            group(&found, 6),
-        );
+        let found =
+            patterns.one.captures(text).ok_or_else(|| format!("improper constraint: {text}"))?;
+        let (major, minor, patch, pre) =
+            (group(&found, 3), group(&found, 4), group(&found, 5), group(&found, 6));
         let mut constraint = Self {
             operator: group(&found, 1).to_owned(),
             version: Version::parse("0.0.0")?,

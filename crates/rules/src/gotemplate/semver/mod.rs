@@ -45,9 +45,7 @@ impl Version {
         let mut segments = [0; 3];
         let parts: Vec<&str> = numbers.split('.').collect();
         if parts.len() > 3
-            || parts
-                .iter()
-                .any(|part| part.is_empty() || !part.bytes().all(|b| b.is_ascii_digit()))
+            || parts.iter().any(|part| part.is_empty() || !part.bytes().all(|b| b.is_ascii_digit()))
         {
             return Err(INVALID.to_owned());
         }
@@ -99,11 +97,7 @@ impl Version {
 
     /// The next version of a rank: 0 major, 1 minor, 2 patch.
     pub(crate) fn increment(&self, rank: u8) -> Self {
-        let mut next = Self {
-            pre: String::new(),
-            metadata: String::new(),
-            ..self.clone()
-        };
+        let mut next = Self { pre: String::new(), metadata: String::new(), ..self.clone() };
         match rank {
             0 => (next.major, next.minor, next.patch) = (self.major.wrapping_add(1), 0, 0),
             1 => (next.minor, next.patch) = (self.minor.wrapping_add(1), 0),
@@ -116,10 +110,7 @@ impl Version {
     /// `SetPrerelease`
     pub(crate) fn with_prerelease(&self, pre: &str) -> Result<Self, String> {
         check_prerelease(pre)?;
-        Ok(self.renamed(Self {
-            pre: pre.to_owned(),
-            ..self.clone()
-        }))
+        Ok(self.renamed(Self { pre: pre.to_owned(), ..self.clone() }))
     }
 
     /// `SetMetadata`
@@ -127,19 +118,12 @@ impl Version {
         if !metadata.split('.').all(allowed) {
             return Err("Invalid Metadata string".to_owned());
         }
-        Ok(self.renamed(Self {
-            metadata: metadata.to_owned(),
-            ..self.clone()
-        }))
+        Ok(self.renamed(Self { metadata: metadata.to_owned(), ..self.clone() }))
     }
 
     /// Writes the original of a changed version as this one was written.
     fn renamed(&self, mut changed: Self) -> Self {
-        let v = if self.original.starts_with('v') {
-            "v"
-        } else {
-            ""
-        };
+        let v = if self.original.starts_with('v') { "v" } else { "" };
         changed.original = format!("{v}{changed}");
         changed
     }
@@ -163,10 +147,7 @@ fn allowed(part: &str) -> bool {
 }
 
 fn identifiers_ok(text: Option<&str>) -> bool {
-    text.is_none_or(|text| {
-        text.split('.')
-            .all(|part| !part.is_empty() && allowed(part))
-    })
+    text.is_none_or(|text| text.split('.').all(|part| !part.is_empty() && allowed(part)))
 }
 
 fn check_prerelease(pre: &str) -> Result<(), String> {

@@ -11,26 +11,14 @@ use crate::gotemplate::value::Value;
 const S: &[Ty] = &[Ty::Str];
 
 pub(super) static FUNCTIONS: &[Function] = &[
-    fixed("upper", S, |_, args| {
-        Ok(Value::str(map(args.text(0), to_upper)))
-    }),
-    fixed("lower", S, |_, args| {
-        Ok(Value::str(map(args.text(0), to_lower)))
-    }),
+    fixed("upper", S, |_, args| Ok(Value::str(map(args.text(0), to_upper)))),
+    fixed("lower", S, |_, args| Ok(Value::str(map(args.text(0), to_lower)))),
     fixed("title", S, |_, args| Ok(Value::str(title(args.text(0))))),
-    fixed("untitle", S, |_, args| {
-        Ok(Value::str(untitle(args.text(0))))
-    }),
+    fixed("untitle", S, |_, args| Ok(Value::str(untitle(args.text(0))))),
     fixed("swapcase", S, |_, args| Ok(Value::str(swap(args.text(0))))),
-    fixed("snakecase", S, |_, args| {
-        Ok(Value::str(separated(args.text(0), '_')))
-    }),
-    fixed("kebabcase", S, |_, args| {
-        Ok(Value::str(separated(args.text(0), '-')))
-    }),
-    fixed("camelcase", S, |_, args| {
-        Ok(Value::str(pascal(args.text(0))))
-    }),
+    fixed("snakecase", S, |_, args| Ok(Value::str(separated(args.text(0), '_')))),
+    fixed("kebabcase", S, |_, args| Ok(Value::str(separated(args.text(0), '-')))),
+    fixed("camelcase", S, |_, args| Ok(Value::str(pascal(args.text(0))))),
 ];
 
 /// `strings.Map`: what is no UTF-8 becomes U+FFFD.
@@ -64,11 +52,7 @@ fn untitle(text: &[u8]) -> Vec<u8> {
             first = true;
             return rune;
         }
-        if std::mem::take(&mut first) {
-            to_lower(rune)
-        } else {
-            rune
-        }
+        if std::mem::take(&mut first) { to_lower(rune) } else { rune }
     })
 }
 
@@ -80,11 +64,7 @@ fn swap(text: &[u8]) -> Vec<u8> {
             return to_lower(rune);
         }
         if is_lower(rune) {
-            return if std::mem::take(&mut after_space) {
-                to_title(rune)
-            } else {
-                to_upper(rune)
-            };
+            return if std::mem::take(&mut after_space) { to_title(rune) } else { to_upper(rune) };
         }
         after_space = is_space(rune);
         rune
@@ -102,14 +82,10 @@ fn pascal(text: &[u8]) -> Vec<u8> {
     let lead = all.iter().take_while(|&&rune| is_connector(rune)).count();
     let (Some(&first), rest) = (all.get(lead), all.get(lead + 1..).unwrap_or_default()) else {
         // Nothing but connectors: the last is written twice.
-        all.iter()
-            .chain(all.last())
-            .for_each(|&rune| push_rune(&mut out, rune));
+        all.iter().chain(all.last()).for_each(|&rune| push_rune(&mut out, rune));
         return out;
     };
-    all.iter()
-        .take(lead)
-        .for_each(|&rune| push_rune(&mut out, rune));
+    all.iter().take(lead).for_each(|&rune| push_rune(&mut out, rune));
     let mut lowering = is_upper(first);
     let mut current = to_upper(first);
     for &next in rest {
@@ -195,12 +171,7 @@ fn next_word(text: &[u8]) -> (Word, usize) {
     } else if is_upper(rune) {
         (Word::Upper, upper_word(text, rune, size))
     } else if is_alphabet(rune) {
-        (
-            Word::Alphabet,
-            run_of(text, size, rune, |rune| {
-                is_alphabet(rune) && !is_upper(rune)
-            }),
-        )
+        (Word::Alphabet, run_of(text, size, rune, |rune| is_alphabet(rune) && !is_upper(rune)))
     } else if is_number(rune) {
         (Word::Number, run_of(text, size, rune, is_number))
     } else {
@@ -217,9 +188,7 @@ fn upper_word(text: &[u8], first: char, size: usize) -> usize {
     }
     let (second, _) = next_valid(text.get(size..).unwrap_or_default(), first);
     if !is_upper(second) {
-        return run_of(text, size, first, |rune| {
-            is_alphabet(rune) && !is_upper(rune)
-        });
+        return run_of(text, size, first, |rune| is_alphabet(rune) && !is_upper(rune));
     }
     let end = run_of(text, size, first, is_upper);
     let rest = text.get(end..).unwrap_or_default();
@@ -247,10 +216,7 @@ struct Words<'t> {
 impl<'t> Words<'t> {
     fn next(&mut self) {
         let (kind, length) = next_word(self.rest);
-        let (word, rest) = self
-            .rest
-            .split_at_checked(length)
-            .unwrap_or((self.rest, b""));
+        let (word, rest) = self.rest.split_at_checked(length).unwrap_or((self.rest, b""));
         (self.kind, self.word, self.rest) = (kind, word, rest);
     }
 
@@ -265,11 +231,7 @@ fn separated(text: &[u8], connector: char) -> Vec<u8> {
     if text.is_empty() {
         return out;
     }
-    let mut words = Words {
-        rest: text,
-        kind: Word::Invalid,
-        word: b"",
-    };
+    let mut words = Words { rest: text, kind: Word::Invalid, word: b"" };
     words.next();
     while !words.rest.is_empty() {
         if words.kind != Word::Connector {
@@ -332,14 +294,7 @@ fn lower_word(out: &mut Vec<u8>, kind: Word, word: &[u8], connector: char) {
         return;
     }
     for (_, rune, _) in runes(word) {
-        push_rune(
-            out,
-            if is_connector(rune) {
-                connector
-            } else {
-                to_lower_if_upper(rune)
-            },
-        );
+        push_rune(out, if is_connector(rune) { connector } else { to_lower_if_upper(rune) });
     }
 }
 
@@ -365,11 +320,9 @@ mod tests {
         ] {
             assert_eq!(text(separated(from.as_bytes(), '_')), to);
         }
-        for (from, to) in [
-            ("_complex__case_", "_Complex_Case_"),
-            ("_", "__"),
-            ("HTTPServer", "Httpserver"),
-        ] {
+        for (from, to) in
+            [("_complex__case_", "_Complex_Case_"), ("_", "__"), ("HTTPServer", "Httpserver")]
+        {
             assert_eq!(text(pascal(from.as_bytes())), to);
         }
     }

@@ -9,25 +9,14 @@ const I: Ty = Ty::Int;
 
 pub(super) static FUNCTIONS: &[Function] = &[
     fixed("atoi", &[Ty::Str], |_, args| {
-        Ok(Value::Int(parse_int_clamped(
-            &String::from_utf8_lossy(args.text(0)),
-            10,
-        )))
+        Ok(Value::Int(parse_int_clamped(&String::from_utf8_lossy(args.text(0)), 10)))
     }),
-    fixed("int", &[Ty::Any], |_, args| {
-        Ok(Value::Int(to_int(args.value(0))))
-    }),
-    fixed("int64", &[Ty::Any], |_, args| {
-        Ok(Value::Int64(to_int(args.value(0))))
-    }),
-    fixed("float64", &[Ty::Any], |_, args| {
-        Ok(Value::Float(to_float(args.value(0))))
-    }),
+    fixed("int", &[Ty::Any], |_, args| Ok(Value::Int(to_int(args.value(0))))),
+    fixed("int64", &[Ty::Any], |_, args| Ok(Value::Int64(to_int(args.value(0))))),
+    fixed("float64", &[Ty::Any], |_, args| Ok(Value::Float(to_float(args.value(0))))),
     fixed("toDecimal", &[Ty::Any], |env, args| {
         let text = fmt::sprint(&[args.value(0).clone()], &env.budget)?;
-        Ok(Value::Int64(
-            parse_int_base(&String::from_utf8_lossy(&text), 8).unwrap_or(0),
-        ))
+        Ok(Value::Int64(parse_int_base(&String::from_utf8_lossy(&text), 8).unwrap_or(0)))
     }),
     fixed("until", &[I], |env, args| {
         let stop = args.int(0);
@@ -40,10 +29,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
 ];
 
 fn ints(numbers: Vec<i64>) -> Out {
-    Ok(Value::List(List::new(
-        Elem::Int,
-        numbers.into_iter().map(Value::Int).collect(),
-    )))
+    Ok(Value::List(List::new(Elem::Int, numbers.into_iter().map(Value::Int).collect())))
 }
 
 /// The numbers from `start` until `stop`, where the step leads there.
@@ -72,12 +58,7 @@ fn sequence(env: &Env<'_>, args: Args<'_>) -> Out {
     if direction < 0 && step.is_some_and(|step| step > 0) {
         return Ok(Value::str(""));
     }
-    let numbers = steps(
-        env,
-        start,
-        end.saturating_add(direction),
-        step.unwrap_or(direction),
-    )?;
+    let numbers = steps(env, start, end.saturating_add(direction), step.unwrap_or(direction))?;
     let texts: Vec<String> = numbers.iter().map(i64::to_string).collect();
     Ok(Value::str(texts.join(" ")))
 }

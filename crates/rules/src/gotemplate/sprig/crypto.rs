@@ -24,8 +24,6 @@ pub(super) static FUNCTIONS: &[Function] = &[
 ];
 
 fn refuse(_: &Env<'_>, _: Args<'_>) -> Out {
-    Err(
-        "functions that make or use keys, certificates and passwords are not available in rules"
-            .into(),
-    )
+    Err("functions that make or use keys, certificates and passwords are not available in rules"
+        .into())
 }

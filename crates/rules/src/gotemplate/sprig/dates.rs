@@ -12,9 +12,7 @@ const SECOND: i64 = 1_000_000_000;
 
 pub(super) static FUNCTIONS: &[Function] = &[
     fixed("toDate", &[S, S], |_, args| {
-        Ok(Value::Time(Rc::new(
-            parse(args.text(0), args.text(1)).unwrap_or_else(|_| Time::zero()),
-        )))
+        Ok(Value::Time(Rc::new(parse(args.text(0), args.text(1)).unwrap_or_else(|_| Time::zero()))))
     }),
     fixed("mustToDate", &[S, S], |_, args| {
         Ok(Value::Time(Rc::new(parse(args.text(0), args.text(1))?)))
@@ -54,11 +52,7 @@ fn modify(_: &Env<'_>, args: Args<'_>) -> Out {
 }
 
 fn ago(env: &Env<'_>, args: Args<'_>) -> Out {
-    let at = |secs: i64| Time {
-        secs,
-        nanos: 0,
-        zone: Zone::Local,
-    };
+    let at = |secs: i64| Time { secs, nanos: 0, zone: Zone::Local };
     let elapsed = match args.value(0) {
         Value::Time(time) => env.now().since(time),
         Value::Int(secs) | Value::Int64(secs) => env.now().since(&at(*secs)),
@@ -80,8 +74,5 @@ fn coarse(nanos: u64) -> String {
         (second, "s"),
     ];
     let unit = units.iter().find(|(length, _)| nanos > *length);
-    unit.map_or_else(
-        || "0s".to_owned(),
-        |(length, name)| format!("{}{name}", nanos / length),
-    )
+    unit.map_or_else(|| "0s".to_owned(), |(length, name)| format!("{}{name}", nanos / length))
 }

@@ -23,26 +23,17 @@ pub(super) static FUNCTIONS: &[Function] = &[
         }
         Ok(args.value(0).clone())
     }),
-    fixed("hasKey", &[D, S], |_, args| {
-        Ok(Value::Bool(find(args, 0, args.text(1)).is_some()))
-    }),
+    fixed("hasKey", &[D, S], |_, args| Ok(Value::Bool(find(args, 0, args.text(1)).is_some()))),
     variadic("pluck", &[S], D, |env, args| {
         env.budget.elements(args.0.len())?;
         Ok(Value::list(
-            (1..args.0.len())
-                .filter_map(|index| find(args, index, args.text(0)))
-                .collect(),
+            (1..args.0.len()).filter_map(|index| find(args, index, args.text(0))).collect(),
         ))
     }),
     variadic("keys", &[], D, |env, args| {
-        let dicts = args
-            .0
-            .iter()
-            .enumerate()
-            .filter_map(|(index, _)| args.dict(index));
-        let keys: Vec<GoStr> = dicts
-            .flat_map(|dict| dict.entries().into_iter().map(|(key, _)| key))
-            .collect();
+        let dicts = args.0.iter().enumerate().filter_map(|(index, _)| args.dict(index));
+        let keys: Vec<GoStr> =
+            dicts.flat_map(|dict| dict.entries().into_iter().map(|(key, _)| key)).collect();
         env.budget.elements(keys.len())?;
         Ok(Value::strings(keys))
     }),
@@ -54,15 +45,9 @@ pub(super) static FUNCTIONS: &[Function] = &[
     variadic("pick", &[D], S, |env, args| select(env, args, true)),
     variadic("omit", &[D], S, |env, args| select(env, args, false)),
     variadic("merge", &[D], D, |env, args| merge(env, args, false)),
-    variadic("mergeOverwrite", &[D], D, |env, args| {
-        merge(env, args, true)
-    }),
-    variadic("mustMerge", &[D], D, |env, args| {
-        must_merge(env, args, false)
-    }),
-    variadic("mustMergeOverwrite", &[D], D, |env, args| {
-        must_merge(env, args, true)
-    }),
+    variadic("mergeOverwrite", &[D], D, |env, args| merge(env, args, true)),
+    variadic("mustMerge", &[D], D, |env, args| must_merge(env, args, false)),
+    variadic("mustMergeOverwrite", &[D], D, |env, args| must_merge(env, args, true)),
     variadic("dig", &[], Ty::Any, dig),
 ];
 
@@ -111,11 +96,7 @@ fn dig(_: &Env<'_>, args: Args<'_>) -> Out {
         return Err("dig needs at least three arguments".into());
     }
     let conversion = |value: &Value, wanted: &str| {
-        let name = if value.is_nothing() {
-            "nil"
-        } else {
-            value.type_name()
-        };
+        let name = if value.is_nothing() { "nil" } else { value.type_name() };
         format!("interface conversion: interface {{}} is {name}, not {wanted}")
     };
     if !matches!(outermost, Value::Dict(_)) {

@@ -8,18 +8,10 @@ use crate::gotemplate::value::Value;
 const S: &[Ty] = &[Ty::Str];
 
 pub(super) static FUNCTIONS: &[Function] = &[
-    fixed("b64enc", S, |_, args| {
-        Ok(Value::str(BASE64.encode(args.text(0))))
-    }),
-    fixed("b64dec", S, |_, args| {
-        Ok(Value::str(decode(args.text(0), &BASE64_FORM)))
-    }),
-    fixed("b32enc", S, |_, args| {
-        Ok(Value::str(BASE32.encode(args.text(0))))
-    }),
-    fixed("b32dec", S, |_, args| {
-        Ok(Value::str(decode(args.text(0), &BASE32_FORM)))
-    }),
+    fixed("b64enc", S, |_, args| Ok(Value::str(BASE64.encode(args.text(0))))),
+    fixed("b64dec", S, |_, args| Ok(Value::str(decode(args.text(0), &BASE64_FORM)))),
+    fixed("b32enc", S, |_, args| Ok(Value::str(BASE32.encode(args.text(0))))),
+    fixed("b32dec", S, |_, args| Ok(Value::str(decode(args.text(0), &BASE32_FORM)))),
 ];
 
 /// An encoding that packs bytes into characters of some bits.
@@ -31,18 +23,8 @@ struct Form {
     digit: fn(u8) -> Option<u8>,
 }
 
-static BASE64_FORM: Form = Form {
-    name: "base64",
-    bits: 6,
-    group: 4,
-    digit: digit64,
-};
-static BASE32_FORM: Form = Form {
-    name: "base32",
-    bits: 5,
-    group: 8,
-    digit: digit32,
-};
+static BASE64_FORM: Form = Form { name: "base64", bits: 6, group: 4, digit: digit64 };
+static BASE32_FORM: Form = Form { name: "base32", bits: 5, group: 8, digit: digit32 };
 
 fn digit64(byte: u8) -> Option<u8> {
     Some(match byte {
@@ -72,11 +54,7 @@ fn decode(text: &[u8], form: &Form) -> Vec<u8> {
 }
 
 fn try_decode(text: &[u8], form: &Form) -> Result<Vec<u8>, usize> {
-    if form.bits == 5 {
-        decode32(text, form)
-    } else {
-        decode64(text, form)
-    }
+    if form.bits == 5 { decode32(text, form) } else { decode64(text, form) }
 }
 
 fn is_newline(byte: u8) -> bool {
@@ -85,9 +63,7 @@ fn is_newline(byte: u8) -> bool {
 
 /// The bytes that the digits of a group hold in full.
 fn unpack(digits: &[u8], bits: usize, out: &mut Vec<u8>) {
-    let packed = digits
-        .iter()
-        .fold(0_u64, |packed, &digit| packed << bits | u64::from(digit));
+    let packed = digits.iter().fold(0_u64, |packed, &digit| packed << bits | u64::from(digit));
     let total = digits.len() * bits;
     out.extend((1..=total / 8).map(|index| (packed >> (total - index * 8)) as u8));
 }
@@ -113,11 +89,7 @@ fn decode64(text: &[u8], form: &Form) -> Result<Vec<u8>, usize> {
             return Err(at - 1);
         }
     }
-    if digits.is_empty() {
-        Ok(out)
-    } else {
-        Err(at - digits.len())
-    }
+    if digits.is_empty() { Ok(out) } else { Err(at - digits.len()) }
 }
 
 /// Checks what follows the first `=`, which stands before `at`.
@@ -145,11 +117,7 @@ fn padding64(text: &[u8], at: usize, digits: usize) -> Result<(), usize> {
 }
 
 fn decode32(text: &[u8], form: &Form) -> Result<Vec<u8>, usize> {
-    let text: Vec<u8> = text
-        .iter()
-        .copied()
-        .filter(|&byte| !is_newline(byte))
-        .collect();
+    let text: Vec<u8> = text.iter().copied().filter(|&byte| !is_newline(byte)).collect();
     let mut out = Vec::with_capacity(text.len());
     for (index, group) in text.chunks(form.group).enumerate() {
         let start = index * form.group;

@@ -30,12 +30,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
     variadic("minf", &[A], A, |_, args| {
         extreme(args, f64::NEG_INFINITY, |a, b| if a < b { a } else { b })
     }),
-    fixed("ceil", &[A], |_, args| {
-        Ok(Value::Float(to_float(args.value(0)).ceil()))
-    }),
-    fixed("floor", &[A], |_, args| {
-        Ok(Value::Float(to_float(args.value(0)).floor()))
-    }),
+    fixed("ceil", &[A], |_, args| Ok(Value::Float(to_float(args.value(0)).ceil()))),
+    fixed("floor", &[A], |_, args| Ok(Value::Float(to_float(args.value(0)).floor()))),
     variadic("round", &[A, Ty::Int], Ty::Float, round),
 ];
 
@@ -88,11 +84,7 @@ fn round(_: &Env<'_>, args: Args<'_>) -> Out {
     };
     let power = power_of_ten(args.int(1));
     let scaled = power * to_float(args.value(0));
-    let rounded = if scaled.fract() >= threshold {
-        scaled.ceil()
-    } else {
-        scaled.floor()
-    };
+    let rounded = if scaled.fract() >= threshold { scaled.ceil() } else { scaled.floor() };
     Ok(Value::Float(rounded / power))
 }
 

@@ -9,18 +9,10 @@ use crate::gotemplate::value::{Out, Value};
 const S: &[Ty] = &[Ty::Str];
 
 pub(super) static FUNCTIONS: &[Function] = &[
-    fixed("sha1sum", S, |env, args| {
-        hex(env, args, |text| sha1::Sha1::digest(text).to_vec())
-    }),
-    fixed("sha256sum", S, |env, args| {
-        hex(env, args, |text| sha2::Sha256::digest(text).to_vec())
-    }),
-    fixed("sha512sum", S, |env, args| {
-        hex(env, args, |text| sha2::Sha512::digest(text).to_vec())
-    }),
-    fixed("adler32sum", S, |_, args| {
-        Ok(Value::str(adler32(args.text(0)).to_string()))
-    }),
+    fixed("sha1sum", S, |env, args| hex(env, args, |text| sha1::Sha1::digest(text).to_vec())),
+    fixed("sha256sum", S, |env, args| hex(env, args, |text| sha2::Sha256::digest(text).to_vec())),
+    fixed("sha512sum", S, |env, args| hex(env, args, |text| sha2::Sha512::digest(text).to_vec())),
+    fixed("adler32sum", S, |_, args| Ok(Value::str(adler32(args.text(0)).to_string()))),
 ];
 
 fn hex(env: &Env<'_>, args: Args<'_>, sum: fn(&[u8]) -> Vec<u8>) -> Out {

@@ -15,20 +15,12 @@ pub(super) static FUNCTIONS: &[Function] = &[
     }),
     fixed("abbrev", &[Ty::Int, S], |_, args| {
         let (width, text) = (args.int(0), args.text(1));
-        Ok(Value::str(if width < 4 {
-            text.to_vec()
-        } else {
-            abbreviate(text, 0, width)
-        }))
+        Ok(Value::str(if width < 4 { text.to_vec() } else { abbreviate(text, 0, width) }))
     }),
     fixed("abbrevboth", &[Ty::Int, Ty::Int, S], |_, args| {
         let (left, right, text) = (args.int(0), args.int(1), args.text(2));
         let as_is = right < 4 || left > 0 && right < 7;
-        Ok(Value::str(if as_is {
-            text.to_vec()
-        } else {
-            abbreviate(text, left, right)
-        }))
+        Ok(Value::str(if as_is { text.to_vec() } else { abbreviate(text, left, right) }))
     }),
 ];
 
@@ -88,11 +80,7 @@ fn abbreviate(text: &[u8], offset: i64, width: i64) -> Vec<u8> {
         return Vec::new();
     }
     if offset + width - 3 < length {
-        return [
-            b"...".to_vec(),
-            abbreviate(slice(offset, length), 0, width - 3),
-        ]
-        .concat();
+        return [b"...".to_vec(), abbreviate(slice(offset, length), 0, width - 3)].concat();
     }
     [b"...", slice(length - (width - 3), length)].concat()
 }

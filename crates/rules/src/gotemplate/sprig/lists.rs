@@ -1,4 +1,4 @@
-//! Lists.
+//! Functions over lists of any kind.
 
 use crate::gotemplate::functions::{Args, Env, Function, Ty, fixed, variadic};
 use crate::gotemplate::value::{Elem, Fail, List, Out, Value, deep_equal, to_int, truth};
@@ -70,16 +70,11 @@ fn prepend(env: &Env<'_>, args: Args<'_>) -> Out {
 }
 
 fn first(env: &Env<'_>, args: Args<'_>) -> Out {
-    Ok(items(env, args, 0, "find first on")?
-        .into_iter()
-        .next()
-        .unwrap_or(Value::Nil))
+    Ok(items(env, args, 0, "find first on")?.into_iter().next().unwrap_or(Value::Nil))
 }
 
 fn last(env: &Env<'_>, args: Args<'_>) -> Out {
-    Ok(items(env, args, 0, "find last on")?
-        .pop()
-        .unwrap_or(Value::Nil))
+    Ok(items(env, args, 0, "find last on")?.pop().unwrap_or(Value::Nil))
 }
 
 fn rest(env: &Env<'_>, args: Args<'_>) -> Out {
@@ -210,9 +205,6 @@ fn chunk(env: &Env<'_>, args: Args<'_>) -> Out {
     }
     let size = usize::try_from(size).unwrap_or(1).max(1);
     let shown = if chunks == 0.0 { &[][..] } else { &items[..] };
-    let lists = shown
-        .chunks(size)
-        .map(|part| Value::list(part.to_vec()))
-        .collect();
+    let lists = shown.chunks(size).map(|part| Value::list(part.to_vec())).collect();
     Ok(Value::List(List::new(Elem::List, lists)))
 }

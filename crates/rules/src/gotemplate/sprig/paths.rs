@@ -14,12 +14,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
     fixed("osExt", S, |_, args| Ok(Value::str(ext(args.text(0))))),
     fixed("clean", S, |_, args| Ok(Value::str(clean(args.text(0))))),
     fixed("osClean", S, |_, args| Ok(Value::str(clean(args.text(0))))),
-    fixed("isAbs", S, |_, args| {
-        Ok(Value::Bool(args.text(0).starts_with(b"/")))
-    }),
-    fixed("osIsAbs", S, |_, args| {
-        Ok(Value::Bool(args.text(0).starts_with(b"/")))
-    }),
+    fixed("isAbs", S, |_, args| Ok(Value::Bool(args.text(0).starts_with(b"/")))),
+    fixed("osIsAbs", S, |_, args| Ok(Value::Bool(args.text(0).starts_with(b"/")))),
 ];
 
 fn base(path: &[u8]) -> &[u8] {
@@ -41,10 +37,7 @@ fn dir(path: &[u8]) -> Vec<u8> {
 
 fn ext(path: &[u8]) -> &[u8] {
     let last = path.rsplit(|&b| b == b'/').next().unwrap_or_default();
-    last.iter()
-        .rposition(|&b| b == b'.')
-        .and_then(|dot| last.get(dot..))
-        .unwrap_or_default()
+    last.iter().rposition(|&b| b == b'.').and_then(|dot| last.get(dot..)).unwrap_or_default()
 }
 
 /// `path.Clean`: the shortest equivalent path.

@@ -9,9 +9,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     variadic("quote", &[], Ty::Any, |env, args| {
         joined(args, |value| Ok(fmt::quote(&text_of(env, value)?)))
     }),
-    variadic("squote", &[], Ty::Any, |env, args| {
-        joined(args, |value| single_quoted(env, value))
-    }),
+    variadic("squote", &[], Ty::Any, |env, args| joined(args, |value| single_quoted(env, value))),
 ];
 
 fn single_quoted(env: &Env<'_>, value: &Value) -> Result<Vec<u8>, Fail> {

@@ -12,49 +12,29 @@ const S: Ty = Ty::Str;
 const ALL: &[Ty] = &[S, S, Ty::Int];
 
 pub(super) static FUNCTIONS: &[Function] = &[
-    fixed("regexMatch", &[S, S], |env, args| {
-        match must_compile(env, args) {
-            Err(Fail::Error(_)) => Ok(Value::Bool(false)),
-            Err(limit) => Err(limit),
-            Ok(regexp) => Ok(Value::Bool(regexp.is_match(&text(args), &env.budget)?)),
-        }
+    fixed("regexMatch", &[S, S], |env, args| match must_compile(env, args) {
+        Err(Fail::Error(_)) => Ok(Value::Bool(false)),
+        Err(limit) => Err(limit),
+        Ok(regexp) => Ok(Value::Bool(regexp.is_match(&text(args), &env.budget)?)),
     }),
     fixed("mustRegexMatch", &[S, S], |env, args| {
-        Ok(Value::Bool(
-            compile(env, args)?.is_match(&text(args), &env.budget)?,
-        ))
+        Ok(Value::Bool(compile(env, args)?.is_match(&text(args), &env.budget)?))
     }),
-    fixed("regexFind", &[S, S], |env, args| {
-        find(env, args, must_compile)
-    }),
-    fixed("mustRegexFind", &[S, S], |env, args| {
-        find(env, args, compile)
-    }),
-    fixed("regexFindAll", ALL, |env, args| {
-        find_all(env, args, must_compile)
-    }),
-    fixed("mustRegexFindAll", ALL, |env, args| {
-        find_all(env, args, compile)
-    }),
-    fixed("regexReplaceAll", &[S, S, S], |env, args| {
-        replace(env, args, must_compile)
-    }),
-    fixed("mustRegexReplaceAll", &[S, S, S], |env, args| {
-        replace(env, args, compile)
-    }),
+    fixed("regexFind", &[S, S], |env, args| find(env, args, must_compile)),
+    fixed("mustRegexFind", &[S, S], |env, args| find(env, args, compile)),
+    fixed("regexFindAll", ALL, |env, args| find_all(env, args, must_compile)),
+    fixed("mustRegexFindAll", ALL, |env, args| find_all(env, args, compile)),
+    fixed("regexReplaceAll", &[S, S, S], |env, args| replace(env, args, must_compile)),
+    fixed("mustRegexReplaceAll", &[S, S, S], |env, args| replace(env, args, compile)),
     fixed("regexReplaceAllLiteral", &[S, S, S], |env, args| {
         replace_literal(env, args, must_compile)
     }),
     fixed("mustRegexReplaceAllLiteral", &[S, S, S], |env, args| {
         replace_literal(env, args, compile)
     }),
-    fixed("regexSplit", ALL, |env, args| {
-        split(env, args, must_compile)
-    }),
+    fixed("regexSplit", ALL, |env, args| split(env, args, must_compile)),
     fixed("mustRegexSplit", ALL, |env, args| split(env, args, compile)),
-    fixed("regexQuoteMeta", &[S], |_, args| {
-        Ok(Value::str(quote_meta(args.text(0))))
-    }),
+    fixed("regexQuoteMeta", &[S], |_, args| Ok(Value::str(quote_meta(args.text(0))))),
 ];
 
 type Compile = fn(&Env<'_>, Args<'_>) -> Result<Arc<Regexp>, Fail>;
@@ -80,9 +60,7 @@ fn text(args: Args<'_>) -> Cow<'_, str> {
 }
 
 fn find(env: &Env<'_>, args: Args<'_>, compile: Compile) -> Out {
-    Ok(Value::str(
-        compile(env, args)?.find(&text(args), &env.budget)?,
-    ))
+    Ok(Value::str(compile(env, args)?.find(&text(args), &env.budget)?))
 }
 
 fn find_all(env: &Env<'_>, args: Args<'_>, compile: Compile) -> Out {
@@ -91,9 +69,8 @@ fn find_all(env: &Env<'_>, args: Args<'_>, compile: Compile) -> Out {
     if found.is_empty() {
         return Ok(Value::List(List::nil(Elem::Str)));
     }
-    let parts = found
-        .iter()
-        .map(|&(start, end)| GoStr::from(text.get(start..end).unwrap_or_default()));
+    let parts =
+        found.iter().map(|&(start, end)| GoStr::from(text.get(start..end).unwrap_or_default()));
     env.budget.elements(found.len())?;
     Ok(Value::strings(parts.collect()))
 }

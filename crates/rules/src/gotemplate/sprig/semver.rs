@@ -15,10 +15,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
     }),
     fixed("semverCompare", &[S, S], |env, args| {
         env.budget.step(10 + args.text(0).len())?;
-        let (constraints, version) = (
-            String::from_utf8_lossy(args.text(0)),
-            String::from_utf8_lossy(args.text(1)),
-        );
+        let (constraints, version) =
+            (String::from_utf8_lossy(args.text(0)), String::from_utf8_lossy(args.text(1)));
         Ok(Value::Bool(satisfies(&constraints, &version)?))
     }),
 ];

@@ -11,9 +11,7 @@ use crate::gotemplate::value::{Elem, Fail, Kind, List, Out, Value};
 const S: Ty = Ty::Str;
 
 pub(super) static FUNCTIONS: &[Function] = &[
-    fixed("split", &[S, S], |env, args| {
-        numbered(env, &split_n(args.text(1), args.text(0), -1))
-    }),
+    fixed("split", &[S, S], |env, args| numbered(env, &split_n(args.text(1), args.text(0), -1))),
     fixed("splitn", &[S, Ty::Int, S], |env, args| {
         numbered(env, &split_n(args.text(2), args.text(0), args.int(1)))
     }),
@@ -24,9 +22,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     }),
     fixed("join", &[S, Ty::Any], join),
     fixed("sortAlpha", &[Ty::Any], sort_alpha),
-    fixed("toStrings", &[Ty::Any], |env, args| {
-        Ok(Value::List(strings(env, args.value(0))?))
-    }),
+    fixed("toStrings", &[Ty::Any], |env, args| Ok(Value::List(strings(env, args.value(0))?))),
 ];
 
 /// Parts under the keys `_0`, `_1`, ..
@@ -36,9 +32,7 @@ fn numbered(env: &Env<'_>, parts: &[&[u8]]) -> Out {
         .iter()
         .enumerate()
         .map(|(index, &part)| (GoStr::from(format!("_{index}")), GoStr::from(part)));
-    Ok(Value::StrMap(Some(Rc::new(
-        entries.collect::<BTreeMap<_, _>>(),
-    ))))
+    Ok(Value::StrMap(Some(Rc::new(entries.collect::<BTreeMap<_, _>>()))))
 }
 
 /// sprig's `strslice`: a `[]string` as it is, any other slice as texts without its nils, all else as one text.
@@ -61,14 +55,11 @@ fn strings(env: &Env<'_>, value: &Value) -> Result<List, Fail> {
 
 fn join(env: &Env<'_>, args: Args<'_>) -> Out {
     let items = strings(env, args.value(1))?.to_vec();
-    let texts: Vec<&[u8]> = items
-        .iter()
-        .filter_map(|item| item.text().map(|text| &**text))
-        .collect();
+    let texts: Vec<&[u8]> =
+        items.iter().filter_map(|item| item.text().map(|text| &**text)).collect();
     let separators = args.text(0).len().saturating_mul(texts.len());
     env.budget.bytes(separators)?;
-    env.budget
-        .bytes(texts.iter().map(|text| text.len()).sum())?;
+    env.budget.bytes(texts.iter().map(|text| text.len()).sum())?;
     Ok(Value::str(texts.join(args.text(0))))
 }
 

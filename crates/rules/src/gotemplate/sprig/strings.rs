@@ -13,9 +13,7 @@ const S: Ty = Ty::Str;
 
 pub(super) static FUNCTIONS: &[Function] = &[
     fixed("hello", &[], |_, _| Ok(Value::str("Hello!"))),
-    fixed("trim", &[S], |_, args| {
-        Ok(Value::str(trim_space(args.text(0))))
-    }),
+    fixed("trim", &[S], |_, args| Ok(Value::str(trim_space(args.text(0))))),
     fixed("trimall", &[S, S], trim_all),
     fixed("trimAll", &[S, S], trim_all),
     fixed("trimSuffix", &[S, S], |_, args| {
@@ -30,12 +28,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
         env.budget.step(args.text(1).len() / 64)?;
         Ok(Value::Bool(find(args.text(1), args.text(0)).is_some()))
     }),
-    fixed("hasPrefix", &[S, S], |_, args| {
-        Ok(Value::Bool(args.text(1).starts_with(args.text(0))))
-    }),
-    fixed("hasSuffix", &[S, S], |_, args| {
-        Ok(Value::Bool(args.text(1).ends_with(args.text(0))))
-    }),
+    fixed("hasPrefix", &[S, S], |_, args| Ok(Value::Bool(args.text(1).starts_with(args.text(0))))),
+    fixed("hasSuffix", &[S, S], |_, args| Ok(Value::Bool(args.text(1).ends_with(args.text(0))))),
     fixed("repeat", &[Ty::Int, S], |env, args| {
         repeat(env, args.text(1), args.int(0)).map(Value::str)
     }),
@@ -44,28 +38,16 @@ pub(super) static FUNCTIONS: &[Function] = &[
     }),
     fixed("substr", &[Ty::Int, Ty::Int, S], substring),
     fixed("trunc", &[Ty::Int, S], truncate),
-    fixed("indent", &[Ty::Int, S], |env, args| {
-        indent(env, args, b"").map(Value::str)
-    }),
-    fixed("nindent", &[Ty::Int, S], |env, args| {
-        indent(env, args, b"\n").map(Value::str)
-    }),
+    fixed("indent", &[Ty::Int, S], |env, args| indent(env, args, b"").map(Value::str)),
+    fixed("nindent", &[Ty::Int, S], |env, args| indent(env, args, b"\n").map(Value::str)),
     fixed("plural", &[S, S, Ty::Int], |_, args| {
         Ok(args.value(usize::from(args.int(2) != 1)).clone())
     }),
-    fixed("nospace", &[S], |_, args| {
-        Ok(Value::str(without_space(args.text(0))))
-    }),
-    fixed("initials", &[S], |_, args| {
-        Ok(Value::str(initials(args.text(0))))
-    }),
-    fixed("shuffle", &[S], |_, args| {
-        Ok(Value::str(shuffle(args.text(0))))
-    }),
+    fixed("nospace", &[S], |_, args| Ok(Value::str(without_space(args.text(0))))),
+    fixed("initials", &[S], |_, args| Ok(Value::str(initials(args.text(0))))),
+    fixed("shuffle", &[S], |_, args| Ok(Value::str(shuffle(args.text(0))))),
     variadic("cat", &[], Ty::Any, cat),
-    fixed("toString", &[Ty::Any], |env, args| {
-        Ok(Value::Str(text_of(env, args.value(0))?))
-    }),
+    fixed("toString", &[Ty::Any], |env, args| Ok(Value::Str(text_of(env, args.value(0))?))),
 ];
 
 /// `strings.TrimSpace`
@@ -74,9 +56,7 @@ pub(super) fn trim_space(text: &[u8]) -> &[u8] {
 }
 
 fn trim_by(text: &[u8], cut: impl Fn(char) -> bool) -> &[u8] {
-    let start = runes(text)
-        .find(|&(_, rune, _)| !cut(rune))
-        .map_or(text.len(), |(at, ..)| at);
+    let start = runes(text).find(|&(_, rune, _)| !cut(rune)).map_or(text.len(), |(at, ..)| at);
     let mut end = text.len();
     while end > start {
         let (rune, width) = last_rune(text.get(start..end).unwrap_or_default());
@@ -100,9 +80,7 @@ fn last_rune(text: &[u8]) -> (char, usize) {
 
 fn trim_all(_: &Env<'_>, args: Args<'_>) -> Out {
     let cut: Vec<char> = runes(args.text(0)).map(|(_, rune, _)| rune).collect();
-    Ok(Value::str(trim_by(args.text(1), |rune| {
-        cut.contains(&rune)
-    })))
+    Ok(Value::str(trim_by(args.text(1), |rune| cut.contains(&rune))))
 }
 
 fn repeat(env: &Env<'_>, text: &[u8], count: i64) -> Result<Vec<u8>, Fail> {
@@ -172,11 +150,7 @@ fn truncate(_: &Env<'_>, args: Args<'_>) -> Out {
     if size >= text.len() {
         return Ok(Value::str(text));
     }
-    let (start, end) = if count < 0 {
-        (text.len() - size, text.len())
-    } else {
-        (0, size)
-    };
+    let (start, end) = if count < 0 { (text.len() - size, text.len()) } else { (0, size) };
     Ok(Value::str(text.get(start..end).unwrap_or_default()))
 }
 
@@ -188,11 +162,8 @@ fn indent(env: &Env<'_>, args: Args<'_>, lead: &[u8]) -> Result<Vec<u8>, Fail> {
 
 /// White space removed byte by byte, each other byte taken for a rune of its own where any was removed.
 fn without_space(text: &[u8]) -> Vec<u8> {
-    let kept: Vec<char> = text
-        .iter()
-        .map(|&byte| char::from(byte))
-        .filter(|&rune| !is_space(rune))
-        .collect();
+    let kept: Vec<char> =
+        text.iter().map(|&byte| char::from(byte)).filter(|&rune| !is_space(rune)).collect();
     if kept.len() == text.len() {
         return text.to_vec();
     }

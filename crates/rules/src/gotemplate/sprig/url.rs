@@ -1,4 +1,4 @@
-//! URLs.
+//! Functions that take URLs apart and put them together.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,8 @@ use crate::gotemplate::text::GoStr;
 use crate::gotemplate::url::{Url, User};
 use crate::gotemplate::value::{Dict, Fail, Out, Value};
 
-pub(super) static FUNCTIONS: &[Function] = &[
-    fixed("urlParse", &[Ty::Str], parse),
-    fixed("urlJoin", &[Ty::Dict], join),
-];
+pub(super) static FUNCTIONS: &[Function] =
+    &[fixed("urlParse", &[Ty::Str], parse), fixed("urlJoin", &[Ty::Dict], join)];
 
 fn parse(env: &Env<'_>, args: Args<'_>) -> Out {
     let url = Url::parse(args.text(0)).map_err(|why| format!("unable to parse url: {why}"))?;
@@ -28,12 +26,8 @@ fn parse(env: &Env<'_>, args: Args<'_>) -> Out {
         ("fragment", url.fragment),
         ("userinfo", user),
     ];
-    let entries = parts
-        .into_iter()
-        .map(|(key, part)| (GoStr::from(key), Value::str(part)));
-    Ok(Value::Dict(Some(Dict::new(
-        entries.collect::<BTreeMap<_, _>>(),
-    ))))
+    let entries = parts.into_iter().map(|(key, part)| (GoStr::from(key), Value::str(part)));
+    Ok(Value::Dict(Some(Dict::new(entries.collect::<BTreeMap<_, _>>()))))
 }
 
 fn join(env: &Env<'_>, args: Args<'_>) -> Out {

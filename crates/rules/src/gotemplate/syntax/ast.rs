@@ -20,11 +20,7 @@ pub(crate) enum Node {
     /// `{{range}}`
     Range(Branch),
     /// `{{template}}`, and what `{{block}}` leaves in its place.
-    Template {
-        at: usize,
-        name: String,
-        pipe: Option<Pipe>,
-    },
+    Template { at: usize, name: String, pipe: Option<Pipe> },
     /// `{{break}}`
     Break,
     /// `{{continue}}`
@@ -62,24 +58,13 @@ pub(crate) enum Expr {
     /// `.A.B`
     Field { at: usize, path: Vec<String> },
     /// `(..).A.B`
-    Chain {
-        at: usize,
-        node: Box<Expr>,
-        path: Vec<String>,
-    },
+    Chain { at: usize, node: Box<Expr>, path: Vec<String> },
     /// A function.
-    Function {
-        at: usize,
-        function: &'static Function,
-    },
+    Function { at: usize, function: &'static Function },
     /// `(..)`
     Pipe(Box<Pipe>),
     /// `$x.A.B`
-    Variable {
-        at: usize,
-        name: String,
-        path: Vec<String>,
-    },
+    Variable { at: usize, name: String, path: Vec<String> },
     /// `true`
     Bool { at: usize, value: bool },
     /// `.`
@@ -89,11 +74,7 @@ pub(crate) enum Expr {
     /// A number or character.
     Number { at: usize, number: Number },
     /// A string, as written and as meant.
-    Str {
-        at: usize,
-        written: String,
-        text: GoStr,
-    },
+    Str { at: usize, written: String, text: GoStr },
 }
 
 impl Expr {

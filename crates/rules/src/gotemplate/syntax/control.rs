@@ -39,10 +39,7 @@ impl Parser<'_> {
 
     /// `{{else}}`; in `{{else if ..}}` the rest is left to read.
     fn otherwise(&mut self) -> Parsed<Ending> {
-        if !matches!(
-            self.peek_non_space(),
-            Kind::Keyword(Keyword::If | Keyword::With)
-        ) {
+        if !matches!(self.peek_non_space(), Kind::Keyword(Keyword::If | Keyword::With)) {
             self.expect(Kind::RightDelim, "else")?;
         }
         Ok(Ending::Else)
@@ -64,11 +61,7 @@ impl Parser<'_> {
             Ending::Else => Some(self.nested(at, |parser| parser.alternative(context))?),
         };
         self.vars.truncate(scope);
-        Ok(Branch {
-            pipe,
-            list,
-            otherwise,
-        })
+        Ok(Branch { pipe, list, otherwise })
     }
 
     /// What follows `{{else`, up to the end of the whole.
@@ -98,11 +91,7 @@ impl Parser<'_> {
         let pipe = self.pipeline("block clause", Kind::RightDelim)?;
         let list = self.separate_list(token.at, "block clause")?;
         self.add(&name, list, token.at)?;
-        Ok(Node::Template {
-            at: token.at,
-            name,
-            pipe: Some(pipe),
-        })
+        Ok(Node::Template { at: token.at, name, pipe: Some(pipe) })
     }
 
     fn template(&mut self) -> Parsed<Node> {
@@ -114,10 +103,6 @@ impl Parser<'_> {
         } else {
             Some(self.pipeline("template clause", Kind::RightDelim)?)
         };
-        Ok(Node::Template {
-            at: token.at,
-            name,
-            pipe,
-        })
+        Ok(Node::Template { at: token.at, name, pipe })
     }
 }

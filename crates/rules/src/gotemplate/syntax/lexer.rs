@@ -9,21 +9,10 @@ const SPACES: [char; 4] = [' ', '\t', '\r', '\n'];
 
 /// The tokens of a text, up to its end or the first error.
 pub(super) fn lex(text: &str) -> Vec<Token<'_>> {
-    let mut lexer = Lexer {
-        text,
-        at: 0,
-        start: 0,
-        depth: 0,
-        tokens: Vec::new(),
-    };
+    let mut lexer = Lexer { text, at: 0, start: 0, depth: 0, tokens: Vec::new() };
     if let Err(problem) = lexer.run() {
         let text = text.get(lexer.start..lexer.at).unwrap_or_default();
-        lexer.tokens.push(Token {
-            kind: Kind::Error,
-            at: lexer.start,
-            text,
-            problem,
-        });
+        lexer.tokens.push(Token { kind: Kind::Error, at: lexer.start, text, problem });
     }
     lexer.start = lexer.text.len();
     lexer.at = lexer.text.len();
@@ -55,13 +44,11 @@ fn is_alphanumeric(rune: char) -> bool {
 }
 
 fn starts_with_trim(text: &str) -> bool {
-    text.strip_prefix('-')
-        .is_some_and(|rest| rest.starts_with(SPACES))
+    text.strip_prefix('-').is_some_and(|rest| rest.starts_with(SPACES))
 }
 
 fn ends_with_trim(text: &str) -> bool {
-    text.strip_prefix(SPACES)
-        .is_some_and(|rest| rest.starts_with('-'))
+    text.strip_prefix(SPACES).is_some_and(|rest| rest.starts_with('-'))
 }
 
 /// Go's `%#U`.
@@ -102,12 +89,7 @@ impl<'t> Lexer<'t> {
 
     fn emit(&mut self, kind: Kind) {
         let text = self.text.get(self.start..self.at).unwrap_or_default();
-        self.tokens.push(Token {
-            kind,
-            at: self.start,
-            text,
-            problem: String::new(),
-        });
+        self.tokens.push(Token { kind, at: self.start, text, problem: String::new() });
         self.start = self.at;
     }
 
@@ -122,20 +104,15 @@ impl<'t> Lexer<'t> {
             let after = self.text.get(delim + LEFT.len()..).unwrap_or_default();
             let trim = starts_with_trim(after);
             let text = self.text.get(self.at..delim).unwrap_or_default();
-            let kept = if trim {
-                text.trim_end_matches(SPACES)
-            } else {
-                text
-            };
+            let kept = if trim { text.trim_end_matches(SPACES) } else { text };
             self.at += kept.len();
             if !kept.is_empty() {
                 self.emit(Kind::Text);
             }
             self.start = delim;
             self.at = delim + LEFT.len();
-            let comment = after
-                .get(if trim { 2 } else { 0 }..)
-                .is_some_and(|after| after.starts_with("/*"));
+            let comment =
+                after.get(if trim { 2 } else { 0 }..).is_some_and(|after| after.starts_with("/*"));
             if comment {
                 self.skip(if trim { 2 } else { 0 });
                 self.comment()?;
@@ -237,10 +214,7 @@ impl<'t> Lexer<'t> {
             }
             ' '..='~' => self.emit(Kind::Char),
             _ => {
-                return Err(format!(
-                    "unrecognized character in action: {}",
-                    show_rune(Some(rune))
-                ));
+                return Err(format!("unrecognized character in action: {}", show_rune(Some(rune))));
             }
         }
         Ok(())
@@ -333,10 +307,7 @@ impl<'t> Lexer<'t> {
             return Ok(());
         }
         if !self.scan_number()
-            || !self
-                .text
-                .get(self.start..self.at)
-                .is_some_and(|text| text.ends_with('i'))
+            || !self.text.get(self.start..self.at).is_some_and(|text| text.ends_with('i'))
         {
             return bad(self);
         }

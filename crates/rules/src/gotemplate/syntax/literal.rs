@@ -13,10 +13,7 @@ pub(super) fn unquote(written: &str) -> Result<Vec<u8>, String> {
         let raw = raw.strip_suffix('`').ok_or(SYNTAX)?;
         return Ok(raw.bytes().filter(|&b| b != b'\r').collect());
     }
-    let inner = written
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'))
-        .ok_or(SYNTAX)?;
+    let inner = written.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).ok_or(SYNTAX)?;
     let mut out = Vec::with_capacity(inner.len());
     let mut rest = inner;
     while !rest.is_empty() {
@@ -77,16 +74,12 @@ fn numeric(text: &str, length: usize, base: u32) -> Result<(u32, &str), String> 
     if !digits.chars().all(|digit| digit.is_digit(base)) {
         return Err(SYNTAX.to_owned());
     }
-    u32::from_str_radix(digits, base)
-        .map(|value| (value, rest))
-        .map_err(|_| SYNTAX.to_owned())
+    u32::from_str_radix(digits, base).map(|value| (value, rest)).map_err(|_| SYNTAX.to_owned())
 }
 
 fn code_point(text: &str, length: usize) -> Result<(Unit, &str), String> {
     let (value, rest) = numeric(text, length, 16)?;
-    char::from_u32(value)
-        .map(|rune| (Unit::Rune(rune), rest))
-        .ok_or_else(|| SYNTAX.to_owned())
+    char::from_u32(value).map(|rune| (Unit::Rune(rune), rest)).ok_or_else(|| SYNTAX.to_owned())
 }
 
 /// A number, character or complex constant.
@@ -125,13 +118,10 @@ fn character(text: &str) -> Result<Number, String> {
 
 fn complex_parts(text: &str) -> Option<(f64, f64)> {
     let inner = text.strip_suffix('i')?;
-    inner
-        .rmatch_indices(['+', '-'])
-        .filter(|&(at, _)| at > 0)
-        .find_map(|(at, _)| {
-            let (re, im) = inner.split_at_checked(at)?;
-            Some((parse_float(re).ok()?, parse_float(im).ok()?))
-        })
+    inner.rmatch_indices(['+', '-']).filter(|&(at, _)| at > 0).find_map(|(at, _)| {
+        let (re, im) = inner.split_at_checked(at)?;
+        Some((parse_float(re).ok()?, parse_float(im).ok()?))
+    })
 }
 
 fn as_int(float: f64) -> Option<i64> {
@@ -189,10 +179,7 @@ mod tests {
 
     #[test]
     fn strings_are_unquoted() {
-        assert_eq!(
-            unquote(r#""a\x41\101\u00e9\n\"""#).unwrap(),
-            "aAAé\n\"".as_bytes()
-        );
+        assert_eq!(unquote(r#""a\x41\101\u00e9\n\"""#).unwrap(), "aAAé\n\"".as_bytes());
         assert_eq!(unquote("`a\\n\r\n`").unwrap(), b"a\\n\n");
         for bad in [r#""\z""#, r#""\'""#, r#""\400""#, r#""\ud800""#, r#""\x4""#] {
             assert!(unquote(bad).is_err(), "{bad}");
@@ -203,16 +190,10 @@ mod tests {
     #[test]
     fn numbers_are_kept_in_every_type() {
         let n = |text| number(text, Kind::Number).unwrap();
-        assert_eq!(
-            (n("3e0").int, n("-0").uint, n("1.5").int),
-            (Some(3), Some(0), None)
-        );
+        assert_eq!((n("3e0").int, n("-0").uint, n("1.5").int), (Some(3), Some(0), None));
         assert_eq!(n("0xFFFFFFFFFFFFFFFF").uint, Some(u64::MAX));
         assert!(number("08", Kind::Number).is_err() && number("1e400", Kind::Number).is_err());
-        assert_eq!(
-            number("1e+2-3.5i", Kind::Complex).unwrap().complex,
-            Some((100.0, -3.5))
-        );
+        assert_eq!(number("1e+2-3.5i", Kind::Complex).unwrap().complex, Some((100.0, -3.5)));
         assert_eq!(number("'世'", Kind::Character).unwrap().int, Some(0x4e16));
         assert!(number("''", Kind::Character).is_err());
     }

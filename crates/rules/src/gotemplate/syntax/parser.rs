@@ -48,19 +48,12 @@ pub(crate) fn parse(name: &str, text: &str) -> Result<Trees, ParseError> {
         range_depth: 0,
         depth: 0,
     };
-    let root = parser
-        .root()
-        .and_then(|root| parser.add(name, root, text.len()));
+    let root = parser.root().and_then(|root| parser.add(name, root, text.len()));
     match root {
         Ok(()) => Ok(parser.trees),
         Err(problem) => {
             let (line, column) = location(text, problem.at);
-            Err(ParseError {
-                name: name.to_owned(),
-                line,
-                column,
-                message: problem.message,
-            })
+            Err(ParseError { name: name.to_owned(), line, column, message: problem.message })
         }
     }
 }
@@ -77,18 +70,11 @@ impl<'t> Parser<'t> {
         let last = self.tokens.len().saturating_sub(1);
         let token = self.tokens.get(self.next.min(last)).cloned();
         self.next = (self.next + 1).min(last);
-        token.unwrap_or(Token {
-            kind: Kind::Eof,
-            at: 0,
-            text: "",
-            problem: String::new(),
-        })
+        token.unwrap_or(Token { kind: Kind::Eof, at: 0, text: "", problem: String::new() })
     }
 
     pub(super) fn peek(&self) -> Kind {
-        self.tokens
-            .get(self.next)
-            .map_or(Kind::Eof, |token| token.kind)
+        self.tokens.get(self.next).map_or(Kind::Eof, |token| token.kind)
     }
 
     pub(super) fn skip_spaces(&mut self) {
@@ -112,29 +98,19 @@ impl<'t> Parser<'t> {
     }
 
     pub(super) fn fail<T>(&self, at: usize, message: impl Into<String>) -> Parsed<T> {
-        Err(Problem {
-            at,
-            message: message.into(),
-        })
+        Err(Problem { at, message: message.into() })
     }
 
     pub(super) fn unexpected<T>(&self, token: &Token<'_>, context: &str) -> Parsed<T> {
         if token.kind == Kind::Error {
             return self.fail(token.at, token.problem.clone());
         }
-        self.fail(
-            token.at,
-            format!("unexpected {} in {context}", token.show()),
-        )
+        self.fail(token.at, format!("unexpected {} in {context}", token.show()))
     }
 
     pub(super) fn expect(&mut self, kind: Kind, context: &str) -> Parsed<Token<'t>> {
         let token = self.non_space();
-        if token.kind == kind {
-            Ok(token)
-        } else {
-            self.unexpected(&token, context)
-        }
+        if token.kind == kind { Ok(token) } else { self.unexpected(&token, context) }
     }
 
     /// Runs a parser one level deeper.
@@ -242,12 +218,8 @@ impl<'t> Parser<'t> {
     /// A pipeline up to `end`, which is taken too.
     pub(super) fn pipeline(&mut self, context: &str, end: Kind) -> Parsed<Pipe> {
         self.skip_spaces();
-        let mut pipe = Pipe {
-            at: self.here(),
-            assign: false,
-            variables: Vec::new(),
-            commands: Vec::new(),
-        };
+        let mut pipe =
+            Pipe { at: self.here(), assign: false, variables: Vec::new(), commands: Vec::new() };
         self.declarations(&mut pipe, context)?;
         loop {
             let start = self.next;
@@ -336,10 +308,7 @@ impl<'t> Parser<'t> {
 
     fn command(&mut self) -> Parsed<Command> {
         self.skip_spaces();
-        let mut command = Command {
-            at: self.here(),
-            args: Vec::new(),
-        };
+        let mut command = Command { at: self.here(), args: Vec::new() };
         loop {
             self.skip_spaces();
             if let Some(operand) = self.operand()? {
@@ -390,11 +359,7 @@ impl<'t> Parser<'t> {
             | Expr::Dot { .. } => {
                 return self.fail(at, format!("unexpected . after term \"{term}\""));
             }
-            other => Expr::Chain {
-                at,
-                node: Box::new(other),
-                path: fields,
-            },
+            other => Expr::Chain { at, node: Box::new(other), path: fields },
         }))
     }
 
@@ -410,20 +375,12 @@ impl<'t> Parser<'t> {
             },
             Kind::Dot => Expr::Dot { at },
             Kind::Nil => Expr::Nil { at },
-            Kind::Variable if self.vars.iter().any(|name| name == token.text) => Expr::Variable {
-                at,
-                name: token.text.to_owned(),
-                path: Vec::new(),
-            },
+            Kind::Variable if self.vars.iter().any(|name| name == token.text) => {
+                Expr::Variable { at, name: token.text.to_owned(), path: Vec::new() }
+            }
             Kind::Variable => return self.fail(at, format!("undefined variable {:?}", token.text)),
-            Kind::Field => Expr::Field {
-                at,
-                path: vec![field_name(token.text)],
-            },
-            Kind::Bool => Expr::Bool {
-                at,
-                value: token.text == "true",
-            },
+            Kind::Field => Expr::Field { at, path: vec![field_name(token.text)] },
+            Kind::Bool => Expr::Bool { at, value: token.text == "true" },
             Kind::Character | Kind::Complex | Kind::Number => {
                 let number =
                     number(token.text, token.kind).or_else(|message| self.fail(at, message))?;
@@ -436,11 +393,7 @@ impl<'t> Parser<'t> {
             }
             Kind::Str | Kind::RawStr => {
                 let text = unquote(token.text).or_else(|message| self.fail(at, message))?;
-                Expr::Str {
-                    at,
-                    written: token.text.to_owned(),
-                    text: GoStr::from(text),
-                }
+                Expr::Str { at, written: token.text.to_owned(), text: GoStr::from(text) }
             }
             _ => {
                 self.next = start;

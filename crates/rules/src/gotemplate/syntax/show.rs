@@ -12,9 +12,7 @@ impl Display for Expr {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
             Self::Field { path: names, .. } => path(f, names),
-            Self::Chain {
-                node, path: names, ..
-            } => {
+            Self::Chain { node, path: names, .. } => {
                 if let Self::Pipe(pipe) = &**node {
                     write!(f, "({pipe})")?;
                 } else {
@@ -24,9 +22,7 @@ impl Display for Expr {
             }
             Self::Function { function, .. } => f.write_str(function.name),
             Self::Pipe(pipe) => write!(f, "{pipe}"),
-            Self::Variable {
-                name, path: names, ..
-            } => {
+            Self::Variable { name, path: names, .. } => {
                 f.write_str(name)?;
                 path(f, names)
             }
@@ -57,12 +53,7 @@ impl Display for Command {
 impl Display for Pipe {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         if !self.variables.is_empty() {
-            write!(
-                f,
-                "{} {} ",
-                self.variables.join(", "),
-                if self.assign { "=" } else { ":=" }
-            )?;
+            write!(f, "{} {} ", self.variables.join(", "), if self.assign { "=" } else { ":=" })?;
         }
         for (index, command) in self.commands.iter().enumerate() {
             if index > 0 {

@@ -13,15 +13,9 @@ pub(crate) struct Clock(OnceLock<Time>);
 impl Clock {
     pub(super) fn read(&self) -> &Time {
         self.0.get_or_init(|| {
-            let since = SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .unwrap_or_default();
+            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             let secs = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
-            Time {
-                secs,
-                nanos: since.subsec_nanos(),
-                zone: Zone::Local,
-            }
+            Time { secs, nanos: since.subsec_nanos(), zone: Zone::Local }
         })
     }
 

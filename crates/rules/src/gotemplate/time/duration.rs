@@ -68,10 +68,7 @@ pub(crate) fn parse_duration(text: &[u8]) -> Result<i64, String> {
     let quoted = |what: &[u8]| GoStr::from(quote(what)).lossy().into_owned();
     let invalid = || format!("time: invalid duration {}", quoted(text));
     let negative = text.first() == Some(&b'-');
-    let mut rest = text
-        .strip_prefix(b"-")
-        .or_else(|| text.strip_prefix(b"+"))
-        .unwrap_or(text);
+    let mut rest = text.strip_prefix(b"-").or_else(|| text.strip_prefix(b"+")).unwrap_or(text);
     if rest == b"0" {
         return Ok(0);
     }
@@ -81,16 +78,11 @@ pub(crate) fn parse_duration(text: &[u8]) -> Result<i64, String> {
     let mut total = 0_u64;
     while !rest.is_empty() {
         let (whole, after) = leading_digits(rest);
-        let (fraction, after) = after
-            .strip_prefix(b".")
-            .map_or((&b""[..], after), leading_digits);
+        let (fraction, after) = after.strip_prefix(b".").map_or((&b""[..], after), leading_digits);
         if whole.is_empty() && fraction.is_empty() {
             return Err(invalid());
         }
-        let length = after
-            .iter()
-            .take_while(|&&b| b != b'.' && !b.is_ascii_digit())
-            .count();
+        let length = after.iter().take_while(|&&b| b != b'.' && !b.is_ascii_digit()).count();
         let (unit, after) = after.split_at(length);
         if unit.is_empty() {
             return Err(format!("time: missing unit in duration {}", quoted(text)));
@@ -103,17 +95,11 @@ pub(crate) fn parse_duration(text: &[u8]) -> Result<i64, String> {
             ));
         };
         let part = part_nanos(whole, fraction, nanos).ok_or_else(invalid)?;
-        total = total
-            .checked_add(part)
-            .filter(|&total| total <= 1 << 63)
-            .ok_or_else(invalid)?;
+        total = total.checked_add(part).filter(|&total| total <= 1 << 63).ok_or_else(invalid)?;
         rest = after;
     }
-    let magnitude = if negative {
-        0_i64.checked_sub_unsigned(total)
-    } else {
-        i64::try_from(total).ok()
-    };
+    let magnitude =
+        if negative { 0_i64.checked_sub_unsigned(total) } else { i64::try_from(total).ok() };
     magnitude.ok_or_else(invalid)
 }
 
@@ -138,9 +124,7 @@ fn part_nanos(whole: &[u8], fraction: &[u8], unit: u64) -> Option<u64> {
         numerator = numerator * 10 + u64::from(digit - b'0');
         scale *= 10.0;
     }
-    value
-        .checked_add((numerator as f64 * (unit as f64 / scale)) as u64)
-        .filter(|&v| v <= 1 << 63)
+    value.checked_add((numerator as f64 * (unit as f64 / scale)) as u64).filter(|&v| v <= 1 << 63)
 }
 
 #[cfg(test)]

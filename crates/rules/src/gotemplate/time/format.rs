@@ -84,11 +84,9 @@ impl Time {
             Element::LowerPm => if hour >= 12 { "pm" } else { "am" }.to_owned(),
             Element::ZoneName => return self.write_zone_name(out),
             Element::Offset(form) => offset_text(self.offset(), form),
-            Element::Fraction {
-                digits,
-                cut,
-                separator,
-            } => return self.write_fraction(out, digits, cut, separator),
+            Element::Fraction { digits, cut, separator } => {
+                return self.write_fraction(out, digits, cut, separator);
+            }
         };
         out.extend_from_slice(text.as_bytes());
     }
@@ -99,12 +97,7 @@ impl Time {
             out.extend_from_slice(&name);
             return;
         }
-        let form = Offset {
-            iso: false,
-            colon: false,
-            minutes: true,
-            seconds: false,
-        };
+        let form = Offset { iso: false, colon: false, minutes: true, seconds: false };
         out.extend_from_slice(offset_text(self.offset(), form).as_bytes());
     }
 
@@ -123,11 +116,7 @@ impl Time {
 }
 
 fn number(value: i64, padded: bool) -> String {
-    if padded {
-        format!("{value:02}")
-    } else {
-        value.to_string()
-    }
+    if padded { format!("{value:02}") } else { value.to_string() }
 }
 
 fn offset_text(offset: i64, form: Offset) -> String {

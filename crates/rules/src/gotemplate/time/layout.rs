@@ -69,11 +69,7 @@ pub(super) fn next_chunk(layout: &[u8]) -> Chunk<'_> {
             };
         }
     }
-    Chunk {
-        prefix: layout,
-        element: None,
-        suffix: b"",
-    }
+    Chunk { prefix: layout, element: None, suffix: b"" }
 }
 
 /// An element at the very start: bytes before it that are literal, the element, its length.
@@ -131,33 +127,18 @@ fn offset(rest: &[u8]) -> Option<(Element, usize)> {
         (b"07:00", true, true, false),
         (b"07", false, false, false),
     ];
-    let (text, colon, minutes, seconds) = forms
-        .into_iter()
-        .find(|(text, ..)| digits.starts_with(text))?;
-    let offset = Offset {
-        iso: *first == b'Z',
-        colon,
-        minutes,
-        seconds,
-    };
+    let (text, colon, minutes, seconds) =
+        forms.into_iter().find(|(text, ..)| digits.starts_with(text))?;
+    let offset = Offset { iso: *first == b'Z', colon, minutes, seconds };
     Some((Element::Offset(offset), text.len() + 1))
 }
 
 fn fraction(rest: &[u8]) -> Option<(Element, usize)> {
     let (&separator, digits) = rest.split_first()?;
-    let &kind = digits
-        .first()
-        .filter(|digit| matches!(digit, b'0' | b'9'))?;
+    let &kind = digits.first().filter(|digit| matches!(digit, b'0' | b'9'))?;
     let count = digits.iter().take_while(|&&digit| digit == kind).count();
     if digits.get(count).is_some_and(u8::is_ascii_digit) {
         return None;
     }
-    Some((
-        Element::Fraction {
-            digits: count,
-            cut: kind == b'9',
-            separator,
-        },
-        count + 1,
-    ))
+    Some((Element::Fraction { digits: count, cut: kind == b'9', separator }, count + 1))
 }

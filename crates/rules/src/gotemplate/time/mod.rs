@@ -30,15 +30,8 @@ pub(crate) const MONTHS: [&str; 12] = [
     "November",
     "December",
 ];
-pub(crate) const WEEKDAYS: [&str; 7] = [
-    "Sunday",
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-];
+pub(crate) const WEEKDAYS: [&str; 7] =
+    ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
 /// Where a time is shown.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -77,8 +70,7 @@ fn days_from_civil(date: Date) -> i64 {
     let year_of_era = year.rem_euclid(400);
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + date.day - 1;
     let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era.saturating_mul(146_097)
-        .saturating_add(day_of_era - 719_468)
+    era.saturating_mul(146_097).saturating_add(day_of_era - 719_468)
 }
 
 /// The date that many days after 1970-01-01.
@@ -91,11 +83,7 @@ fn civil_from_days(days: i64) -> Date {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     Date { year, month, day }
 }
@@ -117,19 +105,13 @@ fn days_in(month: i64, year: i64) -> i64 {
 impl Time {
     /// Go's zero time: the first moment of the year 1.
     pub(crate) fn zero() -> Self {
-        Self {
-            secs: -UNIX_FROM_YEAR_ONE,
-            nanos: 0,
-            zone: Zone::Utc,
-        }
+        Self { secs: -UNIX_FROM_YEAR_ONE, nanos: 0, zone: Zone::Utc }
     }
 
     /// `time.Date`, in UTC.
     pub(crate) fn from_civil(date: Date, second_of_day: i64, nanos: u32, zone: Zone) -> Self {
         Self {
-            secs: days_from_civil(date)
-                .saturating_mul(DAY)
-                .saturating_add(second_of_day),
+            secs: days_from_civil(date).saturating_mul(DAY).saturating_add(second_of_day),
             nanos,
             zone,
         }
@@ -183,13 +165,7 @@ impl Time {
     /// The day of the year, from 1.
     pub(crate) fn year_day(&self) -> i64 {
         let date = self.date();
-        days_from_civil(date)
-            - days_from_civil(Date {
-                month: 1,
-                day: 1,
-                ..date
-            })
-            + 1
+        days_from_civil(date) - days_from_civil(Date { month: 1, day: 1, ..date }) + 1
     }
 
     /// Later by some nanoseconds.
@@ -199,11 +175,7 @@ impl Time {
             .secs
             .saturating_add(duration / 1_000_000_000)
             .saturating_add(total.div_euclid(1_000_000_000));
-        Self {
-            secs,
-            nanos: total.rem_euclid(1_000_000_000) as u32,
-            zone: self.zone.clone(),
-        }
+        Self { secs, nanos: total.rem_euclid(1_000_000_000) as u32, zone: self.zone.clone() }
     }
 
     /// The same clock some years, months and days later.
@@ -213,10 +185,7 @@ impl Time {
         let moved = Date {
             year: date.year.saturating_add(years).clamp(-limit, limit),
             month: date.month.saturating_add(months).clamp(-limit, limit),
-            day: date
-                .day
-                .saturating_add(days)
-                .clamp(-limit * 1000, limit * 1000),
+            day: date.day.saturating_add(days).clamp(-limit * 1000, limit * 1000),
         };
         let second_of_day = self.local_secs().rem_euclid(DAY) - self.offset();
         Self::from_civil(moved, second_of_day, self.nanos, self.zone.clone())
@@ -268,34 +237,12 @@ mod tests {
         for days in (-800_000..800_000).step_by(37) {
             assert_eq!(days_from_civil(civil_from_days(days)), days);
         }
+        assert_eq!(civil_from_days(0), Date { year: 1970, month: 1, day: 1 });
         assert_eq!(
-            civil_from_days(0),
-            Date {
-                year: 1970,
-                month: 1,
-                day: 1
-            }
+            days_from_civil(Date { year: 2024, month: 14, day: 1 }),
+            days_from_civil(Date { year: 2025, month: 2, day: 1 })
         );
-        assert_eq!(
-            days_from_civil(Date {
-                year: 2024,
-                month: 14,
-                day: 1
-            }),
-            days_from_civil(Date {
-                year: 2025,
-                month: 2,
-                day: 1
-            })
-        );
-        assert_eq!(
-            Time::zero().date(),
-            Date {
-                year: 1,
-                month: 1,
-                day: 1
-            }
-        );
+        assert_eq!(Time::zero().date(), Date { year: 1, month: 1, day: 1 });
         assert_eq!(Time::zero().weekday(), 1);
     }
 }

@@ -41,12 +41,10 @@ pub(crate) fn parse(layout: &[u8], text: &[u8]) -> Result<Time, String> {
         };
         layout_rest = chunk.suffix;
         let held = rest;
-        fields
-            .read(element, &mut rest, layout_rest)
-            .map_err(|why| match why {
-                Mismatch::Form => mismatch(layout, text, written, held),
-                Mismatch::Range(what) => problem(text, &format!("{what} out of range")),
-            })?;
+        fields.read(element, &mut rest, layout_rest).map_err(|why| match why {
+            Mismatch::Form => mismatch(layout, text, written, held),
+            Mismatch::Range(what) => problem(text, &format!("{what} out of range")),
+        })?;
     }
     if !rest.is_empty() {
         return Err(problem(text, &format!("extra text: {}", quoted(rest))));
@@ -101,43 +99,27 @@ fn take<'a>(rest: &mut &'a [u8], count: usize) -> Parsed<&'a [u8]> {
 }
 
 fn digit_at(text: &[u8], at: usize) -> Option<i64> {
-    text.get(at)
-        .filter(|byte| byte.is_ascii_digit())
-        .map(|byte| i64::from(byte - b'0'))
+    text.get(at).filter(|byte| byte.is_ascii_digit()).map(|byte| i64::from(byte - b'0'))
 }
 
 /// A number of one to `most` digits; exactly `most` where it is fixed.
 fn digits(rest: &mut &[u8], most: usize, fixed: bool) -> Parsed<i64> {
-    let count = (0..most)
-        .take_while(|&at| digit_at(rest, at).is_some())
-        .count();
+    let count = (0..most).take_while(|&at| digit_at(rest, at).is_some()).count();
     if count == 0 || (fixed && count != most) {
         return Err(Mismatch::Form);
     }
-    Ok(take(rest, count)?
-        .iter()
-        .fold(0, |value, byte| value * 10 + i64::from(byte - b'0')))
+    Ok(take(rest, count)?.iter().fold(0, |value, byte| value * 10 + i64::from(byte - b'0')))
 }
 
 fn in_range(value: i64, low: i64, high: i64, what: &'static str) -> Parsed<i64> {
-    if (low..=high).contains(&value) {
-        Ok(value)
-    } else {
-        Err(Mismatch::Range(what))
-    }
+    if (low..=high).contains(&value) { Ok(value) } else { Err(Mismatch::Range(what)) }
 }
 
 /// One of the names, or its first `length` letters, whatever their case; its number from 1.
 fn name(rest: &mut &[u8], names: &[&str], length: usize) -> Parsed<i64> {
     for (name, number) in names.iter().zip(1..) {
-        let wanted = name
-            .get(..length.min(name.len()))
-            .unwrap_or_default()
-            .as_bytes();
-        if rest
-            .get(..wanted.len())
-            .is_some_and(|head| head.eq_ignore_ascii_case(wanted))
-        {
+        let wanted = name.get(..length.min(name.len())).unwrap_or_default().as_bytes();
+        if rest.get(..wanted.len()).is_some_and(|head| head.eq_ignore_ascii_case(wanted)) {
             take(rest, wanted.len())?;
             return Ok(number);
         }
@@ -156,9 +138,7 @@ fn fraction(rest: &mut &[u8], count: usize) -> Parsed<i64> {
     {
         return Err(Mismatch::Form);
     }
-    let value = digits
-        .iter()
-        .fold(0, |value, byte| value * 10 + i64::from(byte - b'0'));
+    let value = digits.iter().fold(0, |value, byte| value * 10 + i64::from(byte - b'0'));
     Ok(value * 10_i64.pow(9 - digits.len() as u32))
 }
 
@@ -211,9 +191,9 @@ impl Fields {
             Element::LowerPm => self.pm = Some(half_day(take(rest, 2)?, b"am", b"pm")?),
             Element::ZoneName => self.read_zone_name(rest)?,
             Element::Offset(form) => self.read_offset(form, rest)?,
-            Element::Fraction {
-                digits, cut: false, ..
-            } => self.nanos = fraction(rest, digits + 1)?,
+            Element::Fraction { digits, cut: false, .. } => {
+                self.nanos = fraction(rest, digits + 1)?
+            }
             Element::Fraction { cut: true, .. } if starts_fraction(rest) => {
                 self.nanos = fraction(rest, fraction_length(rest))?;
             }
@@ -225,10 +205,8 @@ impl Fields {
     /// A second may have a fraction that the layout does not mention.
     fn read_second(&mut self, padded: bool, rest: &mut &[u8], layout_rest: &[u8]) -> Parsed<()> {
         self.second = in_range(digits(rest, 2, padded)?, 0, 59, "second")?;
-        let mentioned = matches!(
-            next_chunk(layout_rest).element,
-            Some((Element::Fraction { .. }, _))
-        );
+        let mentioned =
+            matches!(next_chunk(layout_rest).element, Some((Element::Fraction { .. }, _)));
         if starts_fraction(rest) && !mentioned {
             self.nanos = fraction(rest, fraction_length(rest))?;
         }
@@ -292,11 +270,7 @@ impl Fields {
         let second_of_day = (self.hour * 60 + self.minute) * 60 + self.second;
         let nanos = u32::try_from(self.nanos).unwrap_or(0);
         let time = |shift: i64, zone| {
-            let date = Date {
-                year: self.year,
-                month,
-                day,
-            };
+            let date = Date { year: self.year, month, day };
             Ok(Time::from_civil(date, second_of_day - shift, nanos, zone))
         };
         if self.utc {
@@ -363,11 +337,7 @@ fn zone_name_length(text: &[u8]) -> Option<usize> {
     if matches!(text.first(), Some(b'+' | b'-')) {
         return Some(signed_offset_length(text)).filter(|&length| length > 0);
     }
-    let letters = text
-        .iter()
-        .take(6)
-        .take_while(|byte| byte.is_ascii_uppercase())
-        .count();
+    let letters = text.iter().take(6).take_while(|byte| byte.is_ascii_uppercase()).count();
     match letters {
         5 if text.get(4) == Some(&b'T') => Some(5),
         4 if text.get(3) == Some(&b'T') || text.starts_with(b"WITA") => Some(4),
@@ -381,20 +351,10 @@ fn signed_offset_length(text: &[u8]) -> usize {
     if !matches!(text.first(), Some(b'+' | b'-')) {
         return 0;
     }
-    let count = text
-        .iter()
-        .skip(1)
-        .take_while(|byte| byte.is_ascii_digit())
-        .count();
+    let count = text.iter().skip(1).take_while(|byte| byte.is_ascii_digit()).count();
     let digits = text.get(1..=count).unwrap_or_default();
-    let hours = digits.iter().fold(0_u64, |value, byte| {
-        value
-            .saturating_mul(10)
-            .saturating_add(u64::from(byte - b'0'))
-    });
-    if count == 0 || hours > 23 {
-        0
-    } else {
-        count + 1
-    }
+    let hours = digits
+        .iter()
+        .fold(0_u64, |value, byte| value.saturating_mul(10).saturating_add(u64::from(byte - b'0')));
+    if count == 0 || hours > 23 { 0 } else { count + 1 }
 }

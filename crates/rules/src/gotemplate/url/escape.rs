@@ -79,10 +79,6 @@ pub(super) fn unescape(text: &[u8], part: Part) -> Result<Vec<u8>, String> {
 }
 
 fn hex_value(digits: &[u8]) -> Option<u8> {
-    let digit = |at: usize| {
-        digits
-            .get(at)
-            .and_then(|&byte| char::from(byte).to_digit(16))
-    };
+    let digit = |at: usize| digits.get(at).and_then(|&byte| char::from(byte).to_digit(16));
     u8::try_from(digit(0)? * 16 + digit(1)?).ok()
 }

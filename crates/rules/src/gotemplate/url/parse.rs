@@ -16,10 +16,7 @@ fn shown(text: &[u8]) -> String {
 /// The text before the first `mark` and the text after it.
 fn cut<'t>(text: &'t [u8], mark: u8) -> (&'t [u8], &'t [u8]) {
     match text.iter().position(|&b| b == mark) {
-        Some(at) => (
-            text.get(..at).unwrap_or_default(),
-            text.get(at + 1..).unwrap_or_default(),
-        ),
+        Some(at) => (text.get(..at).unwrap_or_default(), text.get(at + 1..).unwrap_or_default()),
         None => (text, b""),
     }
 }
@@ -81,9 +78,7 @@ impl Url {
             .rposition(|&b| b == b':')
             .filter(|&at| valid_port(host.get(at..).unwrap_or_default()));
         let host = colon.and_then(|at| host.get(..at)).unwrap_or(host);
-        host.strip_prefix(b"[")
-            .and_then(|host| host.strip_suffix(b"]"))
-            .unwrap_or(host)
+        host.strip_prefix(b"[").and_then(|host| host.strip_suffix(b"]")).unwrap_or(host)
     }
 }
 
@@ -111,17 +106,8 @@ fn authority(text: &[u8]) -> Parsed<(Option<User>, Vec<u8>)> {
         return Err("net/url: invalid userinfo".to_owned());
     }
     let (name, password) = cut(userinfo, b':');
-    let password = userinfo
-        .contains(&b':')
-        .then(|| unescape(password, Part::User))
-        .transpose()?;
-    Ok((
-        Some(User {
-            name: unescape(name, Part::User)?,
-            password,
-        }),
-        host,
-    ))
+    let password = userinfo.contains(&b':').then(|| unescape(password, Part::User)).transpose()?;
+    Ok((Some(User { name: unescape(name, Part::User)?, password }), host))
 }
 
 fn valid_port(text: &[u8]) -> bool {
@@ -140,17 +126,10 @@ fn host(text: &[u8]) -> Parsed<Vec<u8>> {
         None => {
             let colon = text.iter().rposition(|&b| b == b':').unwrap_or(text.len());
             let port = text.get(colon..).unwrap_or_default();
-            return if valid_port(port) {
-                unescape(text, Part::Host)
-            } else {
-                Err(bad_port(port))
-            };
+            return if valid_port(port) { unescape(text, Part::Host) } else { Err(bad_port(port)) };
         }
     }
-    let close = text
-        .iter()
-        .rposition(|&b| b == b']')
-        .ok_or("missing ']' in host")?;
+    let close = text.iter().rposition(|&b| b == b']').ok_or("missing ']' in host")?;
     let port = text.get(close + 1..).unwrap_or_default();
     if !valid_port(port) {
         return Err(bad_port(port));
@@ -166,15 +145,11 @@ fn ip_literal(text: &[u8]) -> Parsed<Vec<u8>> {
     let mut literal = unescape(address, Part::Host)?;
     literal.extend(unescape(zone, Part::Zone)?);
     let (address, zone) = cut(&literal, b'%');
-    let parsed = std::str::from_utf8(address)
-        .ok()
-        .and_then(|address| address.parse::<Ipv6Addr>().ok());
+    let parsed =
+        std::str::from_utf8(address).ok().and_then(|address| address.parse::<Ipv6Addr>().ok());
     let empty_zone = zone.is_empty() && literal.contains(&b'%');
     if parsed.is_none() || empty_zone {
-        return Err(format!(
-            "invalid host: ParseAddr({}): unable to parse IP",
-            shown(&literal)
-        ));
+        return Err(format!("invalid host: ParseAddr({}): unable to parse IP", shown(&literal)));
     }
     Ok(literal)
 }

@@ -50,19 +50,13 @@ impl Url {
             }
             out.extend(escape(&self.host, Part::Host));
         }
-        let path = if self.path == b"*" {
-            self.path.clone()
-        } else {
-            escape(&self.path, Part::Path)
-        };
+        let path =
+            if self.path == b"*" { self.path.clone() } else { escape(&self.path, Part::Path) };
         if !path.is_empty() && !path.starts_with(b"/") && !self.host.is_empty() {
             out.push(b'/');
         }
         if out.is_empty()
-            && path
-                .split(|&b| b == b'/')
-                .next()
-                .is_some_and(|segment| segment.contains(&b':'))
+            && path.split(|&b| b == b'/').next().is_some_and(|segment| segment.contains(&b':'))
         {
             out.extend_from_slice(b"./");
         }

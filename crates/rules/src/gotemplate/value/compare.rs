@@ -62,12 +62,7 @@ fn basic(value: &Value) -> Option<Basic<'_>> {
 }
 
 fn incompatible(a: &Value, b: &Value) -> Fail {
-    format!(
-        "incompatible types for comparison: {} and {}",
-        a.type_name(),
-        b.type_name()
-    )
-    .into()
+    format!("incompatible types for comparison: {} and {}", a.type_name(), b.type_name()).into()
 }
 
 fn int_and_uint(int: i64, uint: u64) -> Ordering {

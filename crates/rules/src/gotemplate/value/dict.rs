@@ -60,12 +60,7 @@ impl Dict {
 
     /// Every entry, by key.
     pub(crate) fn entries(&self) -> Vec<(GoStr, Value)> {
-        self.0
-            .0
-            .borrow()
-            .iter()
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect()
+        self.0.0.borrow().iter().map(|(key, value)| (key.clone(), value.clone())).collect()
     }
 
     /// Whether both are the same dictionary, not merely equal ones.
@@ -75,11 +70,7 @@ impl Dict {
 
     fn take_unshared(self) -> Vec<Value> {
         Rc::into_inner(self.0)
-            .map(|entries| {
-                std::mem::take(&mut *entries.0.borrow_mut())
-                    .into_values()
-                    .collect()
-            })
+            .map(|entries| std::mem::take(&mut *entries.0.borrow_mut()).into_values().collect())
             .unwrap_or_default()
     }
 }

@@ -79,12 +79,7 @@ impl Algorithm {
 
     /// The digest of the bytes.
     pub(crate) fn digest(self, bytes: &[u8]) -> GoStr {
-        format!(
-            "{}:{}",
-            self.name(),
-            data_encoding::HEXLOWER.encode(&self.sum(bytes))
-        )
-        .into()
+        format!("{}:{}", self.name(), data_encoding::HEXLOWER.encode(&self.sum(bytes))).into()
     }
 }
 
@@ -94,11 +89,7 @@ impl Hash {
 
     /// A hash nothing was written to.
     pub(crate) fn new(kind: HashKind, algorithm: Algorithm) -> Self {
-        Self {
-            kind,
-            algorithm,
-            written: Rc::default(),
-        }
+        Self { kind, algorithm, written: Rc::default() }
     }
 
     /// Which type it is.
@@ -108,10 +99,7 @@ impl Hash {
 
     /// The plain hash a digester writes to.
     pub(crate) fn inner(&self) -> Self {
-        Self {
-            kind: HashKind::Plain,
-            ..self.clone()
-        }
+        Self { kind: HashKind::Plain, ..self.clone() }
     }
 
     /// Its algorithm.

@@ -32,27 +32,14 @@ pub(crate) struct Platform {
 fn strings(items: Option<&Vec<String>>) -> List {
     items.map_or_else(
         || List::nil(Elem::Str),
-        |items| {
-            List::new(
-                Elem::Str,
-                items.iter().map(|item| Value::str(item.as_str())).collect(),
-            )
-        },
+        |items| List::new(Elem::Str, items.iter().map(|item| Value::str(item.as_str())).collect()),
     )
 }
 
 impl Descriptor {
     /// The Go names of the fields, in order.
-    pub(crate) const FIELDS: [&'static str; 8] = [
-        "MediaType",
-        "Digest",
-        "Size",
-        "URLs",
-        "Annotations",
-        "Data",
-        "Platform",
-        "ArtifactType",
-    ];
+    pub(crate) const FIELDS: [&'static str; 8] =
+        ["MediaType", "Digest", "Size", "URLs", "Annotations", "Data", "Platform", "ArtifactType"];
 
     pub(crate) fn new(data: &DescriptorData) -> Self {
         let annotations = data.annotations.as_ref().map(|entries| {
@@ -70,10 +57,7 @@ impl Descriptor {
             urls: strings(data.urls.as_ref()),
             annotations,
             data: data.data.as_deref().map(Rc::from),
-            platform: data
-                .platform
-                .as_ref()
-                .map(|platform| Rc::new(Platform::new(platform))),
+            platform: data.platform.as_ref().map(|platform| Rc::new(Platform::new(platform))),
             artifact_type: data.artifact_type.as_str().into(),
         }
     }
@@ -95,10 +79,7 @@ impl Descriptor {
 
     /// Every field, in order.
     pub(crate) fn fields(&self) -> Vec<(&'static str, Value)> {
-        Self::FIELDS
-            .iter()
-            .filter_map(|&name| Some((name, self.field(name)?)))
-            .collect()
+        Self::FIELDS.iter().filter_map(|&name| Some((name, self.field(name)?))).collect()
     }
 }
 
@@ -131,9 +112,6 @@ impl Platform {
 
     /// Every field, in order.
     pub(crate) fn fields(&self) -> Vec<(&'static str, Value)> {
-        Self::FIELDS
-            .iter()
-            .filter_map(|&name| Some((name, self.field(name)?)))
-            .collect()
+        Self::FIELDS.iter().filter_map(|&name| Some((name, self.field(name)?))).collect()
     }
 }

@@ -42,22 +42,12 @@ impl List {
     pub(crate) fn new(elem: Elem, items: Vec<Value>) -> Self {
         let items: Vec<Value> = items.into_iter().map(Value::boxed).collect();
         let len = items.len();
-        Self {
-            elem,
-            array: Some(Rc::new(Array(RefCell::new(items)))),
-            start: 0,
-            len,
-        }
+        Self { elem, array: Some(Rc::new(Array(RefCell::new(items)))), start: 0, len }
     }
 
     /// The nil slice.
     pub(crate) fn nil(elem: Elem) -> Self {
-        Self {
-            elem,
-            array: None,
-            start: 0,
-            len: 0,
-        }
+        Self { elem, array: None, start: 0, len: 0 }
     }
 
     /// The element type.
@@ -77,9 +67,7 @@ impl List {
 
     /// How many it could show.
     pub(crate) fn capacity(&self) -> usize {
-        self.array
-            .as_ref()
-            .map_or(0, |array| array.0.borrow().len() - self.start)
+        self.array.as_ref().map_or(0, |array| array.0.borrow().len() - self.start)
     }
 
     /// The element at `index`.
@@ -87,9 +75,7 @@ impl List {
         if index >= self.len {
             return None;
         }
-        self.array
-            .as_ref()
-            .and_then(|array| array.0.borrow().get(self.start + index).cloned())
+        self.array.as_ref().and_then(|array| array.0.borrow().get(self.start + index).cloned())
     }
 
     /// All elements.

@@ -121,10 +121,7 @@ impl Value {
 
     /// A `[]string`.
     pub(crate) fn strings(items: Vec<GoStr>) -> Self {
-        Self::List(List::new(
-            Elem::Str,
-            items.into_iter().map(Self::Str).collect(),
-        ))
+        Self::List(List::new(Elem::Str, items.into_iter().map(Self::Str).collect()))
     }
 
     /// A `[]interface {}`; invalid elements become nil ones.
@@ -154,14 +151,9 @@ impl Value {
     pub(crate) fn elements(&self) -> Option<Vec<Self>> {
         match self {
             Self::List(list) => Some(list.to_vec()),
-            Self::Bytes(bytes) => Some(
-                bytes
-                    .as_deref()
-                    .unwrap_or_default()
-                    .iter()
-                    .map(|&b| Self::Uint8(b))
-                    .collect(),
-            ),
+            Self::Bytes(bytes) => {
+                Some(bytes.as_deref().unwrap_or_default().iter().map(|&b| Self::Uint8(b)).collect())
+            }
             _ => None,
         }
     }

@@ -38,10 +38,9 @@ pub(crate) fn to_float(value: &Value) -> f64 {
         Value::Uint64(n) => *n as f64,
         Value::Float(f) => *f,
         Value::Bool(b) => f64::from(u8::from(*b)),
-        Value::Str(text) => std::str::from_utf8(text)
-            .ok()
-            .and_then(|t| parse_float(t).ok())
-            .unwrap_or(0.0),
+        Value::Str(text) => {
+            std::str::from_utf8(text).ok().and_then(|t| parse_float(t).ok()).unwrap_or(0.0)
+        }
         _ => 0.0,
     }
 }
@@ -62,14 +61,8 @@ mod tests {
     #[test]
     fn strings_become_numbers_as_cast_has_it() {
         let int = |text: &str| to_int(&Value::str(text));
-        assert_eq!(
-            (int("5.00"), int("5."), int(".0"), int("3.7")),
-            (5, 0, 0, 0)
-        );
-        assert_eq!(
-            (int("0o17"), int("-0x10"), int("1_000"), int("08")),
-            (15, -16, 1000, 0)
-        );
+        assert_eq!((int("5.00"), int("5."), int(".0"), int("3.7")), (5, 0, 0, 0));
+        assert_eq!((int("0o17"), int("-0x10"), int("1_000"), int("08")), (15, -16, 1000, 0));
         assert_eq!(to_int(&Value::Float(f64::NAN)), i64::MIN);
     }
 }
