@@ -1,5 +1,7 @@
 //! What real Go makes of templates, compared byte for byte; `data/go-template/README.md` says where the cases come from.
 
+#![allow(clippy::unwrap_used)]
+
 use airlift_rules::gotemplate::{DescriptorData, GoTemplate};
 use serde::Deserialize;
 
@@ -71,6 +73,11 @@ fn check(file: &str) {
 #[test]
 fn the_collection() {
     check("cases.jsonl");
+}
+
+#[test]
+fn further_cases() {
+    check("more.jsonl");
 }
 
 #[test]

@@ -33,7 +33,7 @@ pub(crate) fn js(text: &[u8]) -> Vec<u8> {
             }
             _ if rune.is_ascii() => push_rune(&mut out, rune),
             _ if is_print(rune) => {
-                out.extend_from_slice(text.get(at..at + width).unwrap_or_default())
+                out.extend_from_slice(text.get(at..at + width).unwrap_or_default());
             }
             _ => out.extend_from_slice(format!("\\u{:04X}", u32::from(rune)).as_bytes()),
         }

@@ -10,6 +10,16 @@
 //! Nothing is read but the template and the descriptor: no environment, no network, no files. The one exception is the
 //! clock, for `ago`, and it is read once.
 
+#![allow(
+    clippy::unnecessary_wraps,
+    clippy::match_same_arms,
+    clippy::many_single_char_names,
+    clippy::format_push_string,
+    clippy::naive_bytecount,
+    clippy::single_match_else,
+    reason = "functions of a table share one signature, and arms are kept in the order of Go's own cases"
+)]
+
 mod builtins;
 mod decimal;
 mod descriptor;

@@ -14,8 +14,8 @@ const S: &[Ty] = &[Ty::Str];
 
 /// As the guide spells them, and as ace-dt's program does.
 pub(crate) static FUNCTIONS: &[Function] = &[
-    fixed("tag", S, |_, args| Ok(Value::str(Reference::parse(args)?.reference))),
-    fixed("Tag", S, |_, args| Ok(Value::str(Reference::parse(args)?.reference))),
+    fixed("tag", S, |_, args| Ok(Value::str(Reference::parse(args)?.version))),
+    fixed("Tag", S, |_, args| Ok(Value::str(Reference::parse(args)?.version))),
     fixed("repository", S, |_, args| Ok(Value::str(Reference::parse(args)?.repository))),
     fixed("Repository", S, |_, args| Ok(Value::str(Reference::parse(args)?.repository))),
     fixed("registry", S, |_, args| Ok(Value::str(Reference::parse(args)?.registry))),
@@ -42,7 +42,7 @@ struct Reference<'t> {
     registry: &'t [u8],
     repository: &'t [u8],
     /// The digest where there is one, else the tag; empty where there is neither.
-    reference: &'t [u8],
+    version: &'t [u8],
     /// All after the registry.
     path: &'t [u8],
 }
@@ -76,7 +76,7 @@ impl<'t> Reference<'t> {
         let (name, digest) = cut(path, b'@');
         let (repository, tag) = cut(name, b':');
         let reference =
-            Self { registry, repository, reference: digest.or(tag).unwrap_or_default(), path };
+            Self { registry, repository, version: digest.or(tag).unwrap_or_default(), path };
         reference.check(digest.is_some())?;
         Ok(reference)
     }
@@ -89,21 +89,17 @@ impl<'t> Reference<'t> {
         if !patterns.repository.is_match(self.repository) {
             return Err(invalid("repository", self.repository));
         }
-        if self.reference.is_empty() {
+        if self.version.is_empty() {
             return Ok(());
         }
         if by_digest {
-            return validate_digest(self.reference).map_err(|why| {
-                match invalid("digest", self.reference) {
+            return validate_digest(self.version).map_err(|why| {
+                match invalid("digest", self.version) {
                     Fail::Error(message) => format!("{message}: {why}").into(),
                     limit @ Fail::Limit(_) => limit,
                 }
             });
         }
-        if patterns.tag.is_match(self.reference) {
-            Ok(())
-        } else {
-            Err(invalid("tag", self.reference))
-        }
+        if patterns.tag.is_match(self.version) { Ok(()) } else { Err(invalid("tag", self.version)) }
     }
 }

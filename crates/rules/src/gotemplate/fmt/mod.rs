@@ -138,7 +138,7 @@ pub(crate) fn print_value(value: &Value, budget: &Budget) -> Result<Vec<u8>, Fai
     match value {
         Value::Invalid => printer.write(b"<no value>")?,
         Value::Platform(Some(platform)) => {
-            printer.structure("v1.Platform", &platform.fields(), 'v', 0)?
+            printer.structure("v1.Platform", &platform.fields(), 'v', 0)?;
         }
         other => printer.arg(other, 'v')?,
     }

@@ -34,7 +34,7 @@ struct Decoder<'t> {
     problem: Option<String>,
 }
 
-impl<'t> Decoder<'t> {
+impl Decoder<'_> {
     fn peek(&self) -> Option<u8> {
         self.text.get(self.at).copied()
     }
@@ -159,15 +159,13 @@ impl<'t> Decoder<'t> {
         }
         let written =
             String::from_utf8_lossy(self.text.get(start..self.at).unwrap_or_default()).into_owned();
-        match parse_float(&written) {
-            Ok(float) => Ok(Value::Float(float)),
-            Err(_) => {
-                let problem = format!(
-                    "json: cannot unmarshal number {written} into Go value of type float64"
-                );
-                self.problem.get_or_insert(problem);
-                Ok(Value::Nil)
-            }
+        if let Ok(float) = parse_float(&written) {
+            Ok(Value::Float(float))
+        } else {
+            let problem =
+                format!("json: cannot unmarshal number {written} into Go value of type float64");
+            self.problem.get_or_insert(problem);
+            Ok(Value::Nil)
         }
     }
 

@@ -30,6 +30,8 @@ struct Translator<'p> {
     pattern: &'p str,
     at: usize,
     out: String,
+    /// Flags to be written before what comes next, but after a repetition of what came before.
+    flags: String,
     names: Vec<String>,
     levels: Vec<Level>,
     level: Level,
@@ -43,12 +45,16 @@ pub(super) fn translate(pattern: &str) -> Checked<Translated> {
         pattern,
         at: 0,
         out: String::new(),
+        flags: String::new(),
         names: vec![String::new()],
         levels: Vec::new(),
         level: Level::default(),
         repeated_at: None,
     };
     while translator.at < pattern.len() {
+        if !translator.rest().starts_with(['*', '+', '?', '{']) {
+            translator.out += &std::mem::take(&mut translator.flags);
+        }
         let repeated = translator.step()?;
         translator.repeated_at = repeated;
     }
@@ -100,13 +106,14 @@ impl<'p> Translator<'p> {
                 self.repeat(start, &op.to_string(), None)?;
                 return Ok(Some(start));
             }
-            Some('{') => match counts(rest) {
-                Some((low, high, length)) => {
+            Some('{') => {
+                if let Some((low, high, length)) = counts(rest) {
                     self.counted(start, low, high, length)?;
                     return Ok(Some(start));
                 }
-                None => self.atom(&literal(u32::from('{')), 1),
-            },
+                self.out += &std::mem::take(&mut self.flags);
+                self.atom(&literal(u32::from('{')), 1);
+            }
             Some('\\') => self.escape()?,
             Some(rune) => self.atom(&literal(u32::from(rune)), rune.len_utf8()),
             None => {}
@@ -234,8 +241,7 @@ impl<'p> Translator<'p> {
             return self.push_level();
         }
         if !on.is_empty() || !off.is_empty() {
-            let _ = write!(self.out, "(?{on}{minus}{off})");
-            self.level.last = None;
+            let _ = write!(self.flags, "(?{on}{minus}{off})");
         }
         Ok(())
     }

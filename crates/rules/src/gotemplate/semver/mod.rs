@@ -37,6 +37,18 @@ impl fmt::Display for Version {
 }
 
 impl Version {
+    /// The zero value.
+    pub(crate) fn zero() -> Self {
+        Self {
+            major: 0,
+            minor: 0,
+            patch: 0,
+            pre: String::new(),
+            metadata: String::new(),
+            original: String::new(),
+        }
+    }
+
     /// `semver.NewVersion`: a leading `v` and one to three numbers.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let bare = text.strip_prefix('v').unwrap_or(text);
@@ -194,10 +206,7 @@ fn compare_part(a: &str, b: &str) -> Ordering {
 }
 
 fn number(text: &str) -> Option<u64> {
-    match text.bytes().all(|b| b.is_ascii_digit()) {
-        true => text.parse().ok(),
-        false => None,
-    }
+    if text.bytes().all(|b| b.is_ascii_digit()) { text.parse().ok() } else { None }
 }
 
 #[cfg(test)]

@@ -213,7 +213,7 @@ struct Words<'t> {
     word: &'t [u8],
 }
 
-impl<'t> Words<'t> {
+impl Words<'_> {
     fn next(&mut self) {
         let (kind, length) = next_word(self.rest);
         let (word, rest) = self.rest.split_at_checked(length).unwrap_or((self.rest, b""));

@@ -55,6 +55,7 @@ fn decimal(value: &Value) -> Result<Decimal, Fail> {
     })
 }
 
+#[allow(clippy::float_cmp, reason = "infinities are equal or not")]
 /// `math.Max` or `math.Min` of all: an infinity that decides wins over NaN, NaN over the rest.
 fn extreme(args: Args<'_>, deciding: f64, better: fn(f64, f64) -> f64) -> Out {
     let mut result = to_float(args.value(0));

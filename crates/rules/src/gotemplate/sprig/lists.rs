@@ -201,6 +201,9 @@ fn chunk(env: &Env<'_>, args: Args<'_>) -> Out {
     let size = args.int(0);
     let chunks = ((items.len() as f64 - 1.0) / size as f64).floor() + 1.0;
     if size < 1 && chunks != 0.0 {
+        if items.len() == 1 && size < -1 {
+            return Ok(Value::List(List::new(Elem::List, vec![Value::list(items)])));
+        }
         return Err("runtime error: makeslice: len out of range".into());
     }
     let size = usize::try_from(size).unwrap_or(1).max(1);

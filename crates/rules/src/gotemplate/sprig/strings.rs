@@ -168,7 +168,9 @@ fn without_space(text: &[u8]) -> Vec<u8> {
         return text.to_vec();
     }
     let mut out = Vec::with_capacity(text.len());
-    kept.into_iter().for_each(|rune| push_rune(&mut out, rune));
+    for rune in kept {
+        push_rune(&mut out, rune);
+    }
     out
 }
 
@@ -189,7 +191,9 @@ fn shuffle(text: &[u8]) -> Vec<u8> {
     let mut order: Vec<char> = runes(text).map(|(_, rune, _)| rune).collect();
     order.shuffle(&mut rand::rng());
     let mut out = Vec::with_capacity(text.len());
-    order.into_iter().for_each(|rune| push_rune(&mut out, rune));
+    for rune in order {
+        push_rune(&mut out, rune);
+    }
     out
 }
 

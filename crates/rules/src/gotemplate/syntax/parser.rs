@@ -97,6 +97,7 @@ impl<'t> Parser<'t> {
         self.tokens.get(self.next).map_or(0, |token| token.at)
     }
 
+    #[allow(clippy::unused_self, reason = "reads as the parser's own")]
     pub(super) fn fail<T>(&self, at: usize, message: impl Into<String>) -> Parsed<T> {
         Err(Problem { at, message: message.into() })
     }

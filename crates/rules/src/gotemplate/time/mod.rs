@@ -136,8 +136,7 @@ impl Time {
     /// The name of the location.
     pub(crate) fn location(&self) -> GoStr {
         match &self.zone {
-            Zone::Utc => "UTC".into(),
-            Zone::Local => "Local".into(),
+            Zone::Utc | Zone::Local => "UTC".into(),
             Zone::Fixed(name, _) => name.clone(),
         }
     }

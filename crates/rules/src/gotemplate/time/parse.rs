@@ -147,7 +147,7 @@ fn starts_fraction(rest: &[u8]) -> bool {
 }
 
 fn fraction_length(rest: &[u8]) -> usize {
-    1 + (1..).take_while(|&at| digit_at(rest, at).is_some()).count()
+    1 + (1..rest.len()).take_while(|&at| digit_at(rest, at).is_some()).count()
 }
 
 impl Fields {
@@ -161,12 +161,12 @@ impl Fields {
             Element::ShortMonth => self.month = Some(name(rest, &MONTHS, 3)?),
             Element::LongMonth => self.month = Some(name(rest, &MONTHS, usize::MAX)?),
             Element::Month { padded } => {
-                self.month = Some(in_range(digits(rest, 2, padded)?, 1, 12, "month")?)
+                self.month = Some(in_range(digits(rest, 2, padded)?, 1, 12, "month")?);
             }
             Element::ShortWeekday => drop(name(rest, &WEEKDAYS, 3)?),
             Element::LongWeekday => drop(name(rest, &WEEKDAYS, usize::MAX)?),
             Element::Day | Element::ZeroDay => {
-                self.day = Some(digits(rest, 2, element == Element::ZeroDay)?)
+                self.day = Some(digits(rest, 2, element == Element::ZeroDay)?);
             }
             Element::SpacedDay => {
                 *rest = rest.strip_prefix(b" ").unwrap_or(rest);
@@ -181,10 +181,10 @@ impl Fields {
             }
             Element::Hour24 => self.hour = in_range(digits(rest, 2, false)?, 0, 23, "hour")?,
             Element::Hour12 { padded } => {
-                self.hour = in_range(digits(rest, 2, padded)?, 0, 12, "hour")?
+                self.hour = in_range(digits(rest, 2, padded)?, 0, 12, "hour")?;
             }
             Element::Minute { padded } => {
-                self.minute = in_range(digits(rest, 2, padded)?, 0, 59, "minute")?
+                self.minute = in_range(digits(rest, 2, padded)?, 0, 59, "minute")?;
             }
             Element::Second { padded } => self.read_second(padded, rest, layout_rest)?,
             Element::UpperPm => self.pm = Some(half_day(take(rest, 2)?, b"AM", b"PM")?),
@@ -192,7 +192,7 @@ impl Fields {
             Element::ZoneName => self.read_zone_name(rest)?,
             Element::Offset(form) => self.read_offset(form, rest)?,
             Element::Fraction { digits, cut: false, .. } => {
-                self.nanos = fraction(rest, digits + 1)?
+                self.nanos = fraction(rest, digits + 1)?;
             }
             Element::Fraction { cut: true, .. } if starts_fraction(rest) => {
                 self.nanos = fraction(rest, fraction_length(rest))?;

@@ -14,7 +14,7 @@ fn shown(text: &[u8]) -> String {
 }
 
 /// The text before the first `mark` and the text after it.
-fn cut<'t>(text: &'t [u8], mark: u8) -> (&'t [u8], &'t [u8]) {
+fn cut(text: &[u8], mark: u8) -> (&[u8], &[u8]) {
     match text.iter().position(|&b| b == mark) {
         Some(at) => (text.get(..at).unwrap_or_default(), text.get(at + 1..).unwrap_or_default()),
         None => (text, b""),

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::{Dict, Fail, List, Value};
 use crate::gotemplate::limits::{Budget, check_depth};
+use crate::gotemplate::semver::Version;
 
 /// `reflect.DeepEqual`: types must be the same, a nil slice is no empty one.
 pub(crate) fn deep_equal(a: &Value, b: &Value, budget: &Budget) -> Result<bool, Fail> {
@@ -105,6 +106,9 @@ fn fields(
 
 /// `copystructure.Copy`: new lists and dictionaries all the way down.
 pub(crate) fn deep_copy(value: &Value, budget: &Budget) -> Result<Value, Fail> {
+    if value.is_nothing() {
+        return Err("reflect: call of reflect.Value.Type on zero Value".into());
+    }
     copy_at(value, budget, 0)
 }
 
@@ -127,6 +131,9 @@ fn copy_at(value: &Value, budget: &Budget, depth: usize) -> Result<Value, Fail> 
                 .map(|(key, item)| Ok((key, copy_at(&item, budget, depth + 1)?)));
             Value::Dict(Some(Dict::new(entries.collect::<Result<_, Fail>>()?)))
         }
+        // Fields that are not exported are not copied, and a version has no others.
+        Value::VersionPtr(_) => Value::VersionPtr(Rc::new(Version::zero())),
+        Value::Version(_) => Value::Version(Rc::new(Version::zero())),
         other => other.clone(),
     })
 }

@@ -5,10 +5,7 @@ use crate::gotemplate::parse_number::{parse_float, parse_int};
 
 /// Go's conversion of a float to `int64` on amd64: the lowest integer where it does not fit.
 fn float_to_int(float: f64) -> i64 {
-    if float.is_nan()
-        || float >= 9_223_372_036_854_775_808.0
-        || float < -9_223_372_036_854_775_808.0
-    {
+    if !(-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&float) {
         return i64::MIN;
     }
     float as i64
