@@ -26,7 +26,7 @@ use crate::session::Session;
     exit_codes!()
 ))]
 pub(crate) struct Args {
-    /// HOST[:PORT]
+    /// HOST or HOST:PORT
     registry: String,
     /// The user; asked for when it is not given
     #[arg(short, long, value_name = "NAME")]

@@ -19,7 +19,7 @@ use crate::session::Session;
     exit_codes!()
 ))]
 pub(crate) struct Args {
-    /// HOST[:PORT]
+    /// HOST or HOST:PORT
     registry: String,
 }
 

@@ -1,7 +1,7 @@
 //! What is in force: flags over environment over file, each value with where it came from.
 //!
 //! The files are ours (`airlift.yaml`) and ace-dt's; which are looked for is in [`locate`], their
-//! keys are in [`file`], where credentials and certificates are found in [`auth`] and [`certs`].
+//! keys are in [`mod@file`], where credentials and certificates are found in [`auth`] and [`certs`].
 
 mod auth;
 mod certs;
