@@ -11,7 +11,8 @@ use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use http::{HeaderValue, Method, StatusCode, header};
 
-use super::http::{Answer, Read};
+use super::answer::Answer;
+use super::http::Read;
 use super::kind::Kind;
 use super::limits::{Lane, Permit};
 use super::retry::Backoff;

@@ -4,8 +4,8 @@
 use bytes::Bytes;
 use http::StatusCode;
 
+use super::answer::Answer;
 use super::blob_read::{self, SMALL};
-use super::http::Answer;
 use super::presence::{self, Opening};
 use super::retry::Backoff;
 use super::session::Session;

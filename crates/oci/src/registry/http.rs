@@ -3,20 +3,21 @@
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use http::{HeaderMap, Method, StatusCode, header};
 use url::Url;
 
+use super::answer::Answer;
 use super::auth::{Authority, Proof, Scopes};
 use super::client::Shared;
 use super::endpoint::authority;
 use super::failure::{self, ERROR_BODY};
 use super::kind::{Counts, Kind};
 use super::limits::{Lane, Limits, Permit};
-use super::retry::{Backoff, retry_after};
+use super::retry::Backoff;
 use super::settings::Settings;
 use super::transport::Transport;
 use super::upload_body::Outgoing;
@@ -75,21 +76,6 @@ pub(super) enum Read {
     Whole(usize),
     /// Nothing: the body is streamed.
     Stream,
-}
-
-/// An answer: whole, or with its body still to be read.
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    /// Where it came from, after redirects.
-    pub(super) url: Url,
-    pub(super) body: Bytes,
-    /// Another host than the one asked answered.
-    foreign: bool,
-    place: String,
-    method: Method,
-    stream: Option<reqwest::Response>,
-    permit: Option<Permit>,
 }
 
 /// For whom a call is sent.
@@ -409,65 +395,6 @@ impl Wire {
     pub(super) fn tell(&self, wait: Duration, cause: &str) {
         tracing::debug!(host = self.authority, wait_ms = wait.as_millis() as u64, cause, "waiting");
         self.common.observer.event(&Event::Waiting { host: &self.authority, wait, cause });
-    }
-}
-
-impl Answer {
-    /// The header `name` as text.
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
-    }
-
-    /// The length of the whole content, when the answer states it.
-    pub(super) fn length(&self) -> Option<u64> {
-        self.header("content-length")?.trim().parse().ok()
-    }
-
-    /// The body still to be read, and the permit to be held meanwhile.
-    pub(super) fn into_stream(mut self) -> Option<(reqwest::Response, Option<Permit>)> {
-        Some((self.stream.take()?, self.permit.take()))
-    }
-
-    /// The answer as an error.
-    pub(super) fn error(&self) -> StoreError {
-        failure::status(&self.place, &self.method, &self.url, self.status, &self.body)
-    }
-
-    /// As [`Answer::error`]; a 404 says that `what` was not found.
-    pub(super) fn error_about(&self, what: &dyn std::fmt::Display) -> StoreError {
-        if self.status == StatusCode::NOT_FOUND {
-            return StoreError::new(&*self.place, ErrorKind::NotFound(what.to_string()));
-        }
-        self.error()
-    }
-
-    fn too_long(&self, wait: Duration, limit: Duration) -> StoreError {
-        let (wait, limit) = (wait.as_secs(), limit.as_secs());
-        let text = format!("the host asks to wait {wait} s, which exceeds the limit of {limit} s");
-        failure::status(&self.place, &self.method, &self.url, self.status, text.as_bytes())
-    }
-
-    /// Whether trying again may help. A host we were sent on to and that refuses has let our
-    /// signed URL grow old: the host that signed it is asked again.
-    fn troubled(&self) -> bool {
-        let stale = self.foreign && matches!(self.status.as_u16(), 401 | 403);
-        let code = self.status.as_u16();
-        stale || matches!(code, 408 | 425 | 429 | 500..=599) && code != 501
-    }
-
-    /// What `Retry-After` asks for, when it asks for something.
-    fn asked_wait(&self) -> Option<Duration> {
-        let asks = matches!(self.status.as_u16(), 429 | 503);
-        let wait = asks.then(|| retry_after(&self.headers, SystemTime::now())).flatten();
-        wait.filter(|wait| !wait.is_zero())
-    }
-
-    fn good(&self) {
-        self.permit.iter().for_each(Permit::good);
-    }
-
-    fn overloaded(&self) {
-        self.permit.iter().for_each(Permit::overloaded);
     }
 }
 

@@ -2,8 +2,9 @@
 
 use http::{HeaderValue, Method, StatusCode, header};
 
+use super::answer::Answer;
 use super::fallback;
-use super::http::{Answer, Call, Payload, Read};
+use super::http::{Call, Payload, Read};
 use super::kind::Kind;
 use super::store::Repo;
 use crate::store::{ErrorKind, StoreError};

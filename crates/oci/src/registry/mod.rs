@@ -1,12 +1,13 @@
 //! Repositories of OCI registries, over HTTP (distribution-spec 1.1).
 //!
-//! What every request shares is in one place each: [`http`] sends and retries, [`limits`] admits,
-//! [`auth`] authorises, [`retry`] says how long to wait. The other files are the operations of the
+//! What every request shares is in one place each: `http` sends and retries, `limits` admits,
+//! `auth` authorises, `retry` says how long to wait. The other files are the operations of the
 //! seam, one each, and know nothing of connections. A [`Client`] holds what is learned of each host
 //! (challenge, tokens, quirks, blobs put) and is shared by every [`RegistryStore`] made from it.
 //!
 //! No host is asked for its version first: the first real request tells what the host wants.
 
+mod answer;
 mod auth;
 mod blob_read;
 mod blob_write;

@@ -5,8 +5,9 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, header};
 use url::Url;
 
+use super::answer::Answer;
 use super::auth::Scopes;
-use super::http::{Answer, Call, Identity, Payload, Read, same_host};
+use super::http::{Call, Identity, Payload, Read, same_host};
 use super::kind::Kind;
 use super::limits::{Lane, Permit};
 use super::store::Repo;

@@ -8,10 +8,11 @@ use async_trait::async_trait;
 use http::{HeaderMap, Method};
 use url::Url;
 
+use super::answer::Answer;
 use super::auth::{Authority, Scopes};
 use super::client::{Registry, Shared};
 use super::facts::{HostFacts, RepoFacts};
-use super::http::{Answer, Call, Identity, Payload, Read, Wire};
+use super::http::{Call, Identity, Payload, Read, Wire};
 use super::kind::Kind;
 use super::limits::Lane;
 use super::{blob_read, blob_write, manifest, mount, referrers, tags};

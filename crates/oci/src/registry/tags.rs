@@ -6,7 +6,8 @@ use http::Method;
 use serde::Deserialize;
 use url::Url;
 
-use super::http::{Answer, Read, same_host};
+use super::answer::Answer;
+use super::http::{Read, same_host};
 use super::kind::Kind;
 use super::store::Repo;
 use crate::store::StoreError;
