@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "the harness runs in tests only")]
 
 pub mod corpus;
+mod drive;
 mod fault;
 pub mod image;
 mod listener;
@@ -13,6 +14,7 @@ mod sample;
 mod throttle;
 mod traffic;
 
+pub use drive::{FakeDrive, Tape, in_hand};
 pub use fault::{Auth, Bearer, DigestHeader, Fault, FaultPlan, UploadLocation, When};
 pub use registry::TestRegistry;
 pub use sample::{Sample, noise};

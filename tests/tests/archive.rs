@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use std::io::Cursor;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,28 +13,9 @@ use airlift_oci::types::{Digest, Manifest, Tag, Version};
 use airlift_tape::archive::{ArchiveOptions, Body, Plan};
 use airlift_tape::device::Destination;
 use airlift_tape::{
-    DeserializeError, DeserializeOptions, Medium, ReadDevice, Received, SerializeOptions,
-    deserialize, serialize,
+    DeserializeError, DeserializeOptions, Received, SerializeOptions, deserialize, serialize,
 };
-use airlift_tests::{Sample, noise};
-
-struct InHand(Cursor<Vec<u8>>);
-
-impl ReadDevice for InHand {
-    fn place(&self) -> String {
-        "the medium".to_owned()
-    }
-
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        // Short and odd reads, as pipes give them.
-        let limit = buffer.len().min(70_001);
-        std::io::Read::read(&mut self.0, &mut buffer[..limit])
-    }
-}
-
-fn medium(bytes: &[u8]) -> Medium {
-    Medium::Device(Box::new(InHand(Cursor::new(bytes.to_vec()))))
-}
+use airlift_tests::{Sample, in_hand, noise};
 
 fn fixture(name: &str) -> Vec<u8> {
     let path =
@@ -67,7 +47,7 @@ async fn read(
     name: &str,
 ) -> Result<Received, DeserializeError> {
     let options = DeserializeOptions { tag: Some(tag(name)), ..DeserializeOptions::default() };
-    let media = media.iter().map(|bytes| medium(bytes)).collect();
+    let media = media.iter().map(|bytes| in_hand(bytes)).collect();
     deserialize(media, sink, &options, silent()).await
 }
 

@@ -25,6 +25,19 @@ pub struct BufferOptions {
     pub high_water: u8,
 }
 
+impl BufferOptions {
+    /// Whether a buffer of these sizes can work.
+    pub fn check(&self) -> Result<(), DeviceError> {
+        if self.memory / self.block.max(1) as u64 >= 2 {
+            return Ok(());
+        }
+        Err(DeviceError::Settings(format!(
+            "a buffer of {} bytes holds less than two blocks of {} bytes; give more memory or smaller blocks",
+            self.memory, self.block
+        )))
+    }
+}
+
 /// What became of the blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Flow {
@@ -101,12 +114,7 @@ impl BlockBuffer {
     ) -> Result<Self, DeviceError> {
         let block = options.block.max(1);
         let capacity = usize::try_from(options.memory / block as u64).unwrap_or(usize::MAX);
-        if capacity < 2 {
-            return Err(DeviceError::Settings(format!(
-                "a buffer of {} bytes holds less than two blocks of {block} bytes; give more memory or smaller blocks",
-                options.memory
-            )));
-        }
+        options.check()?;
         let capacity = capacity.min(Semaphore::MAX_PERMITS);
         let level = (capacity * usize::from(options.high_water.min(100)) / 100).max(1);
         let space = Semaphore::new(capacity);

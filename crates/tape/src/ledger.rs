@@ -4,11 +4,12 @@
 //! the entry is complete. A line is written after its bytes were synced, so a ledger may be short,
 //! never long.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use airlift_oci::types::{Descriptor, media};
+use airlift_oci::types::{Descriptor, Digest, media};
 
 /// The ledger of a run, written as the medium fills.
 #[derive(Debug)]
@@ -27,11 +28,15 @@ pub struct Line {
 }
 
 impl LedgerWriter {
-    /// Begins a ledger with the lines that hold already.
+    /// Begins a ledger with the lines that hold already. Until it stands, an older one does.
     pub fn create(path: &Path, lines: &[Line]) -> io::Result<Self> {
-        let file = File::create(path)?;
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let new = tempfile::NamedTempFile::new_in(parent.unwrap_or(Path::new(".")))?;
+        let file = new.reopen()?;
+        rustix::fs::fchmod(&file, rustix::fs::Mode::from_raw_mode(0o644))?;
         let mut ledger = LedgerWriter { file, path: path.to_owned() };
         ledger.append(lines)?;
+        new.persist(path).map_err(|error| error.error)?;
         Ok(ledger)
     }
 
@@ -58,5 +63,126 @@ impl Line {
         let offset = self.offset.to_string();
         descriptor.annotations.insert(media::LEDGER_OFFSET.to_owned(), offset);
         descriptor
+    }
+}
+
+/// A ledger as it was found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ledger {
+    /// Its lines.
+    pub lines: Vec<Line>,
+    /// Whether the last line is torn, as when the machine stopped while it was written. It does
+    /// not count.
+    pub torn: bool,
+}
+
+/// Why a ledger cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LedgerError {
+    /// It cannot be read.
+    #[error("the ledger {} cannot be read", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A line is none of a ledger.
+    #[error("{}, line {line}: this is no ledger: {reason}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+impl Ledger {
+    /// Reads a ledger, of this program or of ace-dt.
+    pub fn read(path: &Path) -> Result<Self, LedgerError> {
+        let text = std::fs::read(path)
+            .map_err(|source| LedgerError::Open { path: path.to_owned(), source })?;
+        let mut ledger = Ledger { lines: Vec::new(), torn: false };
+        let lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
+        for (index, line) in lines.iter().enumerate() {
+            let last = index + 1 == lines.len();
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
+            match read_line(line) {
+                Ok(line) => ledger.lines.push(line),
+                Err(_) if last => ledger.torn = true,
+                Err(reason) => {
+                    let (path, line) = (path.to_owned(), index + 1);
+                    return Err(LedgerError::Malformed { path, line, reason });
+                }
+            }
+        }
+        if ledger.lines.is_empty() && ledger.torn {
+            let (path, reason) = (path.to_owned(), "it has no whole line".to_owned());
+            return Err(LedgerError::Malformed { path, line: 1, reason });
+        }
+        Ok(ledger)
+    }
+
+    /// The lines that count before `offset`: those whose own offset is smaller, as ace-dt decides.
+    pub fn before(&self, offset: u64) -> impl Iterator<Item = &Line> {
+        self.lines.iter().filter(move |line| line.offset < offset)
+    }
+
+    /// What an archive may leave out because the medium of this ledger holds it before `offset`,
+    /// with where it is expected.
+    pub fn existing(&self, path: &Path, offset: u64) -> BTreeMap<Digest, String> {
+        let place = format!("the medium of the ledger {}", path.display());
+        self.before(offset).map(|line| (line.descriptor.digest.clone(), place.clone())).collect()
+    }
+}
+
+fn read_line(text: &[u8]) -> Result<Line, String> {
+    let mut descriptor: Descriptor =
+        serde_json::from_slice(text).map_err(|error| error.to_string())?;
+    let offset = descriptor.annotations.remove(media::LEDGER_OFFSET);
+    let offset =
+        offset.ok_or_else(|| format!("there is no annotation {}", media::LEDGER_OFFSET))?;
+    let offset = offset.parse().map_err(|_| format!("the offset {offset:?} is no number"))?;
+    Ok(Line { descriptor, offset })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(text: &str, offset: u64) -> Line {
+        Line { descriptor: Descriptor::of("m", text.as_bytes()), offset }
+    }
+
+    #[test]
+    fn what_is_written_is_read_but_for_a_torn_line() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("ledger");
+        let lines = [line("a", 1024), line("b", 2048)];
+        let mut writer = LedgerWriter::create(&path, &lines[..1]).unwrap();
+        writer.append(&lines[1..]).unwrap();
+        assert_eq!(Ledger::read(&path).unwrap(), Ledger { lines: lines.to_vec(), torn: false });
+        let text = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &text[..text.len() - 5]).unwrap();
+        let torn = Ledger::read(&path).unwrap();
+        assert_eq!(torn, Ledger { lines: lines[..1].to_vec(), torn: true });
+        assert_eq!(torn.before(1024).count(), 0);
+        assert_eq!(torn.before(1025).count(), 1);
+    }
+
+    #[test]
+    fn what_is_no_ledger_is_refused_by_line() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("ledger");
+        for (text, reason) in [("{}\n{}\n", "missing field"), ("hello", "no whole line")] {
+            std::fs::write(&path, text).unwrap();
+            let error = Ledger::read(&path).unwrap_err().to_string();
+            assert!(error.contains("line 1") && error.contains(reason), "{error}");
+        }
     }
 }

@@ -9,12 +9,16 @@ pub mod batch;
 pub mod buffer;
 mod deserialize;
 pub mod device;
+mod framing;
 pub mod ledger;
 mod medium;
 mod prefetch;
+mod resume;
 mod serialize;
 mod writer;
 
 pub use deserialize::{DeserializeError, DeserializeOptions, Missing, Received, Spot, deserialize};
+pub use framing::{Compression, CompressionError};
 pub use medium::{Medium, ReadDevice, ReadError};
+pub use resume::{Resume, ResumeError};
 pub use serialize::{DEFAULT_MEMORY, SerializeError, SerializeOptions, Written, serialize};

@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::archive::{ArchiveOptions, Plan, PlanError};
+use crate::archive::{ArchiveOptions, Body, Plan, PlanError};
 use crate::buffer::{BlockBuffer, BufferOptions, Flow};
-use crate::device::{Destination, DeviceError, OpenOptions};
+use crate::device::{Destination, Device, DeviceError, OpenOptions};
+use crate::framing::{Compression, Encoder};
 use crate::ledger::LedgerWriter;
 use crate::prefetch::Prefetch;
+use crate::resume::{Point, Resume, ResumeError, prepare};
 use crate::writer::Writer;
 use airlift_oci::graph::{Graph, WalkOptions, walk};
 use airlift_oci::observe::{Event, Observer};
@@ -18,24 +20,29 @@ use airlift_oci::types::{Digest, Manifest};
 pub const DEFAULT_MEMORY: u64 = 64 << 20;
 /// Bytes of blobs that are fetched ahead, at most.
 const MAX_AHEAD: u64 = 64 << 20;
-/// Files and pipes are written in pieces of about this many bytes, whatever the record is.
-const PIECE: u64 = 1 << 20;
 
 /// How an archive is written.
 #[derive(Debug, Clone)]
 pub struct SerializeOptions {
-    /// What its bytes depend on.
+    /// What its bytes depend on. The record is that of `block`, when that is given.
     pub archive: ArchiveOptions,
+    /// Compression.
+    pub compression: Compression,
+    /// Bytes of a block: a multiple of 512. None: what suits the destination.
+    pub block: Option<u64>,
     /// Take referrers and cosign's tags along.
     pub referrers: bool,
     /// Bytes of the buffer before the device.
     pub memory: u64,
-    /// Percentage of the buffer that must be filled before the device starts.
-    pub high_water: u8,
+    /// Percentage of the buffer that must be filled before the device starts. None: what suits
+    /// the destination.
+    pub high_water: Option<u8>,
     /// Requests at once.
     pub concurrency: usize,
     /// The ledger to be written.
     pub checkpoint: Option<PathBuf>,
+    /// Go on with what an interrupted run left.
+    pub resume: Resume,
     /// Overwrite what is there.
     pub force: bool,
 }
@@ -44,11 +51,14 @@ impl Default for SerializeOptions {
     fn default() -> Self {
         SerializeOptions {
             archive: ArchiveOptions::default(),
+            compression: Compression::None,
+            block: None,
             referrers: false,
             memory: DEFAULT_MEMORY,
-            high_water: 0,
+            high_water: None,
             concurrency: 8,
             checkpoint: None,
+            resume: Resume::No,
             force: false,
         }
     }
@@ -84,6 +94,33 @@ pub enum SerializeError {
     /// The archive cannot be planned.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// What an interrupted run left cannot be gone on with.
+    #[error(transparent)]
+    Resume(#[from] ResumeError),
+    /// The medium is full, and another one has to take the rest.
+    #[error(
+        "{place} is full: {safe} bytes of the archive are safe on it, the rest is not. {}",
+        next(.ledger.as_deref(), *safe)
+    )]
+    EndOfMedium {
+        /// The medium.
+        place: String,
+        /// Bytes that are safe on it.
+        safe: u64,
+        /// The ledger that says what these are.
+        ledger: Option<PathBuf>,
+    },
+}
+
+fn next(ledger: Option<&std::path::Path>, safe: u64) -> String {
+    let Some(ledger) = ledger else {
+        return "No ledger was kept (--checkpoint), so what is on it is not known: write the archive again, with one".to_owned();
+    };
+    let offset = safe + 1;
+    format!(
+        "Put the rest on the next medium: serialize the same image to it with --existing-from-checkpoint {}:{offset} and another --checkpoint. On the other side give deserialize both media, this one first",
+        ledger.display()
+    )
 }
 
 /// Writes everything reachable from `root`, in `source`, as one archive.
@@ -100,21 +137,27 @@ pub async fn serialize(
 ) -> Result<Written, SerializeError> {
     let walking = WalkOptions { referrers: options.referrers, ..WalkOptions::default() };
     let graph = walk(&source, root, &walking).await?;
-    let plan = Plan::new(&graph, &options.archive)?;
+    let mut archive = options.archive.clone();
+    archive.record = options.block.unwrap_or_else(|| destination.default_block());
+    let plan = Arc::new(Plan::new(&graph, &archive)?);
     let sizes = BufferOptions {
-        block: piece(options.archive.record),
+        block: usize::try_from(destination.piece(archive.record)).unwrap_or(usize::MAX),
         memory: options.memory,
-        high_water: options.high_water,
+        high_water: options.high_water.unwrap_or_else(|| destination.default_high_water()),
     };
-    let open = OpenOptions { force: options.force, resume_at: None };
-    let device = destination.open(open)?;
+    let resume = options.resume != Resume::No;
+    let open = OpenOptions { force: options.force, resume, block: archive.record };
+    sizes.check()?;
+    check_ledger(options)?;
+    let (device, point) = open_device(destination, open, &plan, options).await?;
     let ledger = options.checkpoint.as_ref().map(|path| {
-        LedgerWriter::create(path, &[])
+        LedgerWriter::create(path, &point.lines)
             .map_err(|source| DeviceError::Ledger { path: path.clone(), source })
     });
-    let buffer = BlockBuffer::start(device, 0, sizes, ledger.transpose()?)?;
+    let buffer = BlockBuffer::start(device, point.at, sizes, ledger.transpose()?)?;
     announce(&graph, &plan, &*observer);
-    let flow = stream(source, &plan, buffer, options, observer).await?;
+    let streaming = stream(source, &plan, buffer, &point, options, observer);
+    let flow = streaming.await.map_err(|error| end_of_medium(error, options))?;
     Ok(Written {
         root: graph.root().digest().clone(),
         bytes: flow.written,
@@ -125,23 +168,65 @@ pub async fn serialize(
     })
 }
 
+/// Opens the device and finds where to begin. Devices block: not on this thread.
+async fn open_device(
+    destination: Destination,
+    open: OpenOptions,
+    plan: &Arc<Plan>,
+    options: &SerializeOptions,
+) -> Result<(Box<dyn Device>, Point), SerializeError> {
+    let (plan, compression) = (plan.clone(), options.compression);
+    let (resume, checkpoint) = (options.resume.clone(), options.checkpoint.clone());
+    let opening = tokio::task::spawn_blocking(move || {
+        let mut device = destination.open(open)?;
+        let (layout, ledger) = (&plan.layout, checkpoint.as_deref());
+        let point = prepare(&mut *device, layout, compression, &resume, ledger)?;
+        Ok((device, point))
+    });
+    opening.await.unwrap_or_else(|_| Err(DeviceError::Lost("the device".to_owned()).into()))
+}
+
+/// A ledger of an earlier run is not overwritten by one that begins anew.
+fn check_ledger(options: &SerializeOptions) -> Result<(), DeviceError> {
+    let Some(path) = options.checkpoint.as_ref() else { return Ok(()) };
+    let held = std::fs::metadata(path).is_ok_and(|meta| meta.len() > 0);
+    if held && options.resume == Resume::No && !options.force {
+        return Err(DeviceError::Settings(format!(
+            "the ledger {} exists already; choose another name, or say --resume to go on with its run, or --force to overwrite it",
+            path.display()
+        )));
+    }
+    Ok(())
+}
+
 async fn stream(
     source: Arc<dyn Source>,
     plan: &Plan,
     buffer: BlockBuffer,
+    point: &Point,
     options: &SerializeOptions,
     observer: Arc<dyn Observer>,
 ) -> Result<Flow, SerializeError> {
-    use crate::archive::Body;
-    let from = 0;
-    let rest = &plan.layout.placed()[plan.layout.entry_at(from)..];
+    let rest = &plan.layout.placed()[plan.layout.entry_at(point.archive)..];
     let blobs = rest.iter().filter(|placed| matches!(placed.entry.body, Body::Blob));
     let blobs = blobs.filter_map(|placed| placed.entry.descriptor.clone()).collect();
     let place = source.place();
     let ahead = options.memory.min(MAX_AHEAD);
     let prefetch = Prefetch::start(source, blobs, ahead, options.concurrency);
-    let buffer = Writer::new(buffer, observer).write(&plan.layout, from, &place, prefetch).await?;
-    Ok(buffer.finish().await?)
+    let encoder = Encoder::new(buffer, options.compression, plan.transfer.record, point);
+    let writer = Writer::new(encoder, observer);
+    let encoder = writer.write(&plan.layout, point.archive, &place, prefetch).await?;
+    Ok(encoder.finish().await?)
+}
+
+fn end_of_medium(error: SerializeError, options: &SerializeOptions) -> SerializeError {
+    match error {
+        SerializeError::Device(DeviceError::Full { place, synced, removable: true, .. }) => {
+            let ledger = options.checkpoint.clone();
+            SerializeError::EndOfMedium { place, safe: synced, ledger }
+        }
+        other => other,
+    }
 }
 
 fn announce(graph: &Graph, plan: &Plan, observer: &dyn Observer) {
@@ -150,10 +235,4 @@ fn announce(graph: &Graph, plan: &Plan, observer: &dyn Observer) {
         blobs: (graph.manifests().len() + plan.transfer.blobs.len()) as u64,
         bytes: plan.transfer.blobs.iter().map(|blob| blob.size).sum(),
     });
-}
-
-/// The unit of writing a file: a multiple of the record, so that every write is a whole one.
-fn piece(record: u64) -> usize {
-    let record = record.max(1);
-    usize::try_from(record * (PIECE / record).max(1)).unwrap_or(usize::MAX)
 }

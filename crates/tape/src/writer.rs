@@ -6,8 +6,7 @@ use bytes::Bytes;
 
 use crate::SerializeError;
 use crate::archive::{Body, Layout, Placed, padding};
-use crate::buffer::BlockBuffer;
-use crate::ledger::Line;
+use crate::framing::{Encoder, Treatment};
 use crate::prefetch::Prefetch;
 use airlift_oci::observe::{Event, How, Observer};
 use airlift_oci::store::{ErrorKind, StoreError};
@@ -15,15 +14,15 @@ use airlift_oci::types::{Descriptor, Hasher};
 
 /// Where the bytes of an archive go.
 pub(crate) struct Writer {
-    buffer: BlockBuffer,
+    encoder: Encoder,
     observer: Arc<dyn Observer>,
     /// Bytes that are on the medium already and are made again only to be left out.
     skip: u64,
 }
 
 impl Writer {
-    pub(crate) fn new(buffer: BlockBuffer, observer: Arc<dyn Observer>) -> Self {
-        Writer { buffer, observer, skip: 0 }
+    pub(crate) fn new(encoder: Encoder, observer: Arc<dyn Observer>) -> Self {
+        Writer { encoder, observer, skip: 0 }
     }
 
     /// Writes `layout` from the byte at `from` on. `prefetch` gives the blobs from the entry at
@@ -34,15 +33,16 @@ impl Writer {
         from: u64,
         place: &str,
         mut prefetch: Prefetch,
-    ) -> Result<BlockBuffer, SerializeError> {
+    ) -> Result<Encoder, SerializeError> {
         let first = layout.entry_at(from);
         let rest = &layout.placed()[first..];
-        self.skip = from - rest.first().map_or(layout.content_end(), |placed| placed.start);
+        self.skip = rest.first().map_or(0, |placed| from - placed.start);
         for placed in rest {
             self.entry(placed, place, &mut prefetch).await?;
         }
-        self.zeros(layout.end() - layout.content_end()).await?;
-        Ok(self.buffer)
+        self.encoder.treat(Treatment::Squeeze).await?;
+        self.zeros(layout.end() - layout.content_end().max(from)).await?;
+        Ok(self.encoder)
     }
 
     async fn entry(
@@ -52,6 +52,7 @@ impl Writer {
         prefetch: &mut Prefetch,
     ) -> Result<(), SerializeError> {
         let entry = &placed.entry;
+        self.encoder.treat(Treatment::of(placed)).await?;
         self.bytes(&Bytes::from(entry.header())).await?;
         match (&entry.body, &entry.descriptor) {
             (Body::Bytes(bytes), _) => self.bytes(bytes).await?,
@@ -60,7 +61,7 @@ impl Writer {
         }
         self.zeros(padding(entry.size())).await?;
         if let Some(descriptor) = &entry.descriptor {
-            self.buffer.mark(Line { descriptor: descriptor.clone(), offset: placed.end });
+            self.encoder.mark(descriptor.clone());
             self.observer.event(&Event::Stored { bytes: descriptor.size, how: How::Moved });
         }
         Ok(())
@@ -102,6 +103,6 @@ impl Writer {
     async fn bytes(&mut self, bytes: &Bytes) -> Result<(), SerializeError> {
         let skip = self.skip.min(bytes.len() as u64);
         self.skip -= skip;
-        Ok(self.buffer.write(&bytes[skip as usize..]).await?)
+        Ok(self.encoder.write(&bytes[skip as usize..]).await?)
     }
 }

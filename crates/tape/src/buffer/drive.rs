@@ -89,7 +89,13 @@ impl Drive {
     fn write(&mut self, mut block: Vec<u8>) -> Result<(), DeviceError> {
         if let Err(error) = self.device.write(&block) {
             // What is on the medium stays usable: it is made safe and entered in the ledger.
-            self.sync().ok();
+            match self.device.safe() {
+                Some(bytes) => {
+                    self.synced = self.synced.max(bytes.min(self.written));
+                    self.enter().ok();
+                }
+                None => drop(self.sync()),
+            }
             return Err(DeviceError::write(&*self.device, self.written, self.synced, error));
         }
         self.written += block.len() as u64;

@@ -9,9 +9,9 @@ use super::error::Spot;
 use super::uploads::{Feed, Uploads};
 use super::{DeserializeError, DeserializeOptions};
 use crate::archive::{Head, Kind};
-use crate::medium::{EntryReader, Medium, Passing, ReadError};
+use crate::medium::{EntryReader, Medium, Passing};
 use airlift_oci::observe::{Event, Observer, Tally};
-use airlift_oci::store::Store;
+use airlift_oci::store::{Store, chain};
 use airlift_oci::types::{Descriptor, Digest, Hasher, MAX_MANIFEST, Manifest, media};
 
 /// Longest document (`index.json`, a transfer list) that is read.
@@ -56,10 +56,8 @@ impl<'a> Intake<'a> {
         let done = self.archive(&mut reader).await;
         self.bytes += reader.offset();
         match done {
-            Err(DeserializeError::Read(ReadError::Archive { place, source }))
-                if !last && source.is_truncated() =>
-            {
-                let text = format!("{place}: {source}; going on with the next medium");
+            Err(DeserializeError::Read(error)) if !last && error.is_truncated() => {
+                let text = format!("{}; going on with the next medium", chain(&error));
                 self.observer.event(&Event::Warning { text: &text });
             }
             done => done?,

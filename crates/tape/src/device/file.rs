@@ -4,7 +4,10 @@ use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{FlockOperation, flock};
+
 use super::{Device, DeviceError, OpenOptions};
+use crate::medium::{PlainReader, ReadDevice};
 
 /// A file being written as `NAME.partial`, next to where it will be.
 ///
@@ -23,11 +26,20 @@ impl FileDevice {
         if !options.force && name.exists() {
             return Err(DeviceError::Exists(name.to_owned()));
         }
-        if options.resume_at.is_none() && !options.force && partial.exists() {
+        if !options.resume && !options.force && partial.exists() {
             return Err(DeviceError::Partial(partial));
         }
-        let file = open(&partial, options.resume_at)
-            .map_err(|source| DeviceError::Open { place: partial.display().to_string(), source })?;
+        let failed = |source| DeviceError::Open { place: partial.display().to_string(), source };
+        let mut opening = File::options();
+        let opening = opening.read(true).write(true).create(true).truncate(false);
+        let file = opening.open(&partial).map_err(failed)?;
+        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+            let text = format!("{} is being written by another run", partial.display());
+            return Err(DeviceError::Settings(text));
+        }
+        if !options.resume {
+            file.set_len(0).map_err(failed)?;
+        }
         Ok(FileDevice { file, name: name.to_owned(), partial })
     }
 
@@ -37,20 +49,6 @@ impl FileDevice {
         text.push(".partial");
         PathBuf::from(text)
     }
-}
-
-fn open(partial: &Path, resume_at: Option<u64>) -> io::Result<File> {
-    let mut options = File::options();
-    let Some(offset) = resume_at else {
-        return options.write(true).create(true).truncate(true).open(partial);
-    };
-    let mut file = options.write(true).open(partial)?;
-    if file.metadata()?.len() < offset {
-        return Err(io::Error::other(format!("it is shorter than {offset} bytes")));
-    }
-    file.set_len(offset)?;
-    file.seek(SeekFrom::Start(offset))?;
-    Ok(file)
 }
 
 impl Device for FileDevice {
@@ -71,6 +69,21 @@ impl Device for FileDevice {
         std::fs::rename(&self.partial, &self.name)?;
         let parent = self.name.parent().filter(|parent| !parent.as_os_str().is_empty());
         File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
+    }
+
+    fn read_back(&mut self) -> io::Result<Option<Box<dyn ReadDevice>>> {
+        let file = File::open(&self.partial)?;
+        let held = file.metadata()?.len() > 0;
+        Ok(held.then(|| Box::new(PlainReader::new(file, self.place())) as Box<dyn ReadDevice>))
+    }
+
+    fn resume_at(&mut self, offset: u64) -> io::Result<()> {
+        let length = self.file.metadata()?.len();
+        if length < offset {
+            return Err(io::Error::other(format!("it has {length} bytes, not {offset}")));
+        }
+        self.file.set_len(offset)?;
+        self.file.seek(SeekFrom::Start(offset)).map(drop)
     }
 
     fn abandon(&mut self, written: u64) {

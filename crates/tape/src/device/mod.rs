@@ -2,17 +2,25 @@
 //!
 //! A device is driven by one thread of its own ([`crate::buffer`]) and sees whole blocks only.
 
+mod block;
 mod error;
 mod file;
+mod mtio;
 mod pipe;
+mod tape;
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use block::BlockDevice;
 pub use error::DeviceError;
 pub use file::FileDevice;
 pub use pipe::PipeDevice;
+pub use tape::{TAPE_BLOCK, TapeDevice, TapeReader};
+
+use crate::archive::{BLOCK, DEFAULT_RECORD};
+use crate::medium::ReadDevice;
 
 /// Something that takes an archive, block by block, in order.
 pub trait Device: Send {
@@ -32,6 +40,32 @@ pub trait Device: Send {
     /// stays there, for a resumed run to go on from.
     fn abandon(&mut self, written: u64) {
         let _ = written;
+    }
+
+    /// Reads what is there of the archive, from its start: for a run that goes on with it. `None`
+    /// when there is nothing.
+    fn read_back(&mut self) -> io::Result<Option<Box<dyn ReadDevice>>> {
+        Err(io::Error::new(io::ErrorKind::Unsupported, "it cannot be read back"))
+    }
+
+    /// Goes on after the first `offset` bytes of the archive, a multiple of [`Device::grain`];
+    /// what is behind is overwritten.
+    fn resume_at(&mut self, offset: u64) -> io::Result<()> {
+        if offset == 0 {
+            return Ok(());
+        }
+        Err(io::Error::new(io::ErrorKind::Unsupported, "it cannot be gone on with"))
+    }
+
+    /// After a failed write: bytes of the archive that are on the medium all the same, when the
+    /// device can tell. Otherwise a sync has to.
+    fn safe(&mut self) -> Option<u64> {
+        None
+    }
+
+    /// The unit in which [`Device::resume_at`] counts.
+    fn grain(&self) -> u64 {
+        1
     }
 
     /// The longest time between two syncs while a ledger is kept.
@@ -54,17 +88,23 @@ pub enum Destination {
     Pipe(PathBuf),
     /// Standard output.
     Stdout,
+    /// A tape drive.
+    Tape(PathBuf),
+    /// A block device.
+    Block(PathBuf),
     /// Any other device.
     Device(Box<dyn Device>),
 }
 
 /// How a destination is opened.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct OpenOptions {
     /// Overwrite what is there.
     pub force: bool,
-    /// Go on after this many bytes that are there already.
-    pub resume_at: Option<u64>,
+    /// Go on with what an interrupted run left, if there is anything.
+    pub resume: bool,
+    /// Bytes of a block.
+    pub block: u64,
 }
 
 impl Destination {
@@ -82,16 +122,50 @@ impl Destination {
             }
             Err(error) => return Err(error),
         };
-        if kind.is_fifo() || kind.is_char_device() || kind.is_socket() {
+        if kind.is_char_device() && tape::is_tape(path)? {
+            Ok(Destination::Tape(path.to_owned()))
+        } else if kind.is_block_device() {
+            Ok(Destination::Block(path.to_owned()))
+        } else if kind.is_fifo() || kind.is_char_device() || kind.is_socket() {
             Ok(Destination::Pipe(path.to_owned()))
         } else {
             Ok(Destination::File(path.to_owned()))
         }
     }
 
+    /// Bytes of a block when nothing else is asked for.
+    pub fn default_block(&self) -> u64 {
+        if matches!(self, Destination::Tape(_)) { TAPE_BLOCK } else { DEFAULT_RECORD }
+    }
+
+    /// Percentage of the buffer to be filled before the device starts, when nothing else is asked
+    /// for: a tape drive must not run dry at once.
+    pub fn default_high_water(&self) -> u8 {
+        if matches!(self, Destination::Tape(_)) { 80 } else { 0 }
+    }
+
+    /// The bytes that are written at once for a block of `block` bytes: on a tape that is a block,
+    /// elsewhere as many blocks as make a worthwhile write.
+    pub(crate) fn piece(&self, block: u64) -> u64 {
+        const WORTHWHILE: u64 = 1 << 20;
+        match self {
+            Destination::Tape(_) | Destination::Device(_) => block,
+            _ => block * (WORTHWHILE / block.max(1)).max(1),
+        }
+    }
+
     /// Opens the device. Nothing is overwritten without `force`.
     pub fn open(self, options: OpenOptions) -> Result<Box<dyn Device>, DeviceError> {
+        if options.block == 0 || !options.block.is_multiple_of(BLOCK) {
+            let near = options.block.next_multiple_of(BLOCK).max(BLOCK);
+            return Err(DeviceError::Settings(format!(
+                "a block of {} bytes is no multiple of {BLOCK}, tar's own unit; {near} is",
+                options.block
+            )));
+        }
         Ok(match self {
+            Destination::Tape(path) => Box::new(TapeDevice::open(&path, options)?),
+            Destination::Block(path) => Box::new(BlockDevice::open(&path, options)?),
             Destination::File(path) => Box::new(FileDevice::open(&path, options)?),
             Destination::Pipe(path) => Box::new(PipeDevice::open(&path)?),
             Destination::Stdout => Box::new(PipeDevice::stdout()),

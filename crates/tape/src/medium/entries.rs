@@ -40,6 +40,17 @@ pub enum ReadError {
     },
 }
 
+impl ReadError {
+    /// Whether all there is to be said against the medium is that it ends too early.
+    pub fn is_truncated(&self) -> bool {
+        match self {
+            ReadError::Archive { source, .. } => source.is_truncated(),
+            ReadError::Io { source, .. } => source.kind() == io::ErrorKind::UnexpectedEof,
+            ReadError::Open { .. } => false,
+        }
+    }
+}
+
 /// A medium, entry by entry.
 pub(crate) struct EntryReader {
     stream: ByteStream,

@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use crate::device::{Destination, TapeReader};
 pub use entries::ReadError;
 pub(crate) use entries::{EntryReader, Passing};
 
@@ -27,6 +28,13 @@ pub enum Medium {
     File(PathBuf),
     /// Standard input.
     Stdin,
+    /// A tape drive, from where its tape stands to the next filemark.
+    Tape {
+        /// The drive.
+        path: PathBuf,
+        /// Bytes of a block, when they are known.
+        block: Option<u64>,
+    },
     /// Any other device.
     Device(Box<dyn ReadDevice>),
 }
@@ -34,13 +42,20 @@ pub enum Medium {
 impl Medium {
     /// The medium that a path means; `-` is standard input.
     pub fn at(path: &Path) -> Self {
-        if path == Path::new("-") { Medium::Stdin } else { Medium::File(path.to_owned()) }
+        if path == Path::new("-") {
+            return Medium::Stdin;
+        }
+        let path = path.to_owned();
+        match Destination::at(&path) {
+            Ok(Destination::Tape(path)) => Medium::Tape { path, block: None },
+            _ => Medium::File(path),
+        }
     }
 
     /// Where this is, for messages.
     pub fn place(&self) -> String {
         match self {
-            Medium::File(path) => path.display().to_string(),
+            Medium::File(path) | Medium::Tape { path, .. } => path.display().to_string(),
             Medium::Stdin => "standard input".to_owned(),
             Medium::Device(device) => device.place(),
         }
@@ -49,19 +64,27 @@ impl Medium {
     fn open(self) -> io::Result<Box<dyn ReadDevice>> {
         let place = self.place();
         Ok(match self {
-            Medium::File(path) => Box::new(Plain { from: File::open(&path)?, place }),
-            Medium::Stdin => Box::new(Plain { from: io::stdin(), place }),
+            Medium::File(path) => Box::new(PlainReader::new(File::open(&path)?, place)),
+            Medium::Stdin => Box::new(PlainReader::new(io::stdin(), place)),
+            Medium::Tape { path, block } => Box::new(TapeReader::open(&path, block)?),
             Medium::Device(device) => device,
         })
     }
 }
 
-struct Plain<R> {
+/// What reads like a file.
+pub(crate) struct PlainReader<R> {
     from: R,
     place: String,
 }
 
-impl<R: Read + Send> ReadDevice for Plain<R> {
+impl<R: Read + Send> PlainReader<R> {
+    pub(crate) fn new(from: R, place: String) -> Self {
+        PlainReader { from, place }
+    }
+}
+
+impl<R: Read + Send> ReadDevice for PlainReader<R> {
     fn place(&self) -> String {
         self.place.clone()
     }

@@ -1,0 +1,118 @@
+//! The Linux tape driver's ioctls (`st`, `<linux/mtio.h>`).
+//!
+//! The one place of the project with `unsafe` code: rustix asks for it wherever the kernel is
+//! handed a structure of the caller's. Each use says why it holds.
+#![allow(unsafe_code)]
+
+use std::ffi::c_long;
+use std::io;
+use std::os::fd::AsFd;
+
+use rustix::ioctl::{Getter, Opcode, Setter, ioctl, opcode};
+
+/// What a drive can be told to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(i16)]
+pub(super) enum Operation {
+    /// Forward over filemarks.
+    ForwardFiles = 1,
+    /// Forward over blocks.
+    ForwardBlocks = 3,
+    /// Back over blocks.
+    BackBlocks = 4,
+    /// Write filemarks; none: only write out what the drive holds in its buffer.
+    WriteMarks = 5,
+    /// Back to the start of the tape.
+    Rewind = 6,
+}
+
+/// `struct mtop`.
+#[repr(C)]
+struct Command {
+    operation: i16,
+    count: i32,
+}
+
+/// `struct mtget`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Status {
+    kind: c_long,
+    residual: c_long,
+    settings: c_long,
+    general: c_long,
+    errors: c_long,
+    file: i32,
+    block: i32,
+}
+
+const DO: Opcode = opcode::write::<Command>(b'm', 1);
+const GET: Opcode = opcode::read::<Status>(b'm', 2);
+
+/// Has the drive do something.
+pub(super) fn perform(tape: impl AsFd, operation: Operation, count: i32) -> io::Result<()> {
+    let command = Command { operation: operation as i16, count };
+    // SAFETY: MTIOCTOP reads one `struct mtop`, of which `Command` has fields and layout.
+    let request = unsafe { Setter::<DO, Command>::new(command) };
+    // SAFETY: the request is of the form the driver expects; another kind of file refuses it.
+    unsafe { ioctl(tape, request) }.map_err(io::Error::from)
+}
+
+/// Asks the drive where it stands.
+pub(super) fn status(tape: impl AsFd) -> io::Result<Status> {
+    // SAFETY: MTIOCGET fills one `struct mtget`, of which `Status` has fields and layout; every
+    // bit pattern is a value of it.
+    let request = unsafe { Getter::<GET, Status>::new() };
+    // SAFETY: as above; another kind of file refuses it.
+    unsafe { ioctl(tape, request) }.map_err(io::Error::from)
+}
+
+impl Status {
+    /// Bytes of a block in fixed block mode; 0 in variable block mode.
+    pub(super) fn block_size(&self) -> u64 {
+        (self.settings & 0x00ff_ffff) as u64
+    }
+
+    /// Number of the file on the tape, from 0, when the drive knows.
+    pub(super) fn file(&self) -> Option<u32> {
+        u32::try_from(self.file).ok()
+    }
+
+    /// Number of the block in the file, from 0, when the drive knows.
+    pub(super) fn block(&self) -> Option<u64> {
+        u64::try_from(self.block).ok()
+    }
+
+    /// Whether the tape may not be written.
+    pub(super) fn is_protected(&self) -> bool {
+        self.general & 0x0400_0000 != 0
+    }
+
+    /// Whether a tape is in the drive and ready.
+    pub(super) fn is_online(&self) -> bool {
+        self.general & 0x0100_0000 != 0
+    }
+
+    /// Whether the tape stands behind everything that was ever recorded on it.
+    pub(super) fn is_at_end_of_data(&self) -> bool {
+        self.general & 0x0800_0000 != 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn structures_are_the_kernels() {
+        assert_eq!((size_of::<Command>(), size_of::<Status>()), (8, 48));
+        assert_eq!((DO, GET), (0x4008_6d01, 0x8030_6d02));
+    }
+
+    #[test]
+    fn a_file_is_no_tape() {
+        let file = tempfile::tempfile().unwrap();
+        assert!(status(&file).is_err());
+        assert!(perform(&file, Operation::Rewind, 1).is_err());
+    }
+}

@@ -1,0 +1,288 @@
+//! A tape drive behind Linux's `st` driver: one write a block, a filemark at the end.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::io::Errno;
+
+use super::mtio::{Operation, Status, perform, status};
+use super::{Device, DeviceError, OpenOptions};
+use crate::medium::ReadDevice;
+
+/// Bytes of a block on a tape when nothing else is asked for.
+pub const TAPE_BLOCK: u64 = 1 << 20;
+/// The largest block that a drive can have.
+const LARGEST_BLOCK: usize = 16 << 20;
+
+/// A tape being written.
+pub struct TapeDevice {
+    tape: File,
+    path: PathBuf,
+    block: u64,
+    /// Bytes of the archive before the block at which this run began.
+    start: u64,
+    /// The drive's number of that block.
+    first: Option<u64>,
+    written: u64,
+}
+
+impl TapeDevice {
+    /// Opens a drive for writing, at the place where its tape stands.
+    pub fn open(path: &Path, options: OpenOptions) -> Result<Self, DeviceError> {
+        let failed = |source| refusal(path, source);
+        let mut tape = File::options().read(true).write(true).open(path).map_err(failed)?;
+        let state = status(&tape).map_err(failed)?;
+        let block = options.block;
+        check(path, &state, block)?;
+        if !options.force && !options.resume && holds_data(&mut tape, block).map_err(failed)? {
+            return Err(DeviceError::Settings(format!(
+                "the tape in {} holds data at {}; go to its end with `mt -f {} eom` to append, or say --force to overwrite",
+                path.display(),
+                position(&state),
+                path.display(),
+            )));
+        }
+        let first = status(&tape).map_err(failed)?.block();
+        Ok(TapeDevice { tape, path: path.to_owned(), block, start: 0, first, written: 0 })
+    }
+}
+
+impl Device for TapeDevice {
+    fn place(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    fn write(&mut self, block: &[u8]) -> io::Result<()> {
+        // One write is one block: a short one would be a shorter block.
+        let length = self.tape.write(block)?;
+        if length < block.len() {
+            return Err(Errno::NOSPC.into());
+        }
+        self.written += length as u64;
+        Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        perform(&self.tape, Operation::WriteMarks, 0)
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        // Writing a filemark waits for the medium and reports what failed, so closing has nothing
+        // left to say.
+        perform(&self.tape, Operation::WriteMarks, 1)
+    }
+
+    fn abandon(&mut self, _written: u64) {
+        // So that what is there can be read to an end. At the end of the tape there is room for a
+        // filemark; without one the end of the data serves.
+        let _ = perform(&self.tape, Operation::WriteMarks, 1);
+    }
+
+    fn read_back(&mut self) -> io::Result<Option<Box<dyn ReadDevice>>> {
+        locate(&self.tape, 0)?;
+        let tape = self.tape.try_clone()?;
+        Ok(Some(Box::new(TapeReader::over(tape, &self.path, Some(self.block))?)))
+    }
+
+    fn resume_at(&mut self, offset: u64) -> io::Result<()> {
+        let state = status(&self.tape)?;
+        let drives = if state.block_size() == 0 { self.block } else { state.block_size() };
+        locate(&self.tape, offset / drives)?;
+        (self.start, self.first) = (offset, status(&self.tape)?.block());
+        Ok(())
+    }
+
+    fn grain(&self) -> u64 {
+        self.block
+    }
+
+    fn safe(&mut self) -> Option<u64> {
+        perform(&self.tape, Operation::WriteMarks, 0).ok();
+        let state = status(&self.tape).ok()?;
+        let drives = if state.block_size() == 0 { self.block } else { state.block_size() };
+        let blocks = state.block()?.checked_sub(self.first?)?;
+        let bytes = (blocks * drives).min(self.written);
+        Some(self.start + bytes)
+    }
+
+    fn sync_interval(&self) -> Duration {
+        // A drive stops for it, so it is rare.
+        Duration::from_secs(60)
+    }
+
+    fn is_removable(&self) -> bool {
+        true
+    }
+}
+
+/// A tape being read, from where it stands to the next filemark.
+pub struct TapeReader {
+    tape: File,
+    path: PathBuf,
+    block: Vec<u8>,
+    ready: std::ops::Range<usize>,
+    blocks: u64,
+}
+
+impl TapeReader {
+    /// Opens a drive for reading. The size of the tape's blocks is found when it is not given.
+    pub fn open(path: &Path, block: Option<u64>) -> io::Result<Self> {
+        TapeReader::over(File::open(path)?, path, block)
+    }
+
+    fn over(tape: File, path: &Path, block: Option<u64>) -> io::Result<Self> {
+        let state = status(&tape)?;
+        let size = block.unwrap_or(TAPE_BLOCK).next_multiple_of(state.block_size().max(1));
+        let size = usize::try_from(size).unwrap_or(LARGEST_BLOCK).min(LARGEST_BLOCK);
+        let (block, path) = (vec![0; size], path.to_owned());
+        Ok(TapeReader { tape, path, block, ready: 0..0, blocks: 0 })
+    }
+
+    /// Reads one block; 0 bytes at a filemark or the end of the data.
+    fn next_block(&mut self) -> io::Result<usize> {
+        loop {
+            match self.tape.read(&mut self.block) {
+                Ok(length) => {
+                    self.blocks += u64::from(length > 0);
+                    return Ok(length);
+                }
+                Err(error) => match Errno::from_io_error(&error) {
+                    Some(Errno::INTR) => {}
+                    // The block is larger than the buffer, and the tape has gone over it.
+                    Some(Errno::NOMEM) if self.block.len() < LARGEST_BLOCK => {
+                        perform(&self.tape, Operation::BackBlocks, 1)?;
+                        let larger = (self.block.len() * 2).min(LARGEST_BLOCK);
+                        self.block.resize(larger, 0);
+                    }
+                    Some(Errno::IO)
+                        if status(&self.tape).is_ok_and(|state| state.is_at_end_of_data()) =>
+                    {
+                        return Ok(0);
+                    }
+                    _ => {
+                        let text = format!("block {} of the tape: {error}", self.blocks);
+                        return Err(io::Error::new(error.kind(), text));
+                    }
+                },
+            }
+        }
+    }
+}
+
+impl ReadDevice for TapeReader {
+    fn place(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.ready.is_empty() {
+            self.ready = 0..self.next_block()?;
+        }
+        let length = self.ready.len().min(buffer.len());
+        buffer[..length].copy_from_slice(&self.block[self.ready.start..][..length]);
+        self.ready.start += length;
+        Ok(length)
+    }
+}
+
+fn check(path: &Path, state: &Status, block: u64) -> Result<(), DeviceError> {
+    let place = path.display();
+    let refuse = |text| Err(DeviceError::Settings(text));
+    if !state.is_online() {
+        return refuse(format!("there is no tape in {place}, or the drive is not ready"));
+    }
+    if state.is_protected() {
+        return refuse(format!("the tape in {place} is write-protected"));
+    }
+    if block > LARGEST_BLOCK as u64 {
+        return refuse(format!("blocks of {block} bytes are too large for a tape; at most 16 MiB"));
+    }
+    match state.block_size() {
+        0 => Ok(()),
+        fixed if block.is_multiple_of(fixed) => Ok(()),
+        fixed => refuse(format!(
+            "{place} is set to blocks of {fixed} bytes, of which {block} bytes are no multiple; give another --block-size, or set the drive to variable blocks with `mt -f {place} setblk 0`"
+        )),
+    }
+}
+
+fn refusal(path: &Path, source: io::Error) -> DeviceError {
+    let place = path.display();
+    let text = match Errno::from_io_error(&source) {
+        Some(Errno::BUSY) => format!("{place} is in use by another program"),
+        Some(Errno::NOMEDIUM) => format!("there is no tape in {place}"),
+        Some(Errno::ROFS | Errno::ACCESS) => {
+            format!("the tape in {place} is write-protected, or you may not write the device")
+        }
+        Some(Errno::NXIO | Errno::NODEV | Errno::NOENT) => {
+            format!("{place} is no device of this system")
+        }
+        _ => return DeviceError::Open { place: place.to_string(), source },
+    };
+    DeviceError::Settings(text)
+}
+
+/// Whether something can be read where the tape stands; leaves it standing there.
+fn holds_data(tape: &mut File, block: u64) -> io::Result<bool> {
+    let mut buffer = vec![0; usize::try_from(block).unwrap_or(LARGEST_BLOCK)];
+    let before = status(&*tape)?;
+    if before.is_at_end_of_data() {
+        return Ok(false);
+    }
+    let held = match tape.read(&mut buffer) {
+        Ok(length) => length > 0,
+        Err(error) => match Errno::from_io_error(&error) {
+            Some(Errno::NOMEM) => true,
+            // Nothing was ever recorded here.
+            Some(Errno::IO) => return Ok(false),
+            _ => return Err(error),
+        },
+    };
+    // A filemark may have been passed, which a block count does not go back over.
+    if held {
+        perform(&*tape, Operation::BackBlocks, blocks_read(&before, block))?;
+    } else if status(&*tape)?.file() != before.file() {
+        return Ok(true);
+    }
+    Ok(held)
+}
+
+/// How many of the drive's blocks one read of `block` bytes has passed.
+fn blocks_read(state: &Status, block: u64) -> i32 {
+    match state.block_size() {
+        0 => 1,
+        fixed => i32::try_from(block / fixed).unwrap_or(1),
+    }
+}
+
+/// Goes to a block of the file in which the tape stands.
+fn locate(tape: &File, block: u64) -> io::Result<()> {
+    let unknown = || io::Error::other("the drive does not know at which file its tape stands");
+    let file = status(tape)?.file().ok_or_else(unknown)?;
+    perform(tape, Operation::Rewind, 1)?;
+    let count = |number| i32::try_from(number).map_err(io::Error::other);
+    if file > 0 {
+        perform(tape, Operation::ForwardFiles, count(u64::from(file))?)?;
+    }
+    if block > 0 {
+        perform(tape, Operation::ForwardBlocks, count(block)?)?;
+    }
+    Ok(())
+}
+
+fn position(state: &Status) -> String {
+    match (state.file(), state.block()) {
+        (Some(file), Some(block)) => format!("block {block} of file {file}"),
+        _ => "its position".to_owned(),
+    }
+}
+
+/// Whether a character device is a tape: whether it answers as one.
+pub(super) fn is_tape(path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    /// Major number of Linux's SCSI tapes.
+    const SCSI_TAPE: u32 = 9;
+    Ok(rustix::fs::major(std::fs::metadata(path)?.rdev()) == SCSI_TAPE)
+}
