@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt::Write as _;
 
 use airlift_oci::store::{ErrorKind, StoreError, chain};
-use airlift_tape::{DeserializeError, ReadError};
+use airlift_tape::{DeserializeError, ReadError, SerializeError};
 
 use crate::config::ConfigError;
 use crate::exit::Exit;
@@ -56,7 +56,9 @@ pub(crate) fn exit(error: &anyhow::Error) -> Exit {
         if cause.is::<Usage>() || cause.is::<ConfigError>() {
             return Exit::Usage;
         }
-        if cause.downcast_ref::<DeserializeError>().is_some_and(is_damage) {
+        if cause.downcast_ref::<DeserializeError>().is_some_and(is_damage)
+            || matches!(cause.downcast_ref(), Some(SerializeError::EndOfMedium { .. }))
+        {
             return Exit::Damaged;
         }
     }

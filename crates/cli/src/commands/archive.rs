@@ -78,7 +78,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
         let existing = existing(&args.existing, args.choice.recursive, &stores).await?;
         let union = unite(&session.executor(watch.observer()), sources, &options).await?;
         let Some(index) = union.index else { return Ok((union.report, None)) };
-        let options = args.writing.options(Some(tag), existing, args.choice.recursive);
+        let options = args.writing.options(Some(tag), existing, args.choice.recursive)?;
         let written = serialize(union.source, index, medium, &options, watch.observer()).await?;
         anyhow::Ok((union.report, Some(written)))
     });

@@ -10,7 +10,8 @@ use airlift_oci::stores::Stores;
 use airlift_oci::types::{Digest, Location, Tag};
 use airlift_tape::archive::ArchiveOptions;
 use airlift_tape::device::Destination;
-use airlift_tape::{DEFAULT_MEMORY, SerializeOptions, Written, serialize};
+use airlift_tape::ledger::Ledger;
+use airlift_tape::{Compression, DEFAULT_MEMORY, Resume, SerializeOptions, Written, serialize};
 use anyhow::Context;
 use clap::Args as Derive;
 
@@ -51,18 +52,35 @@ pub(crate) struct Args {
 /// How an archive is written.
 #[derive(Debug, Clone, Derive)]
 pub(crate) struct Writing {
-    /// The archive is written in blocks of this size
-    #[arg(short, long, value_name = "SIZE", default_value = "1Mi", value_parser = parse_positive)]
-    pub(crate) block_size: usize,
+    /// The archive is written in blocks of this size, a multiple of 512: 1Mi on a tape, 10Ki elsewhere
+    #[arg(short, long, value_name = "SIZE", value_parser = parse_positive)]
+    pub(crate) block_size: Option<usize>,
     /// Size of the buffer before the device; 0 is the default
     #[arg(short = 'm', long, value_name = "SIZE", default_value = "0", value_parser = parse)]
     pub(crate) buffer_size: u64,
-    /// After a stall, wait until this percentage of the buffer is filled
-    #[arg(long, value_name = "PERCENT", default_value = "90", value_parser = clap::value_parser!(u8).range(0..=100))]
-    pub(crate) hwm: u8,
+    /// At the start and after a stall, wait until this percentage of the buffer is filled: 80 on a
+    /// tape, 0 elsewhere
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub(crate) hwm: Option<u8>,
     /// Keep a ledger of what is safely on the medium in FILE
     #[arg(long, value_name = "FILE")]
     pub(crate) checkpoint: Option<PathBuf>,
+    /// Go on with what an interrupted run left at DEST: after what the ledger of --checkpoint says
+    /// is there, or, without one, after what reading the medium back finds
+    #[arg(long, conflicts_with = "resume_from_checkpoint")]
+    pub(crate) resume: bool,
+    /// Go on with what the ledger FILE of an interrupted run says is at DEST
+    #[arg(long, value_name = "FILE", requires = "resume_from_offset")]
+    pub(crate) resume_from_checkpoint: Option<PathBuf>,
+    /// Bytes on the medium that count, at most
+    #[arg(long, value_name = "BYTES", requires = "resume_from_checkpoint")]
+    pub(crate) resume_from_offset: Option<u64>,
+    /// Leave out what the ledger FILE says is on another medium before BYTES; repeatable
+    #[arg(long, value_name = "FILE:BYTES", value_parser = ledger_part)]
+    pub(crate) existing_from_checkpoint: Vec<(PathBuf, u64)>,
+    /// Compress: zstd or gzip, with a level if need be (zstd:9, gzip:6)
+    #[arg(long, value_name = "NAME[:LEVEL]", default_value = "none")]
+    pub(crate) compression: Compression,
     /// Write manifest.json too, for docker load and ctr
     #[arg(long)]
     pub(crate) manifest_json: bool,
@@ -76,23 +94,34 @@ impl Writing {
     pub(crate) fn options(
         &self,
         tag: Option<Tag>,
-        existing: BTreeMap<Digest, String>,
+        mut existing: BTreeMap<Digest, String>,
         referrers: bool,
-    ) -> SerializeOptions {
-        SerializeOptions {
+    ) -> anyhow::Result<SerializeOptions> {
+        for (path, offset) in &self.existing_from_checkpoint {
+            existing.append(&mut Ledger::read(path)?.existing(path, *offset));
+        }
+        let resume = match (&self.resume_from_checkpoint, self.resume_from_offset) {
+            (Some(ledger), Some(offset)) => Resume::From { ledger: ledger.clone(), offset },
+            _ if self.resume => Resume::Auto,
+            _ => Resume::No,
+        };
+        Ok(SerializeOptions {
             archive: ArchiveOptions {
                 tag,
-                record: self.block_size as u64,
                 manifest_json: self.manifest_json,
                 existing,
+                ..ArchiveOptions::default()
             },
+            block: self.block_size.map(|size| size as u64),
+            compression: self.compression,
+            resume,
             referrers,
             memory: if self.buffer_size == 0 { DEFAULT_MEMORY } else { self.buffer_size },
             high_water: self.hwm,
             checkpoint: self.checkpoint.clone(),
             force: self.force,
             ..SerializeOptions::default()
-        }
+        })
     }
 }
 
@@ -105,7 +134,8 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
         let opened = stores.source(&args.image).await?;
         let root = Source::fetch(opened.store.as_ref(), &opened.version).await?;
         let existing = existing(&args.existing, args.recursive, &stores).await?;
-        let options = args.writing.options(args.image.destination_tag(), existing, args.recursive);
+        let options =
+            args.writing.options(args.image.destination_tag(), existing, args.recursive)?;
         let written =
             serialize(opened.store, root, destination, &options, watch.observer()).await?;
         anyhow::Ok(written)
@@ -113,6 +143,13 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
     drop(watch);
     session.say(&summary(&result?));
     Ok(Exit::Done)
+}
+
+/// A ledger and how much of its medium counts.
+fn ledger_part(text: &str) -> Result<(PathBuf, u64), String> {
+    let fail = || format!("expected FILE:BYTES, such as tape-1.ledger:34752000, not {text:?}");
+    let (path, offset) = text.rsplit_once(':').ok_or_else(fail)?;
+    Ok((PathBuf::from(path), offset.parse().map_err(|_| fail())?))
 }
 
 /// The destination of an archive.
