@@ -3,9 +3,10 @@
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    archive, clone, completion, config, deserialize, diff, gather, inspect, login, logout, man,
-    route, scatter, serialize, serve,
+    archive, clone, completion, config, copy, deserialize, diff, gather, inspect, login, logout,
+    man, route, scatter, serialize, serve,
 };
+use crate::drop_in;
 use crate::exit::{Exit, exit_codes};
 use crate::global::Global;
 use crate::screen::Screen;
@@ -38,6 +39,7 @@ enum Command {
     Deserialize(deserialize::Args),
     Scatter(scatter::Args),
     Clone(clone::Args),
+    Copy(copy::Args),
     Archive(archive::Args),
     Route(route::Args),
     Inspect(inspect::Args),
@@ -75,7 +77,7 @@ pub(crate) fn definition() -> clap::Command {
 
 /// Parses the process's arguments.
 pub(crate) fn parse() -> Result<Invocation, clap::Error> {
-    parse_from(std::env::args_os())
+    parse_from(drop_in::arguments(std::env::args_os())?)
 }
 
 fn parse_from<I, T>(arguments: I) -> Result<Invocation, clap::Error>
@@ -114,6 +116,7 @@ impl Invocation {
             Command::Deserialize(args) => deserialize::run(args, &session),
             Command::Scatter(args) => scatter::run(args, &session),
             Command::Clone(args) => clone::run(args, &session),
+            Command::Copy(args) => copy::run(args, &session),
             Command::Archive(args) => archive::run(args, &session),
             Command::Inspect(args) => inspect::run(args, &session),
             Command::Diff(args) => diff::run(args, &session),

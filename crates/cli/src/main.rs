@@ -9,6 +9,7 @@ mod commands;
 mod config;
 mod credentials;
 mod dispatch;
+mod drop_in;
 mod exit;
 mod failure;
 mod global;

@@ -50,6 +50,17 @@ impl Outcome {
         result: anyhow::Result<Report>,
         labels: impl Fn(&str) -> Option<&'a Labels>,
     ) -> anyhow::Result<Exit> {
+        self.conclude_as(session, command, result, |report| failed_list(report, labels))
+    }
+
+    /// The same, for inputs of another form: `failed` gives what is to be run again.
+    pub(crate) fn conclude_as(
+        &self,
+        session: &Session,
+        command: &str,
+        result: anyhow::Result<Report>,
+        failed: impl FnOnce(&Report) -> String,
+    ) -> anyhow::Result<Exit> {
         let (report, error) = match result {
             Ok(report) => (report, None),
             Err(error) => (Report::default(), Some(error)),
@@ -74,7 +85,7 @@ impl Outcome {
             return Err(error);
         }
         if let Some(path) = &self.failed {
-            write_whole(path, failed_list(&report, labels).as_bytes())?;
+            write_whole(path, failed(&report).as_bytes())?;
         }
         for item in report.failed() {
             session.complain(&format!(

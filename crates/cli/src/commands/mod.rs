@@ -4,6 +4,7 @@ pub(crate) mod archive;
 pub(crate) mod clone;
 pub(crate) mod completion;
 pub(crate) mod config;
+pub(crate) mod copy;
 pub(crate) mod deserialize;
 pub(crate) mod diff;
 pub(crate) mod gather;

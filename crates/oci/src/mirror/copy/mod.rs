@@ -25,7 +25,7 @@ mod violation;
 pub use keep::Keep;
 pub use limit::LimitFault;
 pub use list::{ListError, ListOptions, read_line, read_list};
-pub use open::{Open, OpenedDestination, OpenedSource};
+pub use open::Open;
 pub use prefix::{Images, Prefix, PrefixError, all_tags, under_prefix};
 pub use spec::{Place, Spec};
 pub use specs::{SpecsError, read_specs};

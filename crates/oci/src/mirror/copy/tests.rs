@@ -9,7 +9,10 @@ use async_trait::async_trait;
 use super::*;
 use crate::mirror::{Executor, ExecutorOptions, Report, Status};
 use crate::observe::silent;
-use crate::store::{Blob, Hints, InMemory, MemoryStore, Sink, Source, Store, StoreError};
+use crate::store::{
+    Blob, Content, Hints, InMemory, MemoryStore, Put, Sink, Source, Store, StoreError,
+};
+use crate::stores::{OpenedDestination, OpenedSource};
 use crate::types::{Descriptor, Digest, Location, Manifest, Reference, Tag, Version, media};
 
 /// A registry: repositories in memory, with the requests for manifests counted.
@@ -43,6 +46,22 @@ impl Source for Counting {
     }
     async fn tags(&self) -> Result<Vec<Tag>, StoreError> {
         self.0.tags().await
+    }
+}
+
+#[async_trait]
+impl Sink for Counting {
+    async fn has(&self, descriptor: &Descriptor) -> Result<bool, StoreError> {
+        self.0.has(descriptor).await
+    }
+    async fn put(&self, content: &dyn Content, hints: &Hints) -> Result<Put, StoreError> {
+        self.0.put(content, hints).await
+    }
+    async fn put_manifest(&self, manifest: &Manifest, tag: Option<&Tag>) -> Result<(), StoreError> {
+        self.0.put_manifest(manifest, tag).await
+    }
+    fn domain(&self) -> String {
+        self.0.domain()
     }
 }
 

@@ -14,7 +14,7 @@ use tracing::Instrument;
 
 use super::known::Known;
 use super::limit::{LimitFault, limit};
-use super::open::{Open, OpenedDestination, OpenedSource};
+use super::open::Open;
 use super::remember::Remembering;
 use super::spec::Spec;
 use crate::mirror::odds::Odds;
@@ -22,6 +22,7 @@ use crate::mirror::plan::Root;
 use crate::mirror::{Executor, ItemReport, Report, Target, Transfer, TransferError};
 use crate::observe::{Event, How, Tally};
 use crate::store::{Presence, Source, StoreError, chain};
+use crate::stores::{OpenedDestination, OpenedSource};
 use crate::types::{Descriptor, LocationError, Name, Version};
 
 /// Copies looked at ahead.
