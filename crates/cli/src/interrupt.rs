@@ -1,10 +1,13 @@
 //! SIGINT and SIGTERM: the first ends the run cleanly, the second ends the process at once.
 
 use std::future::Future;
+use std::time::Duration;
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::exit::Exit;
+use crate::screen::Screen;
 
 /// Tells that an interrupt came. Clones tell the same.
 #[derive(Debug, Clone)]
@@ -51,22 +54,29 @@ impl Interrupt {
     }
 }
 
+/// How long an interrupted run may take to end before it says why it does not.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 async fn wait_for_two(sender: &watch::Sender<bool>) {
-    use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut int), Ok(mut term)) =
         (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
         return;
     };
-    for count in 1..=2 {
-        tokio::select! {
-            _ = int.recv() => {}
-            _ = term.recv() => {}
-        }
-        if count == 1 {
-            // Nobody listens when the run has ended already: then there is nothing to tell.
-            let _ = sender.send(true);
-        }
+    next(&mut int, &mut term).await;
+    // Nobody listens when the run has ended already: then there is nothing to tell.
+    let _ = sender.send(true);
+    if tokio::time::timeout(PATIENCE, next(&mut int, &mut term)).await.is_err() {
+        let text = "\ninterrupted: waiting for what is in flight; interrupt again to end at once";
+        Screen::default().line(text);
+        next(&mut int, &mut term).await;
     }
     std::process::exit(Exit::Interrupted as i32);
+}
+
+async fn next(int: &mut Signal, term: &mut Signal) {
+    tokio::select! {
+        _ = int.recv() => {}
+        _ = term.recv() => {}
+    }
 }

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 
+use airlift_tests::image;
 use airlift_tests::{Fault, When};
 use airlift_tests::{FaultPlan, Kind, TestRegistry};
 
@@ -43,6 +44,38 @@ async fn the_first_signal_ends_cleanly_and_says_how_to_go_on() {
         assert!(err.contains("error: interrupted\nhint: run the same command again"), "{err}");
         assert!(place.read("r.json").contains("\"exit\": 130"));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_second_signal_ends_at_once() {
+    let (_registry, place, reference) = large().await;
+    let fifo = place.path().join("fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().expect("mkfifo runs").success());
+    let mut child = place
+        .command()
+        .args(["serialize", &reference, "fifo"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("starts");
+    // A reader that takes one byte and no more: the pipe fills, and the device's write hangs.
+    let mut reader = std::fs::File::open(&fifo).expect("opens once somebody writes");
+    reader.read_exact(&mut [0]).expect("a byte");
+    signal(&child, "INT");
+    let mut errors = BufReader::new(child.stderr.take().expect("is piped")).lines();
+    let said = errors.find(|line| line.as_ref().is_ok_and(|line| line.contains("interrupt again")));
+    assert!(said.is_some(), "it says that it waits");
+    signal(&child, "INT");
+    assert_eq!(child.wait().expect("ends").code(), Some(130));
+}
+
+/// An artifact that is larger than a pipe and the buffer before it.
+async fn large() -> (TestRegistry, Place, String) {
+    let registry = TestRegistry::start(FaultPlan::none()).await;
+    let layers = [image::Layer::new(1, 3_000_000)];
+    let graph = image::image(image::Flavour::Oci, "linux/amd64", &layers, 1);
+    graph.push(registry.store("team/big").as_ref(), Some("1")).await;
+    let reference = format!("{}/team/big:1", registry.host());
+    (registry, Place::new(), reference)
 }
 
 #[test]
