@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt::Write as _;
 
 use airlift_oci::store::{ErrorKind, StoreError, chain};
+use airlift_tape::device::DeviceError;
 use airlift_tape::{DeserializeError, ReadError, SerializeError};
 
 use crate::config::ConfigError;
@@ -53,7 +54,7 @@ pub(crate) fn exit(error: &anyhow::Error) -> Exit {
         if cause.is::<Interrupted>() {
             return Exit::Interrupted;
         }
-        if cause.is::<Usage>() || cause.is::<ConfigError>() {
+        if cause.is::<Usage>() || cause.is::<ConfigError>() || is_setting(cause) {
             return Exit::Usage;
         }
         if cause.downcast_ref::<DeserializeError>().is_some_and(is_damage)
@@ -63,6 +64,14 @@ pub(crate) fn exit(error: &anyhow::Error) -> Exit {
         }
     }
     Exit::Failed
+}
+
+/// Whether a setting is at fault that only the library could judge.
+fn is_setting(cause: &(dyn Error + 'static)) -> bool {
+    let kind = cause.downcast_ref::<StoreError>().map(StoreError::kind);
+    let device = cause.downcast_ref::<SerializeError>();
+    matches!(kind, Some(ErrorKind::Configuration(_)))
+        || matches!(device, Some(SerializeError::Device(DeviceError::Settings(_))))
 }
 
 /// Whether the medium is at fault, rather than the way to it or the destination.
@@ -86,11 +95,9 @@ fn hint_of(cause: &(dyn Error + 'static)) -> Option<String> {
     if let Some(config) = cause.downcast_ref::<ConfigError>() {
         return config.hint();
     }
-    if cause.is::<Interrupted>() {
-        return Some(
-            "run the same command again: what is complete is found there and not moved again"
-                .to_owned(),
-        );
+    if let Some(interrupted) = cause.downcast_ref::<Interrupted>() {
+        let again = "run the same command again: what is complete is not moved again";
+        return Some(interrupted.go_on.clone().unwrap_or_else(|| again.to_owned()));
     }
     if cause.downcast_ref::<DeserializeError>().is_some_and(is_damage) {
         let hint = "nothing was tagged; read the medium again, and if it stays so, write it again";
@@ -154,7 +161,7 @@ mod tests {
     fn causes_decide_the_code_however_deep_they_are() {
         let usage = anyhow::Error::new(Usage::new("bad", "do better")).context("outer");
         assert_eq!(exit(&usage), Exit::Usage);
-        let stopped = anyhow::Error::new(Interrupted).context("outer");
+        let stopped = anyhow::Error::new(Interrupted::default()).context("outer");
         assert_eq!(exit(&stopped), Exit::Interrupted);
     }
 }

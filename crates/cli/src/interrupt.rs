@@ -14,21 +14,32 @@ use crate::screen::Screen;
 pub(crate) struct Interrupt(watch::Receiver<bool>);
 
 /// The run was interrupted before it ended.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Default, thiserror::Error)]
 #[error("interrupted")]
-pub(crate) struct Interrupted;
+pub(crate) struct Interrupted {
+    /// How to go on, where running the same command again is not it.
+    pub(crate) go_on: Option<String>,
+}
+
+/// Says in an error that is an interrupt how to go on.
+pub(crate) fn go_on(error: anyhow::Error, how: impl FnOnce() -> String) -> anyhow::Error {
+    if error.is::<Interrupted>() { Interrupted { go_on: Some(how()) }.into() } else { error }
+}
 
 impl Interrupt {
     /// Begins to listen, on a thread of its own: it must still answer to the second signal when
-    /// the runtime is busy with ending.
+    /// the runtime is busy with ending. When this returns, no signal goes unheard.
     pub(crate) fn listen() -> Self {
         let (sender, receiver) = watch::channel(false);
+        let (ready, listening) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             if let Ok(runtime) = runtime {
-                runtime.block_on(wait_for_two(&sender));
+                runtime.block_on(wait_for_two(&sender, ready));
             }
         });
+        // An error means that signals cannot be heard here: then they do what they always do.
+        let _ = listening.recv();
         Interrupt(receiver)
     }
 
@@ -48,7 +59,7 @@ impl Interrupt {
         let mut interrupt = self.clone();
         tokio::select! {
             biased;
-            () = interrupt.wait() => Err(Interrupted.into()),
+            () = interrupt.wait() => Err(Interrupted::default().into()),
             result = work => result,
         }
     }
@@ -57,12 +68,13 @@ impl Interrupt {
 /// How long an interrupted run may take to end before it says why it does not.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-async fn wait_for_two(sender: &watch::Sender<bool>) {
+async fn wait_for_two(sender: &watch::Sender<bool>, ready: std::sync::mpsc::Sender<()>) {
     let (Ok(mut int), Ok(mut term)) =
         (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
         return;
     };
+    let _ = ready.send(());
     next(&mut int, &mut term).await;
     // Nobody listens when the run has ended already: then there is nothing to tell.
     let _ = sender.send(true);

@@ -12,6 +12,7 @@ use clap::Args as Derive;
 use crate::commands::gather::{Choice, VERSION};
 use crate::commands::serialize::{Writing, destination, existing, summary};
 use crate::exit::{Exit, exit_codes};
+use crate::interrupt::go_on;
 use crate::outcome::Outcome;
 use crate::session::Session;
 use crate::{inputs, runtime};
@@ -83,6 +84,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
         anyhow::Ok((union.report, Some(written)))
     });
     drop(watch);
+    let result = result.map_err(|error| go_on(error, || args.writing.resuming(&args.dest)));
     let result: anyhow::Result<Report> = result.map(|(report, written)| {
         if let Some(written) = written {
             session.say(&summary(&written));

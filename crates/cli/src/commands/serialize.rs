@@ -1,7 +1,7 @@
 //! `airlift serialize`: a gathered index, or any image, onto a medium.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use airlift_oci::graph::{WalkOptions, walk};
@@ -16,6 +16,7 @@ use anyhow::Context;
 use clap::Args as Derive;
 
 use crate::exit::{Exit, exit_codes};
+use crate::interrupt::go_on;
 use crate::session::Session;
 use crate::size::{human, parse, parse_positive};
 use crate::{inputs, runtime};
@@ -90,6 +91,19 @@ pub(crate) struct Writing {
 }
 
 impl Writing {
+    /// How to go on with a run that was interrupted.
+    pub(crate) fn resuming(&self, dest: &Path) -> String {
+        let again = "run the same command again with --resume instead of --force".to_owned();
+        match Destination::at(dest) {
+            Ok(Destination::Stdout | Destination::Pipe(_)) => {
+                "what went into a pipe is not gone on with: run the same command again".to_owned()
+            }
+            _ if self.force => again,
+            _ => "run the same command again with --resume: it goes on after what is there"
+                .to_owned(),
+        }
+    }
+
     /// The options of the verb.
     pub(crate) fn options(
         &self,
@@ -141,7 +155,8 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
         anyhow::Ok(written)
     });
     drop(watch);
-    session.say(&summary(&result?));
+    let written = result.map_err(|error| go_on(error, || args.writing.resuming(&args.dest)))?;
+    session.say(&summary(&written));
     Ok(Exit::Done)
 }
 
@@ -153,7 +168,7 @@ fn ledger_part(text: &str) -> Result<(PathBuf, u64), String> {
 }
 
 /// The destination of an archive.
-pub(crate) fn destination(path: &std::path::Path) -> anyhow::Result<Destination> {
+pub(crate) fn destination(path: &Path) -> anyhow::Result<Destination> {
     Destination::at(path).with_context(|| format!("opening {} failed", path.display()))
 }
 

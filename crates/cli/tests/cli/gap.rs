@@ -95,7 +95,8 @@ async fn a_damaged_medium_is_found_and_nothing_is_tagged() {
     let place = Place::new();
     place.file("s.list", sources.join("\n"));
     place.airlift("gather s.list oci:low:1").with(0);
-    place.airlift("serialize oci:low:1 a.tar -b 10k").with(0);
+    place.airlift("serialize oci:low:1 a.tar -b 10k").with(2).says("no multiple of 512");
+    place.airlift("serialize oci:low:1 a.tar -b 10Ki").with(0);
     let mut bytes = std::fs::read(place.path().join("a.tar")).expect("is there");
     let place_of_damage = bytes.len() * 3 / 4;
     bytes[place_of_damage] ^= 1;

@@ -47,6 +47,33 @@ async fn the_first_signal_ends_cleanly_and_says_how_to_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_archive_is_gone_on_with() {
+    let plan = FaultPlan::none().on(Kind::BlobGet, When::Nth(3), Fault::Hang);
+    let registry = TestRegistry::start(plan).await;
+    image::simple(1).push(registry.store("team/tool").as_ref(), Some("1")).await;
+    let place = Place::new();
+    let line =
+        format!("serialize {}/team/tool:1 a.tar -b 512 --checkpoint a.ledger", registry.host());
+    let mut command = place.command();
+    let child = command.args(line.split(' ')).stderr(Stdio::piped()).spawn().expect("starts");
+    while registry.log().iter().filter(|seen| seen.kind == Kind::BlobGet).count() < 3 {
+        tokio::task::yield_now().await;
+    }
+    signal(&child, "INT");
+    let output = child.wait_with_output().expect("ends");
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{err}");
+    assert!(err.contains("hint: run the same command again with --resume"), "{err}");
+    assert!(!place.path().join("a.tar").exists());
+    place.airlift(&format!("{line} --resume")).with(0);
+    let whole = line.replace("a.tar", "b.tar").replace("a.ledger", "b.ledger");
+    place.airlift(&whole).with(0);
+    let bytes = |name: &str| std::fs::read(place.path().join(name)).expect(name);
+    assert_eq!(bytes("a.tar"), bytes("b.tar"));
+    assert_eq!(bytes("a.ledger"), bytes("b.ledger"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_second_signal_ends_at_once() {
     let (_registry, place, reference) = large().await;
     let fifo = place.path().join("fifo");
