@@ -1,4 +1,5 @@
 //! Gather, scatter and clone between real registries: what arrives, and what it costs in requests.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::sync::Arc;
 

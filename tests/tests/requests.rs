@@ -1,4 +1,5 @@
 //! What the corpus of 60 images costs in requests, counted at the registries.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::sync::Arc;
 
