@@ -11,14 +11,18 @@ mod deserialize;
 pub mod device;
 mod framing;
 pub mod ledger;
+mod mbuffer;
 mod medium;
 mod prefetch;
 mod resume;
 mod serialize;
+mod verify;
 mod writer;
 
 pub use deserialize::{DeserializeError, DeserializeOptions, Missing, Received, Spot, deserialize};
 pub use framing::{Compression, CompressionError};
+pub use mbuffer::{MbufferError, MbufferOptions, mbuffer};
 pub use medium::{Medium, ReadDevice, ReadError};
 pub use resume::{Resume, ResumeError};
 pub use serialize::{DEFAULT_MEMORY, SerializeError, SerializeOptions, Written, serialize};
+pub use verify::{Damage, VerifyOptions, VerifyReport, verify};

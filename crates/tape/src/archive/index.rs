@@ -74,6 +74,20 @@ pub(super) fn index_json(graph: &Graph, naming: &Naming<'_>) -> Vec<u8> {
     write(&Index { schema_version: 2, media_type, manifests: list, annotations })
 }
 
+/// The bytes of an index written here, without its entry for the transfer manifest. `None` when
+/// `text` is no index in the form in which this program writes it, or that entry is not as it
+/// must be.
+pub(crate) fn without(text: &[u8], transfer: &Manifest) -> Option<Vec<u8>> {
+    let mut index: Index = serde_json::from_slice(text).ok()?;
+    if write(&index) != text {
+        return None;
+    }
+    let before = index.manifests.len();
+    let expected = transfer.referrer_descriptor();
+    index.manifests.retain(|entry| *entry != expected);
+    (index.manifests.len() + 1 == before).then(|| write(&index))
+}
+
 fn write(index: &Index) -> Vec<u8> {
     serde_json::to_vec(index).unwrap_or_default()
 }

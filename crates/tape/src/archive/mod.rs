@@ -15,3 +15,7 @@ pub use layout::{Body, Entry, Layout, Placed};
 pub use parse::{ArchiveError, Head, Parser, Step};
 pub use plan::{ArchiveOptions, DEFAULT_RECORD, Omitted, Plan, PlanError};
 pub use transfer::{ListedBlob, ListedItem, TRANSFER_LIST, Transfer};
+
+pub(crate) use header::encode as encode_header;
+pub(crate) use index::without as index_without;
+pub(crate) use plan::MARKER;

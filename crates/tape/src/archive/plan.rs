@@ -15,7 +15,8 @@ use airlift_oci::types::{Descriptor, Digest, ManifestError, Tag, media};
 /// Tar's own record: 20 blocks.
 pub const DEFAULT_RECORD: u64 = 10_240;
 
-const MARKER: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
+/// Content of `oci-layout`.
+pub(crate) const MARKER: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 const VERSION: &str = concat!("airlift ", env!("CARGO_PKG_VERSION"));
 
 /// What the archive's bytes depend on besides the graph.

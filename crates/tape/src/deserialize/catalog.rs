@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use bytes::Bytes;
 use serde::Deserialize;
 
-use super::error::{DeserializeError, Spot};
+use super::error::{DeserializeError, Missing, Spot};
 use crate::archive::{Omitted, TRANSFER_LIST, Transfer};
 use airlift_oci::types::{Descriptor, Digest, Manifest, ManifestKind, Tag, media};
 
@@ -17,14 +17,14 @@ struct Index {
 
 /// Something that a manifest or `index.json` names.
 #[derive(Debug, Clone)]
-pub(super) struct Named {
-    pub(super) descriptor: Descriptor,
-    pub(super) by: String,
+pub(crate) struct Named {
+    pub(crate) descriptor: Descriptor,
+    pub(crate) by: String,
 }
 
 /// What an entry is taken for when it arrives.
 #[derive(Debug, Clone)]
-pub(super) enum Role {
+pub(crate) enum Role {
     Manifest(Descriptor),
     Blob(Descriptor),
     /// The list of a transfer manifest.
@@ -35,27 +35,27 @@ pub(super) enum Role {
 
 /// Everything known.
 #[derive(Debug, Default)]
-pub(super) struct Catalog {
+pub(crate) struct Catalog {
     /// The first entry of each `index.json`, without repeats.
-    pub(super) roots: Vec<(Digest, Option<Tag>)>,
+    pub(crate) roots: Vec<(Digest, Option<Tag>)>,
     /// Tags of other entries: cosign's, and those of a layout with several images.
-    pub(super) tags: BTreeMap<Tag, Digest>,
+    pub(crate) tags: BTreeMap<Tag, Digest>,
     /// What is needed as a manifest.
-    pub(super) as_manifest: HashMap<Digest, Named>,
+    pub(crate) as_manifest: HashMap<Digest, Named>,
     /// What is needed as a blob.
-    pub(super) as_blob: HashMap<Digest, Named>,
+    pub(crate) as_blob: HashMap<Digest, Named>,
     /// Manifests that were read.
-    pub(super) manifests: HashMap<Digest, Manifest>,
+    pub(crate) manifests: HashMap<Digest, Manifest>,
     /// The order in which they became known, which makes what follows the same every time.
-    pub(super) order: Vec<Digest>,
+    pub(crate) order: Vec<Digest>,
     /// What may turn out to be a manifest once something names it.
-    pub(super) candidates: HashMap<Digest, (Bytes, Spot)>,
+    pub(crate) candidates: HashMap<Digest, (Bytes, Spot)>,
     /// Blobs that were handed to the store.
-    pub(super) stored: HashSet<Digest>,
+    pub(crate) stored: HashSet<Digest>,
     /// What the archives leave out.
-    pub(super) omitted: HashMap<Digest, Omitted>,
+    pub(crate) omitted: HashMap<Digest, Omitted>,
     /// Sources by the digest of the image.
-    pub(super) images: HashMap<Digest, String>,
+    pub(crate) images: HashMap<Digest, BTreeSet<String>>,
     /// Blobs that serve the archive itself.
     own: BTreeSet<Digest>,
     transfer_lists: HashSet<Digest>,
@@ -63,14 +63,14 @@ pub(super) struct Catalog {
 
 impl Catalog {
     /// Takes in an `index.json`.
-    pub(super) fn index(&mut self, text: &[u8]) -> Result<(), serde_json::Error> {
+    pub(crate) fn index(&mut self, text: &[u8]) -> Result<(), serde_json::Error> {
         let index: Index = serde_json::from_slice(text)?;
         for (position, entry) in index.manifests.into_iter().enumerate() {
             let name = entry.annotation(media::REF_NAME).map(str::to_owned);
             let tag: Option<Tag> = name.as_deref().and_then(|name| name.parse().ok());
             let source = entry.annotation(media::SOURCE).map(str::to_owned);
             if let Some(image) = source.or(name) {
-                self.images.entry(entry.digest.clone()).or_insert(image);
+                self.images.entry(entry.digest.clone()).or_default().insert(image);
             }
             let known = self.roots.iter().any(|(root, _)| *root == entry.digest);
             match tag {
@@ -86,7 +86,7 @@ impl Catalog {
     }
 
     /// What an entry is.
-    pub(super) fn role(&self, digest: &Digest) -> Role {
+    pub(crate) fn role(&self, digest: &Digest) -> Role {
         if self.transfer_lists.contains(digest) {
             Role::Transfer
         } else if let Some(named) = self.as_manifest.get(digest) {
@@ -99,17 +99,17 @@ impl Catalog {
     }
 
     /// What names an entry, and the size it states.
-    pub(super) fn named(&self, digest: &Digest) -> impl Iterator<Item = &Named> {
+    pub(crate) fn named(&self, digest: &Digest) -> impl Iterator<Item = &Named> {
         self.as_manifest.get(digest).into_iter().chain(self.as_blob.get(digest))
     }
 
     /// Whether nothing but the archive's own bookkeeping needs this.
-    pub(super) fn is_own(&self, digest: &Digest) -> bool {
+    pub(crate) fn is_own(&self, digest: &Digest) -> bool {
         self.own.contains(digest) && !self.as_blob.contains_key(digest)
     }
 
     /// Takes in a manifest, and notes what it names.
-    pub(super) fn hold(&mut self, manifest: Manifest) {
+    pub(crate) fn hold(&mut self, manifest: Manifest) {
         let digest = manifest.digest().clone();
         if self.manifests.contains_key(&digest) {
             return;
@@ -134,10 +134,10 @@ impl Catalog {
     }
 
     /// Takes in the list of a transfer manifest.
-    pub(super) fn transfer(&mut self, text: &[u8]) -> Result<Transfer, serde_json::Error> {
+    pub(crate) fn transfer(&mut self, text: &[u8]) -> Result<Transfer, serde_json::Error> {
         let transfer = Transfer::read(text)?;
         for item in &transfer.items {
-            self.images.insert(item.digest.clone(), item.source.clone());
+            self.images.entry(item.digest.clone()).or_default().insert(item.source.clone());
         }
         for blob in &transfer.omitted {
             self.omitted.insert(blob.descriptor.digest.clone(), blob.clone());
@@ -146,7 +146,7 @@ impl Catalog {
     }
 
     /// Turns candidates into the manifests that they are needed as, until no more are needed.
-    pub(super) fn settle(&mut self) -> Result<(), DeserializeError> {
+    pub(crate) fn settle(&mut self) -> Result<(), DeserializeError> {
         loop {
             let due: Vec<Descriptor> = self
                 .as_manifest
@@ -172,7 +172,7 @@ impl Catalog {
     }
 
     /// Every manifest held, children and subjects first.
-    pub(super) fn children_first(&self) -> Vec<&Manifest> {
+    pub(crate) fn children_first(&self) -> Vec<&Manifest> {
         let mut done = HashSet::new();
         let mut order = Vec::new();
         for start in &self.order {
@@ -191,6 +191,63 @@ impl Catalog {
         order
     }
 
+    /// The gathered images that need a manifest or blob.
+    pub(crate) fn images_with(&self, digest: &Digest) -> Vec<String> {
+        let needs = |image: &&Digest| {
+            let mut seen = HashSet::new();
+            let mut stack = vec![*image];
+            while let Some(next) = stack.pop() {
+                if next == digest {
+                    return true;
+                }
+                if let Some(manifest) = self.manifests.get(next).filter(|_| seen.insert(next)) {
+                    stack.extend(manifest.manifests().chain(manifest.blobs()).map(|d| &d.digest));
+                }
+            }
+            false
+        };
+        let roots: HashSet<&Digest> = self.roots.iter().map(|(root, _)| root).collect();
+        let images = self.images.keys().filter(|image| !roots.contains(image));
+        let mut names: Vec<String> =
+            images.filter(needs).flat_map(|image| self.images[image].iter().cloned()).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// What is needed and not among what was `seen`, sorted.
+    pub(crate) fn absent(&self, seen: &HashSet<Digest>) -> Vec<Missing> {
+        let blobs = self.as_blob.values().filter(|named| !named.descriptor.is_foreign());
+        let absent = self.as_manifest.values().chain(blobs);
+        let absent = absent.filter(|named| !seen.contains(&named.descriptor.digest));
+        let mut all: Vec<Missing> = absent.map(|named| self.describe(named)).collect();
+        all.sort_by(|a, b| a.descriptor.digest.cmp(&b.descriptor.digest));
+        all
+    }
+
+    /// Says what is known of something that is missing.
+    pub(crate) fn describe(&self, named: &Named) -> Missing {
+        let digest = &named.descriptor.digest;
+        let image = named.by.parse().ok().and_then(|by: Digest| self.image_of(by));
+        Missing {
+            descriptor: named.descriptor.clone(),
+            named_by: named.by.clone(),
+            image: image.or_else(|| self.images.get(digest)?.first().cloned()),
+            expected: self.omitted.get(digest).map(|omitted| omitted.expected.clone()),
+        }
+    }
+
+    /// The gathered image that a manifest belongs to: itself, or the nearest that names it.
+    fn image_of(&self, mut digest: Digest) -> Option<String> {
+        for _ in 0..32 {
+            if let Some(image) = self.images.get(&digest).and_then(BTreeSet::first) {
+                return Some(image.clone());
+            }
+            digest = self.as_manifest.get(&digest)?.by.parse().ok()?;
+        }
+        None
+    }
+
     fn need_manifest(&mut self, descriptor: Descriptor, by: &str) {
         if self.own.contains(&descriptor.digest) {
             return;
@@ -201,7 +258,7 @@ impl Catalog {
 }
 
 /// Whether content that nothing has named yet may be a manifest: it must plainly be one.
-pub(super) fn may_be_manifest(raw: &Bytes) -> bool {
+pub(crate) fn may_be_manifest(raw: &Bytes) -> bool {
     if !raw.trim_ascii_start().starts_with(b"{") {
         return false;
     }

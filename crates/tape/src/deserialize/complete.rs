@@ -77,7 +77,7 @@ impl Completion<'_> {
                 match found {
                     Found::InPlace => {}
                     Found::Elsewhere(manifest) => catalog.hold(manifest),
-                    Found::Nowhere => missing.push(describe(catalog, &named)),
+                    Found::Nowhere => missing.push(catalog.describe(&named)),
                 }
             }
         }
@@ -103,7 +103,7 @@ impl Completion<'_> {
         let open = open.filter(|named| !catalog.stored.contains(&named.descriptor.digest));
         let lookups = open.map(|named| async move {
             let found = named.descriptor.is_foreign() || self.find_blob(named).await?;
-            Ok::<_, StoreError>((!found).then(|| describe(catalog, named)))
+            Ok::<_, StoreError>((!found).then(|| catalog.describe(named)))
         });
         let lookups = stream::iter(lookups).buffer_unordered(self.options.concurrency.max(1));
         let missing: Vec<Option<Missing>> = lookups.try_collect().await?;
@@ -193,26 +193,4 @@ impl Completion<'_> {
         let manifest = self.sink.manifest(&named.descriptor).await?;
         Ok(self.sink.put_manifest(&manifest, Some(tag)).await?)
     }
-}
-
-fn describe(catalog: &Catalog, named: &Named) -> Missing {
-    let digest = &named.descriptor.digest;
-    let image = named.by.parse().ok().and_then(|by: Digest| image_of(catalog, by));
-    Missing {
-        descriptor: named.descriptor.clone(),
-        named_by: named.by.clone(),
-        image: image.or_else(|| catalog.images.get(digest).cloned()),
-        expected: catalog.omitted.get(digest).map(|omitted| omitted.expected.clone()),
-    }
-}
-
-/// The gathered image that a manifest belongs to: itself, or the nearest that names it.
-fn image_of(catalog: &Catalog, mut digest: Digest) -> Option<String> {
-    for _ in 0..32 {
-        if let Some(image) = catalog.images.get(&digest) {
-            return Some(image.clone());
-        }
-        digest = catalog.as_manifest.get(&digest)?.by.parse().ok()?;
-    }
-    None
 }

@@ -78,8 +78,18 @@ pub struct Spot {
     pub offset: u64,
 }
 
+impl Spot {
+    /// Of what belongs to no entry.
+    pub(crate) fn nowhere() -> Self {
+        Spot { place: "the media".to_owned(), entry: String::new(), offset: 0 }
+    }
+}
+
 impl std::fmt::Display for Spot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.entry.is_empty() {
+            return write!(f, "{}, byte {}", self.place, self.offset);
+        }
         write!(f, "{}: the entry {:?} at byte {}", self.place, self.entry, self.offset)
     }
 }

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::catalog::{Catalog, Role, may_be_manifest};
 use super::error::Spot;
 use super::uploads::{Feed, Uploads};
 use super::{DeserializeError, DeserializeOptions};
-use crate::archive::{Head, Kind};
+use crate::archive::{Head, Kind, Transfer};
 use crate::medium::{EntryReader, Medium, Passing};
 use airlift_oci::observe::{Event, Observer, Tally};
-use airlift_oci::store::{Store, chain};
+use airlift_oci::store::{Store, StoreError, chain};
 use airlift_oci::types::{Descriptor, Digest, Hasher, MAX_MANIFEST, Manifest, media};
 
 /// Longest document (`index.json`, a transfer list) that is read.
@@ -27,6 +28,9 @@ pub(super) struct Intake<'a> {
     observer: Arc<dyn Observer>,
     candidate_bytes: u64,
     bytes: u64,
+    sink: Arc<dyn Store>,
+    /// Whether no other medium follows.
+    last: bool,
 }
 
 impl<'a> Intake<'a> {
@@ -35,9 +39,11 @@ impl<'a> Intake<'a> {
         options: &'a DeserializeOptions,
         observer: Arc<dyn Observer>,
     ) -> Self {
-        let uploads = Uploads::new(sink, observer.clone(), options.memory, options.concurrency);
+        let uploads =
+            Uploads::new(sink.clone(), observer.clone(), options.memory, options.concurrency);
         let catalog = Catalog::default();
-        Intake { catalog, uploads, options, observer, candidate_bytes: 0, bytes: 0 }
+        let (candidate_bytes, bytes, last) = (0, 0, false);
+        Intake { catalog, uploads, options, observer, candidate_bytes, bytes, sink, last }
     }
 
     /// Bytes of the media read so far, uncompressed.
@@ -52,6 +58,7 @@ impl<'a> Intake<'a> {
         medium: Medium,
         last: bool,
     ) -> Result<(), DeserializeError> {
+        self.last = last;
         let mut reader = EntryReader::open(medium, self.options.memory).await?;
         let done = self.archive(&mut reader).await;
         self.bytes += reader.offset();
@@ -117,10 +124,7 @@ impl<'a> Intake<'a> {
             }
             (Kind::File, "manifest.json" | "repositories") if !self.options.strict => Ok(()),
             (Kind::File, name) => {
-                let digest = name.strip_prefix("blobs/").and_then(|path| {
-                    let (algorithm, hex) = path.split_once('/')?;
-                    format!("{algorithm}:{hex}").parse::<Digest>().ok()
-                });
+                let digest = blob_digest(name);
                 let digest = digest
                     .ok_or_else(|| unexpected(reader, "an image archive has no such file"))?;
                 self.content(reader, head, digest).await
@@ -166,11 +170,37 @@ impl<'a> Intake<'a> {
                 let transfer = self.catalog.transfer(&text);
                 let transfer = transfer.map_err(|source| malformed(reader, head, source))?;
                 self.announce(&transfer);
-                Ok(())
+                self.refuse_incomplete(&transfer).await
             }
             Role::Blob(descriptor) => self.blob(reader, head, descriptor).await,
             Role::Manifest(_) | Role::Unknown => self.unknown(reader, head, digest).await,
         }
+    }
+
+    /// A delta that lacks its base is refused before its first blob; not while another medium may
+    /// bring what is missing.
+    async fn refuse_incomplete(&self, transfer: &Transfer) -> Result<(), DeserializeError> {
+        if !self.last {
+            return Ok(());
+        }
+        let open = transfer.omitted.iter();
+        let open = open.filter(|blob| !self.catalog.stored.contains(&blob.descriptor.digest));
+        let lookups = open.map(|blob| async move {
+            let mut stores = vec![&self.sink];
+            stores.extend(&self.options.existing);
+            for store in stores {
+                if store.has(&blob.descriptor).await? {
+                    return Ok::<_, StoreError>(None);
+                }
+            }
+            let digest = &blob.descriptor.digest;
+            let named = self.catalog.as_blob.get(digest).cloned();
+            Ok(named.map(|named| self.catalog.describe(&named)))
+        });
+        let lookups = stream::iter(lookups).buffered(self.options.concurrency.max(1));
+        let missing: Vec<_> = lookups.try_collect().await?;
+        let missing: Vec<_> = missing.into_iter().flatten().collect();
+        if missing.is_empty() { Ok(()) } else { Err(DeserializeError::Missing(missing)) }
     }
 
     /// Content of which it is not known yet what it is.
@@ -272,7 +302,7 @@ impl<'a> Intake<'a> {
         Ok(reader.read_all(head.size).await?)
     }
 
-    fn announce(&self, transfer: &crate::archive::Transfer) {
+    fn announce(&self, transfer: &Transfer) {
         self.observer.event(&Event::Planned {
             items: transfer.items.len().max(1) as u64,
             blobs: transfer.blobs.len() as u64,
@@ -301,6 +331,12 @@ fn check(
 
 fn malformed(reader: &EntryReader, head: &Head, source: serde_json::Error) -> DeserializeError {
     DeserializeError::Malformed { at: spot(reader, head), source }
+}
+
+/// The digest in the name of a manifest's or blob's entry.
+pub(crate) fn blob_digest(name: &str) -> Option<Digest> {
+    let (algorithm, hex) = name.strip_prefix("blobs/")?.split_once('/')?;
+    format!("{algorithm}:{hex}").parse().ok()
 }
 
 fn check_marker(text: &[u8]) -> Result<(), serde_json::Error> {

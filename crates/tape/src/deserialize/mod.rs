@@ -18,6 +18,9 @@ use airlift_oci::types::{Digest, Tag};
 
 pub use error::{DeserializeError, Missing, Spot};
 
+pub(crate) use catalog::{Catalog, Role, may_be_manifest};
+pub(crate) use intake::blob_digest;
+
 use crate::medium::Medium;
 use complete::Completion;
 use intake::Intake;

@@ -98,11 +98,16 @@ pub(super) fn fill(length: u64, block: u64) -> Vec<u8> {
     members
 }
 
+/// Whether the first member is one of this program's; `None` while that cannot be told.
+pub(crate) fn has_check(bytes: &[u8]) -> Option<bool> {
+    (bytes.len() >= FRONT).then(|| bytes[..10] == HEADER && bytes[12..14] == CHECK)
+}
+
 /// What stands at the start of `bytes`.
 pub(super) enum Parsed {
     /// More bytes are needed.
     More,
-    /// A piece, in this many bytes, and whether its check holds: `None` when it has none.
+    /// A piece, in this many bytes; filling is an empty one.
     Piece(Vec<u8>, usize),
 }
 

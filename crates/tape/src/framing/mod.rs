@@ -13,7 +13,9 @@ mod zstandard;
 use std::str::FromStr;
 
 pub(crate) use encode::Encoder;
+pub(crate) use gzip::has_check as gzip_has_check;
 pub(crate) use read::{FrameError, FrameReader};
+pub(crate) use zstandard::has_check as zstd_has_check;
 
 use crate::archive::{Body, Layout, Placed};
 use airlift_oci::types::media;

@@ -69,6 +69,18 @@ pub(super) fn fill(length: u64, block: u64) -> Vec<u8> {
     frame
 }
 
+/// Whether a checksum follows the first frame; `None` while that cannot be told.
+pub(crate) fn has_check(bytes: &[u8]) -> Option<bool> {
+    if bytes.len() < MAGIC.len() {
+        return None;
+    }
+    if bytes[..4] != MAGIC {
+        return Some(false);
+    }
+    let length = zstd_safe::find_frame_compressed_size(bytes).ok()?;
+    Some(*bytes.get(length..length + 4)? == CHECK)
+}
+
 /// What stands at the start of `bytes`, once enough of them are there.
 pub(super) enum Parsed {
     /// More bytes are needed.

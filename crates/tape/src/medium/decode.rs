@@ -2,8 +2,13 @@
 
 use std::io::{self, BufRead, Read};
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use bytes::Bytes;
 use tokio::sync::mpsc;
+
+use crate::framing::{self, FrameError, FrameReader};
 
 const CHUNK: usize = 1 << 20;
 
@@ -32,17 +37,56 @@ pub(super) fn start(
     kind: Compression,
     first: Bytes,
     chunks: mpsc::Receiver<io::Result<Bytes>>,
+    checked: Arc<AtomicBool>,
 ) -> io::Result<mpsc::Receiver<io::Result<Bytes>>> {
     let (sender, receiver) = mpsc::channel(4);
     std::thread::Builder::new().name("decompress".to_owned()).spawn(move || {
         let mut input = Chunks { current: first, chunks };
         let mut give = |bytes| sender.blocking_send(Ok(bytes)).is_ok();
-        if let Err(error) = decode(kind, &mut input, &mut give) {
+        let done = input.has_checks(kind).and_then(|checks| {
+            checked.store(checks, Ordering::Release);
+            if checks {
+                frames(kind, &mut input, &mut give)
+            } else {
+                decode(kind, &mut input, &mut give)
+            }
+        });
+        if let Err(error) = done {
             // Nobody listens when the run was given up.
             let _ = sender.blocking_send(Err(error));
         }
     })?;
     Ok(receiver)
+}
+
+/// Decompresses an archive of this program, of which every frame is checked before it is used.
+fn frames(
+    kind: Compression,
+    input: &mut Chunks,
+    give: &mut impl FnMut(Bytes) -> bool,
+) -> io::Result<()> {
+    let kind = match kind {
+        Compression::Zstd => framing::Compression::Zstd(0),
+        Compression::Gzip => framing::Compression::Gzip(0),
+    };
+    let mut reader = FrameReader::new(input, kind);
+    loop {
+        match reader.next() {
+            Ok(Some(frame)) => {
+                if !give(frame.piece.into()) {
+                    return Ok(());
+                }
+            }
+            Ok(None) => return Ok(()),
+            Err(FrameError::Io(error)) => return Err(error),
+            Err(error @ FrameError::Truncated(_)) => {
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, error.to_string()));
+            }
+            Err(error) => {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, error.to_string()));
+            }
+        }
+    }
 }
 
 fn decode(
@@ -112,6 +156,30 @@ fn pump(mut from: impl Read, give: &mut impl FnMut(Bytes) -> bool) -> io::Result
 struct Chunks {
     current: Bytes,
     chunks: mpsc::Receiver<io::Result<Bytes>>,
+}
+
+impl Chunks {
+    /// Whether the frames carry checksums, as this program writes them.
+    fn has_checks(&mut self, kind: Compression) -> io::Result<bool> {
+        /// Longer than a first frame of this program and its checksum.
+        const ENOUGH: usize = 2 << 20;
+        let mut peeked = Vec::from(std::mem::take(&mut self.current));
+        let found = loop {
+            let known = match kind {
+                Compression::Gzip => framing::gzip_has_check(&peeked),
+                Compression::Zstd => framing::zstd_has_check(&peeked),
+            };
+            if known.is_some() || peeked.len() > ENOUGH {
+                break known.unwrap_or(false);
+            }
+            match self.chunks.blocking_recv() {
+                Some(chunk) => peeked.extend_from_slice(&chunk?),
+                None => break false,
+            }
+        };
+        self.current = peeked.into();
+        Ok(found)
+    }
 }
 
 impl BufRead for Chunks {

@@ -78,6 +78,11 @@ impl EntryReader {
         &self.place
     }
 
+    /// Whether the medium is compressed in frames without checksums of their own.
+    pub(crate) fn lacks_checks(&self) -> bool {
+        self.stream.lacks_checks()
+    }
+
     /// Bytes of the uncompressed stream read so far.
     pub(crate) fn offset(&self) -> u64 {
         self.parser.offset()

@@ -1,6 +1,8 @@
 //! Bytes of a medium, read ahead by a thread.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
@@ -14,6 +16,8 @@ const CHUNK: usize = 1 << 20;
 pub(crate) struct ByteStream {
     chunks: mpsc::Receiver<io::Result<Bytes>>,
     first: Option<Bytes>,
+    compressed: bool,
+    checked: Arc<AtomicBool>,
 }
 
 impl ByteStream {
@@ -28,13 +32,20 @@ impl ByteStream {
             Some(first) => first?,
             None => Bytes::new(),
         };
+        let checked = Arc::new(AtomicBool::new(false));
         match decode::Compression::detect(&first) {
-            None => Ok(ByteStream { chunks, first: Some(first) }),
+            None => Ok(ByteStream { chunks, first: Some(first), compressed: false, checked }),
             Some(kind) => {
-                let chunks = decode::start(kind, first, chunks)?;
-                Ok(ByteStream { chunks, first: None })
+                let chunks = decode::start(kind, first, chunks, checked.clone())?;
+                Ok(ByteStream { chunks, first: None, compressed: true, checked })
             }
         }
+    }
+
+    /// Whether the medium is compressed in frames without checksums of their own. Known once bytes
+    /// were read.
+    pub(crate) fn lacks_checks(&self) -> bool {
+        self.compressed && !self.checked.load(Ordering::Acquire)
     }
 
     /// The next bytes; `None` at the end.

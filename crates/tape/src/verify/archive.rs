@@ -1,0 +1,225 @@
+//! Checks the entries of media as they pass.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::report::{Damage, VerifyReport};
+use crate::archive::{Head, Kind, MARKER, Transfer, encode_header, index_without};
+use crate::deserialize::{Catalog, Role, Spot, blob_digest, may_be_manifest};
+use crate::medium::{EntryReader, Medium, Passing, ReadError};
+use airlift_oci::observe::{Event, Observer};
+use airlift_oci::store::chain;
+use airlift_oci::types::{Digest, Hasher, MAX_MANIFEST, Manifest};
+
+/// Longest document that is kept.
+const MAX_DOCUMENT: u64 = 256 << 20;
+
+/// What can be said against an entry only once it is known who wrote the archive.
+#[derive(Default)]
+struct Archive {
+    transfer: Option<(Transfer, Spot)>,
+    transfer_manifest: Option<Manifest>,
+    index: Option<(Bytes, Spot)>,
+    manifest_json: Option<(Digest, Spot)>,
+    odd: Vec<(Spot, &'static str)>,
+}
+
+/// The state of verifying.
+pub(super) struct Checker {
+    observer: Arc<dyn Observer>,
+    catalog: Catalog,
+    archive: Archive,
+    report: VerifyReport,
+    damaged: Vec<(usize, Digest)>,
+    seen: HashSet<Digest>,
+}
+
+impl Checker {
+    pub(super) fn new(observer: Arc<dyn Observer>) -> Self {
+        Checker {
+            observer,
+            catalog: Catalog::default(),
+            archive: Archive::default(),
+            report: VerifyReport::default(),
+            damaged: Vec::new(),
+            seen: HashSet::new(),
+        }
+    }
+
+    pub(super) async fn medium(&mut self, medium: Medium, memory: u64) -> Result<(), ReadError> {
+        let mut reader = EntryReader::open(medium, memory).await?;
+        if let Err(error) = self.entries(&mut reader).await {
+            // What follows cannot be told from what is damaged: reading ends here.
+            let reason = chain(&error);
+            self.damage(spot(&reader, "", reader.offset()), reason);
+        }
+        self.report.bytes += reader.offset();
+        self.close(&reader);
+        Ok(())
+    }
+
+    /// What is known at the end.
+    pub(super) fn finish(mut self) -> VerifyReport {
+        if let Err(error) = self.catalog.settle() {
+            self.damage(Spot::nowhere(), chain(&error));
+        }
+        for (index, digest) in std::mem::take(&mut self.damaged) {
+            self.report.damage[index].images = self.catalog.images_with(&digest);
+        }
+        for missing in self.catalog.absent(&self.seen) {
+            if missing.expected.is_some() {
+                self.report.omitted.push(missing);
+            } else {
+                self.report.missing.push(missing);
+            }
+        }
+        self.report.roots = std::mem::take(&mut self.catalog.roots);
+        if self.report.roots.is_empty() && self.report.damage.is_empty() {
+            self.damage(Spot::nowhere(), "there is no index.json".to_owned());
+        }
+        self.report
+    }
+
+    fn damage(&mut self, at: Spot, reason: String) {
+        self.report.damage.push(Damage { at, reason, images: Vec::new() });
+    }
+
+    async fn entries(&mut self, reader: &mut EntryReader) -> Result<(), ReadError> {
+        loop {
+            match reader.next().await? {
+                Passing::Entry(head) => self.entry(reader, &head).await?,
+                Passing::EndOfArchive => {}
+                Passing::End => return Ok(()),
+            }
+        }
+    }
+
+    async fn entry(&mut self, reader: &mut EntryReader, head: &Head) -> Result<(), ReadError> {
+        self.report.entries += 1;
+        let at = spot(reader, &head.name, head.offset);
+        if head.raw != encode_header(&head.name, head.size, head.kind) {
+            self.archive.odd.push((at.clone(), "its header is not what it was written as"));
+        }
+        if head.kind == Kind::Directory {
+            return Ok(());
+        }
+        let Some(digest) = blob_digest(&head.name) else {
+            return self.document(reader, head, at).await;
+        };
+        let small = head.size <= MAX_MANIFEST;
+        let role = self.catalog.role(&digest);
+        let keep = matches!(role, Role::Transfer) || small && !matches!(role, Role::Blob(_));
+        let mut hasher = Hasher::new(digest.algorithm());
+        let mut kept = Vec::new();
+        while let Some(bytes) = reader.data().await? {
+            hasher.update(&bytes);
+            self.observer.event(&Event::Moved { bytes: bytes.len() as u64 });
+            if keep {
+                kept.extend_from_slice(&bytes);
+            }
+        }
+        let found = hasher.finish();
+        if found == digest {
+            self.good(&digest, role, kept.into(), at);
+        } else {
+            self.damaged.push((self.report.damage.len(), digest));
+            self.damage(at, format!("its content has the digest {found}"));
+        }
+        Ok(())
+    }
+
+    /// Takes in content that is what it says.
+    fn good(&mut self, digest: &Digest, role: Role, raw: Bytes, at: Spot) {
+        self.seen.insert(digest.clone());
+        let failed = match role {
+            Role::Blob(_) => return,
+            Role::Transfer => match self.catalog.transfer(&raw) {
+                Ok(transfer) => {
+                    self.archive.transfer = Some((transfer, at));
+                    return;
+                }
+                Err(error) => error.to_string(),
+            },
+            Role::Manifest(named) => {
+                match Manifest::parse_as(&named.media_type, digest.clone(), raw) {
+                    Ok(manifest) => {
+                        if Transfer::is_transfer(&manifest) {
+                            self.archive.transfer_manifest = Some(manifest.clone());
+                        }
+                        self.catalog.hold(manifest);
+                        return;
+                    }
+                    Err(error) => chain(&error),
+                }
+            }
+            Role::Unknown => {
+                if may_be_manifest(&raw) {
+                    self.catalog.candidates.insert(digest.clone(), (raw, at));
+                }
+                return;
+            }
+        };
+        self.damage(at, failed);
+    }
+
+    async fn document(
+        &mut self,
+        reader: &mut EntryReader,
+        head: &Head,
+        at: Spot,
+    ) -> Result<(), ReadError> {
+        if head.size > MAX_DOCUMENT {
+            self.damage(at, "it is too large for a document".to_owned());
+            return Ok(());
+        }
+        let text = reader.read_all(head.size).await?;
+        match head.name.as_str() {
+            "index.json" => {
+                if let Err(error) = self.catalog.index(&text) {
+                    self.damage(at.clone(), error.to_string());
+                }
+                self.archive.index = Some((text, at));
+            }
+            "oci-layout" if text != MARKER => {
+                self.archive.odd.push((at, "its content is not what it was written as"));
+            }
+            "oci-layout" => {}
+            "manifest.json" => self.archive.manifest_json = Some((Digest::of(&text), at)),
+            _ => self.damage(at, "an image archive has no such file".to_owned()),
+        }
+        Ok(())
+    }
+
+    /// The end of a medium: what the transfer manifest says of it.
+    fn close(&mut self, reader: &EntryReader) {
+        let archive = std::mem::take(&mut self.archive);
+        let Some((transfer, list)) = archive.transfer else { return };
+        for (at, reason) in archive.odd {
+            self.damage(at, reason.to_owned());
+        }
+        if let (Some((text, at)), Some(manifest)) = (archive.index, archive.transfer_manifest) {
+            let bare = index_without(&text, &manifest);
+            if bare.map(|text| Digest::of(&text)) != Some(transfer.index) {
+                self.damage(at, "its content is not what it was written as".to_owned());
+            }
+        }
+        if let (Some((found, at)), Some(expected)) = (archive.manifest_json, transfer.manifest_json)
+            && found != expected
+        {
+            self.damage(at, format!("its content has the digest {found}"));
+        }
+        if transfer.record > 0 && !reader.offset().is_multiple_of(transfer.record) {
+            let reason = format!("the archive's length is no multiple of {}", transfer.record);
+            self.damage(spot(reader, "", reader.offset()), reason);
+        }
+        if reader.lacks_checks() {
+            self.damage(list, "the compressed frames have lost their checksums".to_owned());
+        }
+    }
+}
+
+fn spot(reader: &EntryReader, entry: &str, offset: u64) -> Spot {
+    Spot { place: reader.place().to_owned(), entry: entry.to_owned(), offset }
+}

@@ -1,0 +1,44 @@
+//! The verb verify: reads media whole, checks every byte that can be checked, writes nothing.
+//!
+//! Of an archive of this program that is every byte: contents by their digests, headers because
+//! they follow from name and size, `index.json` by the transfer manifest, padding because it is
+//! zero, compressed frames by their checksums. Of other archives it is the contents.
+
+mod archive;
+mod report;
+
+use std::sync::Arc;
+
+use airlift_oci::observe::Observer;
+
+pub use report::{Damage, VerifyReport};
+
+use crate::medium::{Medium, ReadError};
+use archive::Checker;
+
+/// How media are verified.
+#[derive(Debug, Clone)]
+pub struct VerifyOptions {
+    /// Bytes read ahead from the medium.
+    pub memory: u64,
+}
+
+impl Default for VerifyOptions {
+    fn default() -> Self {
+        VerifyOptions { memory: 64 << 20 }
+    }
+}
+
+/// Reads `media`, in this order, as parts of one whole. Damage is no error here: it is what the
+/// report says. Fails only when a medium cannot be opened.
+pub async fn verify(
+    media: Vec<Medium>,
+    options: &VerifyOptions,
+    observer: Arc<dyn Observer>,
+) -> Result<VerifyReport, ReadError> {
+    let mut checker = Checker::new(observer);
+    for medium in media {
+        checker.medium(medium, options.memory).await?;
+    }
+    Ok(checker.finish())
+}

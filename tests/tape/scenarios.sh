@@ -1,0 +1,106 @@
+# Runs in the tape lab's guest (busybox sh): the scenarios, one after the other. Two drives with
+# media of 10 MB each; the image of run.sh in /share/store.
+image=oci:/share/store:t
+failed=0
+cd /tmp || exit 1
+
+check() { # NAME COMMAND..: the command must succeed
+    name=$1
+    shift
+    if "$@" >out 2>&1; then echo "ok      $name"; else
+        failed=1
+        echo "FAILED  $name"
+        cat out
+    fi
+}
+refuse() { # NAME WORDS COMMAND..: the command must fail and say the words
+    name=$1 words=$2
+    shift 2
+    if "$@" >out 2>&1; then
+        failed=1
+        echo "FAILED  $name: it succeeded"
+    elif grep -q "$words" out; then echo "ok      $name"; else
+        failed=1
+        echo "FAILED  $name: it did not say '$words'"
+        cat out
+    fi
+}
+rewind() { mtst -f "$1" rewind; }
+# What fits one tape: the image without half of its layers.
+small() {
+    check "$1: the small archive" airlift serialize "$image" /tmp/whole.tar --force \
+        --existing-from-checkpoint /tmp/some:99999999999 -b "$2"
+}
+
+# A ledger of the whole archive, from which parts are left out.
+check "a ledger of a file" airlift serialize "$image" /tmp/all.tar --checkpoint /tmp/all
+check "layers to leave out" sh -c 'tail -n 3 /tmp/all >/tmp/some'
+
+for block in 10Ki 64Ki 256Ki; do
+    rewind /dev/nst0
+    small "blocks of $block" "$block"
+    check "blocks of $block: written" airlift serialize "$image" /dev/nst0 --force \
+        --existing-from-checkpoint /tmp/some:99999999999 -b "$block"
+    rewind /dev/nst0
+    check "blocks of $block: the tape is the file" sh -c \
+        "dd if=/dev/nst0 bs=$(echo $block | tr -d i | tr K k) 2>/dev/null | cmp - /tmp/whole.tar"
+done
+
+# The last tape has blocks of 256 KiB, which nobody is told.
+rewind /dev/nst0
+check "read back, block size unknown, with the file of the rest" \
+    airlift deserialize /dev/nst0 /tmp/all.tar oci:/tmp/back:in
+
+rewind /dev/nst0
+refuse "a tape with data is not overwritten" "say --force" \
+    airlift serialize "$image" /dev/nst0 --existing-from-checkpoint /tmp/some:99999999999
+rewind /dev/nst0
+refuse "a drive in fixed blocks refuses others" "no multiple" sh -c \
+    'mtst -f /dev/nst0 setblk 4096; airlift serialize '"$image"' /dev/nst0 --force -b 10Ki; code=$?; mtst -f /dev/nst0 setblk 0; exit $code'
+
+# End of the medium, and the rest on the next.
+rewind /dev/nst0
+rewind /dev/nst1
+refuse "end of the medium" "next medium" \
+    airlift serialize "$image" /dev/nst0 --force -b 64Ki --checkpoint /tmp/first
+part=$(grep -o '/tmp/first:[0-9]*' out)
+echo "        $(wc -l </tmp/first) entries on the first tape, going on with $part"
+check "the rest on a second drive" airlift serialize "$image" /dev/nst1 --force -b 64Ki \
+    --existing-from-checkpoint "$part"
+rewind /dev/nst0
+rewind /dev/nst1
+check "both tapes read together" airlift deserialize /dev/nst0 /dev/nst1 oci:/tmp/both:in
+rewind /dev/nst1
+refuse "the second alone is refused" "neither in the archive" \
+    airlift deserialize /dev/nst1 oci:/tmp/second:in
+
+# An interrupted run goes on, and the tape is what it would have been.
+small "resume" 64Ki
+for after in 20 60; do
+    rewind /dev/nst0
+    mtst -f /dev/nst0 weof 1
+    rewind /dev/nst0
+    head -c $((after * 65536)) /tmp/whole.tar | dd of=/dev/nst0 bs=64k iflag=fullblock 2>/dev/null
+    rewind /dev/nst0
+    check "gone on with after $after blocks" airlift serialize "$image" /dev/nst0 --resume -b 64Ki \
+        --existing-from-checkpoint /tmp/some:99999999999
+    rewind /dev/nst0
+    check "after $after blocks: the tape is the file" \
+        sh -c 'dd if=/dev/nst0 bs=64k 2>/dev/null | cmp - /tmp/whole.tar'
+done
+rewind /dev/nst0
+refuse "another archive is not gone on with" "does not hold the start" \
+    airlift serialize "$image" /dev/nst0 --resume -b 128Ki
+
+# Two archives on one tape, each to its filemark.
+rewind /dev/nst1
+check "the first of two archives" airlift serialize "$image" /dev/nst1 --force -b 10Ki \
+    --existing-from-checkpoint /tmp/all:99999999999
+check "the second behind it" airlift serialize "$image" /dev/nst1 -b 64Ki \
+    --existing-from-checkpoint /tmp/some:99999999999
+rewind /dev/nst1
+check "skipped to the second" mtst -f /dev/nst1 fsf 1
+check "the second is read alone" airlift deserialize /dev/nst1 /tmp/all.tar oci:/tmp/two:in
+
+refuse "no such drive" "nst7" airlift deserialize /dev/nst7 oci:/tmp/none:in
+exit $failed
