@@ -47,6 +47,20 @@ pub enum Event<'a> {
         /// How it came there.
         how: How,
     },
+    /// More images for one platform are known to have to be in place than before.
+    Platforms {
+        /// How many.
+        known: u64,
+    },
+    /// A manifest is where it should be. Its bytes are in no plan.
+    Manifest {
+        /// Its size.
+        bytes: u64,
+        /// How it came there.
+        how: How,
+        /// Whether it is the image for one platform.
+        platform: bool,
+    },
     /// A host asked for patience, or a broken request is tried again.
     Waiting {
         /// The host.

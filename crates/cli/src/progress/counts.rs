@@ -16,6 +16,12 @@ pub(crate) struct Counts {
     failed: AtomicU64,
     passed: AtomicU64,
     spared: AtomicU64,
+    platforms: AtomicU64,
+    platforms_done: AtomicU64,
+    blobs: AtomicU64,
+    moved: AtomicU64,
+    mounted: AtomicU64,
+    skipped: AtomicU64,
     waiting: Mutex<BTreeMap<String, Instant>>,
     samples: Mutex<VecDeque<(Instant, u64)>>,
 }
@@ -40,8 +46,27 @@ pub(crate) struct Reading {
     pub(crate) rate: u64,
     /// Until everything known has passed at this rate.
     pub(crate) left: Option<Duration>,
+    /// Platforms and blobs.
+    pub(crate) pieces: Pieces,
     /// Hosts that asked for patience.
     pub(crate) waiting: Vec<String>,
+}
+
+/// What images consist of, as far as it is known. What is in place as a whole is not looked into.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Pieces {
+    /// Images for one platform that are known.
+    pub(crate) platforms: u64,
+    /// Those of them that are where they should be.
+    pub(crate) platforms_done: u64,
+    /// Blobs that are known.
+    pub(crate) blobs: u64,
+    /// Blobs that were sent.
+    pub(crate) moved: u64,
+    /// Blobs that were mounted.
+    pub(crate) mounted: u64,
+    /// Blobs that were there.
+    pub(crate) skipped: u64,
 }
 
 /// How far back the rate looks.
@@ -52,8 +77,9 @@ impl Counts {
     pub(crate) fn add(&self, event: &Event<'_>) {
         let add = |counter: &AtomicU64, n: u64| _ = counter.fetch_add(n, Ordering::Relaxed);
         match event {
-            Event::Planned { items, bytes, .. } => {
+            Event::Planned { items, bytes, blobs } => {
                 add(&self.items, *items);
+                add(&self.blobs, *blobs);
                 add(&self.bytes, *bytes);
             }
             Event::Finished { error, .. } => {
@@ -61,7 +87,17 @@ impl Counts {
                 add(&self.failed, u64::from(error.is_some()));
             }
             Event::Moved { bytes } => add(&self.passed, *bytes),
-            Event::Stored { bytes, how: How::Mounted | How::Skipped } => add(&self.spared, *bytes),
+            Event::Stored { bytes, how } => {
+                let (counter, spared) = match how {
+                    How::Moved => (&self.moved, 0),
+                    How::Mounted => (&self.mounted, *bytes),
+                    How::Skipped => (&self.skipped, *bytes),
+                };
+                add(counter, 1);
+                add(&self.spared, spared);
+            }
+            Event::Platforms { known } => add(&self.platforms, *known),
+            Event::Manifest { platform, .. } => add(&self.platforms_done, u64::from(*platform)),
             Event::Waiting { host, wait, .. } => {
                 let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
                 waiting.insert((*host).to_owned(), Instant::now() + *wait);
@@ -90,6 +126,15 @@ impl Counts {
             passed,
             rate,
             left,
+            pieces: Pieces {
+                // What is in place as a whole was never planned.
+                platforms: get(&self.platforms).max(get(&self.platforms_done)),
+                platforms_done: get(&self.platforms_done),
+                blobs: get(&self.blobs),
+                moved: get(&self.moved),
+                mounted: get(&self.mounted),
+                skipped: get(&self.skipped),
+            },
             waiting: waiting.keys().cloned().collect(),
         }
     }
@@ -131,6 +176,8 @@ mod tests {
         assert_eq!(reading.left, Some(Duration::from_secs(3)));
         assert_eq!((reading.finished, reading.failed, reading.items), (1, 1, 2));
         assert_eq!(reading.waiting, ["h"]);
+        let pieces = reading.pieces;
+        assert_eq!((pieces.blobs, pieces.moved, pieces.mounted, pieces.skipped), (4, 1, 1, 0));
         let later = counts.read(start + Duration::from_secs(90));
         assert!(later.waiting.is_empty());
         assert_eq!(later.rate, 0, "the rate is that of late, not of the whole run");

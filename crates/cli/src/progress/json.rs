@@ -36,9 +36,24 @@ impl View for Json {
             "moved": reading.passed,
             "bytesPerSecond": reading.rate,
             "secondsLeft": reading.left.map(|left| left.as_secs()),
+            "platforms": reading.pieces.platforms,
+            "platformsDone": reading.pieces.platforms_done,
+            "blobs": reading.pieces.blobs,
+            "blobsMoved": reading.pieces.moved,
+            "blobsMounted": reading.pieces.mounted,
+            "blobsSkipped": reading.pieces.skipped,
             "waiting": reading.waiting,
         });
         self.screen.line(&line.to_string());
+    }
+}
+
+/// How content came to be where it should be, in a word.
+fn word(how: How) -> &'static str {
+    match how {
+        How::Moved => "moved",
+        How::Mounted => "mounted",
+        How::Skipped => "skipped",
     }
 }
 
@@ -54,12 +69,12 @@ pub(super) fn event(event: &Event<'_>) -> Option<Value> {
         }
         Event::Moved { bytes } => json!({"event": "moved", "bytes": bytes}),
         Event::Stored { bytes, how } => {
-            let how = match how {
-                How::Moved => "moved",
-                How::Mounted => "mounted",
-                How::Skipped => "skipped",
-            };
-            json!({"event": "stored", "bytes": bytes, "how": how})
+            json!({"event": "stored", "bytes": bytes, "how": word(*how)})
+        }
+        Event::Platforms { known } => json!({"event": "platforms", "known": known}),
+        Event::Manifest { bytes, how, platform } => {
+            let how = word(*how);
+            json!({"event": "manifest", "bytes": bytes, "how": how, "platform": platform})
         }
         Event::Waiting { host, wait, cause } => {
             json!({"event": "waiting", "host": host, "seconds": wait.as_secs_f64(), "cause": cause})

@@ -9,7 +9,7 @@ mod json;
 mod plain;
 mod watch;
 
-pub(crate) use counts::{Counts, Reading};
+pub(crate) use counts::{Counts, Pieces, Reading};
 pub(crate) use watch::Watch;
 
 use crate::global::ProgressStyle;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Reading, View};
+use super::{Pieces, Reading, View};
 use crate::screen::Screen;
 use crate::size::human;
 
@@ -30,7 +30,11 @@ impl View for Plain {
         }
         self.last = Instant::now();
         if *reading != self.shown {
-            self.screen.line(&format!("progress: {}", sentence(reading)));
+            self.screen.line(&format!(
+                "progress: {}{}",
+                sentence(reading),
+                detail(&reading.pieces)
+            ));
             self.shown = reading.clone();
         }
     }
@@ -62,6 +66,18 @@ pub(super) fn sentence(reading: &Reading) -> String {
     if parts.is_empty() { "starting".to_owned() } else { parts.join(", ") }
 }
 
+/// The pieces in words: `; platforms 12/170; blobs 968: 200 moved, 60 mounted, 40 skipped`.
+fn detail(pieces: &Pieces) -> String {
+    if *pieces == Pieces::default() {
+        return String::new();
+    }
+    let Pieces { platforms, platforms_done, blobs, moved, mounted, skipped } = pieces;
+    format!(
+        "; platforms {platforms_done}/{platforms}; \
+         blobs {blobs}: {moved} moved, {mounted} mounted, {skipped} skipped"
+    )
+}
+
 fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
@@ -75,7 +91,7 @@ fn duration(duration: Duration) -> String {
 mod tests {
     use std::time::Duration;
 
-    use super::{Reading, sentence};
+    use super::{Pieces, Reading, detail, sentence};
 
     #[test]
     fn a_reading_is_told_in_words() {
@@ -90,7 +106,20 @@ mod tests {
             rate: 120_000_000,
             left: Some(Duration::from_secs(3700)),
             waiting: vec!["a.io".to_owned(), "b.io".to_owned()],
+            pieces: Pieces {
+                platforms: 170,
+                platforms_done: 12,
+                blobs: 968,
+                moved: 200,
+                mounted: 60,
+                skipped: 40,
+            },
         };
+        assert_eq!(detail(&Pieces::default()), "");
+        assert_eq!(
+            detail(&reading.pieces),
+            "; platforms 12/170; blobs 968: 200 moved, 60 mounted, 40 skipped"
+        );
         assert_eq!(
             sentence(&reading),
             "3/60 images, 1 failed, 1.2 GB of 3.4 GB, 120 MB/s, 1 h 1 min left, waiting for a.io, b.io"

@@ -101,7 +101,11 @@ impl Feed {
 
     /// Prints the event as JSON; those that come by the thousand are in the counts.
     fn print(&self, event: &Event<'_>) {
-        if let Event::Moved { .. } | Event::Stored { .. } = event {
+        if let Event::Moved { .. }
+        | Event::Stored { .. }
+        | Event::Platforms { .. }
+        | Event::Manifest { .. } = event
+        {
             return;
         }
         if let Some(line) = json::event(event) {

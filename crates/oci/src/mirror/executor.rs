@@ -17,7 +17,7 @@ use super::plan::{Root, Target, Transfer};
 use crate::graph::{Graph, WalkOptions, walk};
 use crate::observe::{Event, How, Observer, Tally};
 use crate::store::{Content, Hints, Presence, Put, Remote, Source, Store, StoreError, chain};
-use crate::types::{Descriptor, Digest, Manifest, Tag, Version};
+use crate::types::{Descriptor, Digest, Manifest, Tag, Version, media};
 
 /// How much is done at once.
 #[derive(Debug, Clone)]
@@ -168,7 +168,7 @@ impl Executor {
                 target.store.resolve(&version).await.is_ok_and(|found| found.digest == *wanted);
             self.odds.learn(&domain, there);
             if there {
-                self.stored(tally, transfer.root.descriptor(), How::Skipped);
+                self.stored_manifest(tally, transfer.root.descriptor(), How::Skipped);
             }
             (target, there)
         });
@@ -188,6 +188,9 @@ impl Executor {
         let mut blobs = graph.blobs_from(skip);
         let bytes = blobs.iter().map(|blob| blob.size).sum();
         self.observer.event(&Event::Planned { items: 0, blobs: blobs.len() as u64, bytes });
+        let manifests = graph.manifests()[skip..].iter().map(Manifest::descriptor);
+        let platforms = manifests.filter(|manifest| !media::is_index(&manifest.media_type));
+        self.observer.event(&Event::Platforms { known: platforms.count() as u64 });
         blobs.sort_by_key(|blob| std::cmp::Reverse(blob.size));
         let copies = blobs.into_iter().map(|blob| async move {
             self.place_blob(transfer, blob, target, tally).await.map_err(|source| {
@@ -308,7 +311,7 @@ impl Executor {
             // Manifests cannot be mounted, so only "it is there" counts of what is known.
             let turn = match self.manifests.step(manifest.digest(), &target.store).await {
                 Step::Nothing => {
-                    self.stored(tally, manifest.descriptor(), How::Skipped);
+                    self.stored_manifest(tally, manifest.descriptor(), How::Skipped);
                     return Ok(());
                 }
                 Step::Fetch(turn, _) => Some(turn),
@@ -322,8 +325,14 @@ impl Executor {
             target.store.put_manifest(manifest, Some(tag)).await?;
             self.manifests.placed(manifest.digest(), &target.store);
         }
-        self.stored(tally, manifest.descriptor(), How::Moved);
+        self.stored_manifest(tally, manifest.descriptor(), How::Moved);
         Ok(())
+    }
+
+    fn stored_manifest(&self, tally: &Tally, what: &Descriptor, how: How) {
+        tally.add(what.size, how);
+        let platform = !media::is_index(&what.media_type);
+        self.observer.event(&Event::Manifest { bytes: what.size, how, platform });
     }
 
     fn stored(&self, tally: &Tally, what: &Descriptor, how: How) {
@@ -337,7 +346,7 @@ impl Executor {
 fn requests_saved(root: &Root) -> usize {
     match root {
         Root::Read(manifest) => 1 + 8 * manifest.manifests().count() + manifest.blobs().count(),
-        Root::Known(descriptor) if crate::types::media::is_index(&descriptor.media_type) => 18,
+        Root::Known(descriptor) if media::is_index(&descriptor.media_type) => 18,
         Root::Known(_) => 8,
     }
 }

@@ -23,7 +23,7 @@ use crate::mirror::{Executor, ItemReport, Report, Target, Transfer, TransferErro
 use crate::observe::{Event, How, Tally};
 use crate::store::{Presence, Source, StoreError, chain};
 use crate::stores::{OpenedDestination, OpenedSource};
-use crate::types::{Descriptor, LocationError, Name, Version};
+use crate::types::{Descriptor, LocationError, Name, Version, media};
 
 /// Copies looked at ahead.
 const WINDOW: usize = 256;
@@ -290,7 +290,8 @@ impl<'a> Run<'a> {
                 tally.add(found.size, How::Skipped);
                 let item = spec.source();
                 self.tell(&Event::Started { item });
-                self.tell(&Event::Stored { bytes: found.size, how: How::Skipped });
+                let platform = !media::is_index(&found.media_type);
+                self.tell(&Event::Manifest { bytes: found.size, how: How::Skipped, platform });
                 self.tell(&Event::Finished { item, error: None });
                 report.digest = Some(found.digest);
                 report.succeed(tally.totals());
