@@ -31,6 +31,8 @@ pub(super) struct Intake<'a> {
     sink: Arc<dyn Store>,
     /// Whether no other medium follows.
     last: bool,
+    /// How many of the manifests known the sink was told of.
+    announced: usize,
 }
 
 impl<'a> Intake<'a> {
@@ -42,8 +44,18 @@ impl<'a> Intake<'a> {
         let uploads =
             Uploads::new(sink.clone(), observer.clone(), options.memory, options.concurrency);
         let catalog = Catalog::default();
-        let (candidate_bytes, bytes, last) = (0, 0, false);
-        Intake { catalog, uploads, options, observer, candidate_bytes, bytes, sink, last }
+        let (candidate_bytes, bytes, last, announced) = (0, 0, false, 0);
+        Intake {
+            catalog,
+            uploads,
+            options,
+            observer,
+            candidate_bytes,
+            bytes,
+            sink,
+            last,
+            announced,
+        }
     }
 
     /// Bytes of the media read so far, uncompressed.
@@ -78,6 +90,7 @@ impl<'a> Intake<'a> {
     /// Waits for what is on its way; what is known then.
     pub(super) async fn finish(mut self) -> Result<(Catalog, Arc<Tally>), DeserializeError> {
         self.catalog.settle()?;
+        self.announce_manifests().await?;
         let named = |digest: &Digest| self.catalog.as_blob.get(digest).cloned();
         let blobs = self.catalog.candidates.iter();
         let blobs: Vec<_> = blobs
@@ -163,7 +176,7 @@ impl<'a> Intake<'a> {
                     source: Box::new(source),
                 })?;
                 self.catalog.hold(manifest);
-                Ok(())
+                self.announce_manifests().await
             }
             Role::Transfer => {
                 let text = self.verified(reader, head, &digest).await?;
@@ -201,6 +214,20 @@ impl<'a> Intake<'a> {
         let missing: Vec<_> = lookups.try_collect().await?;
         let missing: Vec<_> = missing.into_iter().flatten().collect();
         if missing.is_empty() { Ok(()) } else { Err(DeserializeError::Missing(missing)) }
+    }
+
+    /// Tells the sink what is coming, of each manifest once.
+    async fn announce_manifests(&mut self) -> Result<(), DeserializeError> {
+        while let Some(digest) = self.catalog.order.get(self.announced) {
+            self.announced += 1;
+            let Some(manifest) = self.catalog.manifests.get(digest) else { continue };
+            let root = self.catalog.roots.iter().find(|(root, _)| root == digest);
+            let named = self.catalog.tags.iter().filter(|(_, named)| *named == digest);
+            let own = root.and_then(|(_, tag)| tag.clone());
+            let tags: Vec<_> = own.into_iter().chain(named.map(|(tag, _)| tag.clone())).collect();
+            self.sink.announce(manifest, root.is_some(), &tags).await?;
+        }
+        Ok(())
     }
 
     /// Content of which it is not known yet what it is.

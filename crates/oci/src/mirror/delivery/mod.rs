@@ -93,7 +93,7 @@ impl Delivery {
 
     /// What became of every item. To be called once the medium was read to its end without an
     /// error; before that nothing has a tag.
-    pub async fn finish(self) -> Report {
+    pub async fn finish(&self) -> Report {
         let jobs = self.lock().jobs.clone();
         let mut counted = HashSet::new();
         let mut items = Vec::new();
