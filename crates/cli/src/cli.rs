@@ -3,8 +3,8 @@
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    archive, clone, completion, config, copy, deserialize, diff, gather, inspect, login, logout,
-    man, route, scatter, serialize, serve,
+    archive, batch_deserialize, batch_serialize, clone, completion, config, copy, deserialize, diff,
+    gather, inspect, login, logout, man, route, scatter, serialize, serve, unarchive,
 };
 use crate::drop_in;
 use crate::exit::{Exit, exit_codes};
@@ -41,7 +41,10 @@ enum Command {
     Clone(clone::Args),
     Copy(copy::Args),
     Archive(archive::Args),
+    Unarchive(unarchive::Args),
     Route(route::Args),
+    BatchSerialize(batch_serialize::Args),
+    BatchDeserialize(batch_deserialize::Args),
     Inspect(inspect::Args),
     Diff(diff::Args),
     Serve(serve::Args),
@@ -118,9 +121,12 @@ impl Invocation {
             Command::Clone(args) => clone::run(args, &session),
             Command::Copy(args) => copy::run(args, &session),
             Command::Archive(args) => archive::run(args, &session),
+            Command::Unarchive(args) => unarchive::run(args, &session),
             Command::Inspect(args) => inspect::run(args, &session),
             Command::Diff(args) => diff::run(args, &session),
             Command::Route(args) => route::run(args, &session),
+            Command::BatchSerialize(args) => batch_serialize::run(args, &session),
+            Command::BatchDeserialize(args) => batch_deserialize::run(args, &session),
             Command::Serve(args) => serve::run(args, &session),
             Command::Login(args) => login::run(args, &session),
             Command::Logout(args) => logout::run(args, &session),

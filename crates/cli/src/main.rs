@@ -16,6 +16,7 @@ mod global;
 mod inputs;
 mod interrupt;
 mod logs;
+mod medium;
 mod outcome;
 mod output;
 mod progress;

@@ -1,6 +1,8 @@
 //! The commands, one file each: arguments, options from them, one verb, what is printed.
 
 pub(crate) mod archive;
+pub(crate) mod batch_deserialize;
+pub(crate) mod batch_serialize;
 pub(crate) mod clone;
 pub(crate) mod completion;
 pub(crate) mod config;
@@ -16,3 +18,4 @@ pub(crate) mod route;
 pub(crate) mod scatter;
 pub(crate) mod serialize;
 pub(crate) mod serve;
+pub(crate) mod unarchive;

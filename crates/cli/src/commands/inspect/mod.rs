@@ -1,34 +1,42 @@
 //! `airlift inspect`: what an image, an artifact or a medium holds, as a tree.
 
+mod survey;
 mod tree;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use airlift_oci::mirror::inspect::{InspectOptions, Inspection, inspect};
 use airlift_oci::observe;
-use airlift_oci::types::Location;
+use airlift_oci::store::Store;
+use airlift_oci::stores::Stores;
+use airlift_oci::types::{Location, Version};
+use airlift_tape::Medium;
 use clap::{Args as Derive, ValueEnum};
 
 use crate::exit::{Exit, exit_codes};
 use crate::failure::Usage;
 use crate::session::Session;
 use crate::size::human;
-use crate::{output, runtime};
+use crate::{medium, output, runtime};
 
 /// Show what an image, a gathered artifact or an archive holds
 ///
 /// A tree of images, platforms, manifests and blobs with their sizes and what the images share. Only
-/// manifests are read; of an archive in a file, only what is needed of it.
+/// manifests are read; of an archive in a file, only what is needed of it. What can only be read
+/// forwards (a pipe, a tape, a compressed file) is read through once.
 #[derive(Debug, Derive)]
 #[command(after_long_help = concat!(
     "Examples:\n  \
      airlift inspect reg.example.com/gather:sync-45 -r\n  \
      airlift inspect sync-45.tar --output json\n  \
+     airlift inspect /dev/nst0\n  \
      airlift inspect oci-archive:sync-45.tar:docker.io/library/nginx:1.27",
     exit_codes!()
 ))]
 pub(crate) struct Args {
-    /// An archive's file, or REGISTRY/REPOSITORY:TAG, oci:DIR:TAG, oci-archive:FILE:NAME
+    /// An archive's file, a device, - for standard input; or REGISTRY/REPOSITORY:TAG, oci:DIR:TAG,
+    /// oci-archive:FILE:NAME
     #[arg(value_name = "MEDIUM|IMAGE")]
     from: String,
     /// Follow signatures, SBOMs and other referrers
@@ -54,13 +62,10 @@ enum Form {
 
 /// Inspects and prints. Blobs that are not where they should be make it damage.
 pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
-    let location = location(&args.from)?;
-    let local = location.reference().is_none();
+    let subject = subject(&args.from)?;
     let inspection = runtime::guarded(async {
         let stores = session.stores(observe::silent())?;
-        let opened = stores.source(&location).await?;
-        let options = InspectOptions { referrers: args.recursive, presence: local };
-        anyhow::Ok(inspect(&opened.store, &opened.version, &options).await?)
+        look(subject, args.recursive, &stores).await
     })?;
     match args.output {
         Form::Json => output::line(&serde_json::to_string_pretty(&inspection)?)?,
@@ -80,15 +85,46 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
     Ok(Exit::Damaged)
 }
 
-/// A location; the name of a file is an archive's.
-fn location(text: &str) -> anyhow::Result<Location> {
-    if Path::new(text).is_file() {
-        return Ok(Location::Archive { file: PathBuf::from(text), tag: None });
+/// What is looked at.
+enum Subject {
+    /// Something that can be read at any place.
+    Location(Location),
+    /// Something that can be read forwards only.
+    Stream(Medium),
+}
+
+/// What a word means: a medium that is here, else a location.
+fn subject(text: &str) -> anyhow::Result<Subject> {
+    let path = Path::new(text);
+    if text == "-" {
+        return Ok(Subject::Stream(Medium::Stdin));
     }
-    text.parse().map_err(|error| {
+    if path.exists() && !path.is_dir() {
+        return Ok(if medium::is_plain_file(path)? {
+            Subject::Location(Location::Archive { file: PathBuf::from(text), tag: None })
+        } else {
+            Subject::Stream(Medium::at(path))
+        });
+    }
+    let location = text.parse().map_err(|error| {
         let hint = "name an archive's file, REGISTRY/REPOSITORY:TAG or oci:DIR:TAG";
-        Usage::new(format!("{text} is no file, and no location: {error}"), hint).into()
-    })
+        Usage::new(format!("{text} is no file, and no location: {error}"), hint)
+    })?;
+    Ok(Subject::Location(location))
+}
+
+async fn look(subject: Subject, referrers: bool, stores: &Stores) -> anyhow::Result<Inspection> {
+    let (store, version, presence): (Arc<dyn Store>, _, _) = match subject {
+        Subject::Location(location) => {
+            let opened = stores.source(&location).await?;
+            (opened.store, opened.version, location.reference().is_none())
+        }
+        Subject::Stream(medium) => {
+            let (survey, root) = survey::survey(medium).await?;
+            (Arc::new(survey), Version::Digest(root), true)
+        }
+    };
+    Ok(inspect(&store, &version, &InspectOptions { referrers, presence }).await?)
 }
 
 fn summary(inspection: &Inspection) -> String {
