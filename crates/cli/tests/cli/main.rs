@@ -13,3 +13,4 @@ mod login;
 mod look;
 mod messages;
 mod mirror;
+mod toolkit;

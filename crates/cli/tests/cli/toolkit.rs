@@ -1,0 +1,215 @@
+//! Diff, inspect, unarchive and batches through the binary, with registries on loopback.
+
+use std::process::Stdio;
+
+use airlift_oci::types::Version;
+use airlift_tests::image::{self, Flavour};
+use airlift_tests::model::Model;
+use airlift_tests::{FaultPlan, TestRegistry};
+
+use crate::harness::Place;
+
+/// A registry with two gathered artifacts, `gather:1` of two images and `gather:2` of one more.
+async fn gathered(place: &Place) -> TestRegistry {
+    let registry = TestRegistry::start(FaultPlan::default()).await;
+    let host = registry.host();
+    let platforms = ["linux/amd64", "linux/arm64"];
+    for (name, graph) in [
+        ("team/app", image::multi(Flavour::Oci, 1, &platforms)),
+        ("team/tool", image::simple(2)),
+        ("team/more", image::simple(3)),
+    ] {
+        graph.push(registry.store(name).as_ref(), Some("1")).await;
+        let signature = image::signature(graph.root());
+        signature.push(registry.store(name).as_ref(), None).await;
+    }
+    let two = format!("{host}/team/app:1\n{host}/team/tool:1\n");
+    place.file("1.list", &two);
+    place.file("2.list", format!("{two}{host}/team/more:1\n"));
+    for number in [1, 2] {
+        place.airlift(&format!("gather {number}.list {host}/gather:{number} -r")).with(0);
+    }
+    registry
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn diff_writes_several_forms_at_once_and_replaces_files_whole() {
+    let place = Place::new();
+    let registry = gathered(&place).await;
+    let host = registry.host();
+    place.file("new.csv", "x".repeat(4000));
+    let line =
+        format!("mirror diff {host}/gather:2 {host}/gather:1 -o json,csv=new.csv -o md=n.md");
+    let rows: serde_json::Value =
+        serde_json::from_str(&place.airlift(&line).with(0).out).expect("JSON");
+    let rows = rows.as_array().expect("rows");
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows[0]["reference"], format!("{host}/team/more:1"));
+    let csv = place.read("new.csv");
+    assert!(csv.starts_with("reference,digest,platform,size,new\n"), "{csv}");
+    assert_eq!(csv.lines().count(), 2, "nothing of the old file is left: {csv}");
+    assert!(place.read("n.md").contains("1 of 3 images new"));
+    let none = place.airlift(&format!("diff {host}/gather:1 {host}/gather:2 -o csv")).with(0);
+    assert_eq!(none.out.lines().count(), 1);
+    place.airlift(&format!("diff {host}/gather:1 -o yaml")).with(2).says("no form of output");
+    place.airlift(&format!("diff {host}/team/app:1")).with(1).says("no gathered index");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn inspect_shows_the_same_of_a_registry_a_file_a_layout_and_a_pipe() {
+    let place = Place::new();
+    let registry = gathered(&place).await;
+    let host = registry.host();
+    place.airlift(&format!("serialize {host}/gather:2 all.tar -r")).with(0);
+    place.airlift("deserialize all.tar oci:landed:sync").with(0);
+    let json = |out: &str| -> serde_json::Value { serde_json::from_str(out).expect("JSON") };
+    let at_registry = json(&place.airlift(&format!("inspect {host}/gather:2 -r -o json")).out);
+    assert_eq!(at_registry["totals"]["images"], 3);
+    assert_eq!(at_registry["totals"]["referrers"], 3);
+    for source in ["all.tar", "oci-archive:all.tar", "oci:landed:sync"] {
+        let found = json(&place.airlift(&format!("inspect {source} -r -o json")).with(0).out);
+        assert_eq!(found["images"], at_registry["images"], "{source}");
+        assert_eq!(found["totals"]["missing"], 0, "{source}");
+    }
+    let archive = std::fs::File::open(place.path().join("all.tar")).expect("opens");
+    let mut command = place.command();
+    let piped =
+        place.run(command.args(["inspect", "-", "-r", "-o", "json"]).stdin(archive)).with(0);
+    assert_eq!(json(&piped.out)["images"], at_registry["images"]);
+
+    let text = place.airlift("inspect all.tar -r").with(0).out;
+    assert!(text.contains("team/app:1  index") && text.contains("linux/arm64"), "{text}");
+    assert!(text.contains("└─ artifact"), "{text}");
+    let lines = place.airlift("inspect all.tar --images").with(0).out;
+    assert!(lines.contains("linux/amd64,linux/arm64"), "{lines}");
+    place.airlift("inspect nowhere.tar").with(2).says("no file here, and no location");
+
+    place.airlift(&format!("serialize {host}/gather:2 delta.tar {host}/gather:1")).with(0);
+    let delta = place.airlift("inspect delta.tar").with(0).out;
+    assert!(delta.contains("NOT HERE") && delta.contains("blobs are not here"), "{delta}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unarchive_delivers_the_same_from_a_file_and_from_a_pipe() {
+    let place = Place::new();
+    let registry = gathered(&place).await;
+    let host = registry.host();
+    place.airlift(&format!("serialize {host}/gather:2 all.tar -r")).with(0);
+    let pipe = |words: &[&str]| {
+        let archive = std::fs::File::open(place.path().join("all.tar")).expect("opens");
+        let mut command = place.command();
+        command.args(["unarchive", "-"]).args(words).stdin(Stdio::from(archive));
+        place.run(&mut command)
+    };
+    let plan = pipe(&[&format!("nest={host}/p"), "--check"]).with(0).out;
+    assert_eq!(plan, place.airlift(&format!("unarchive all.tar nest={host}/p --check")).out);
+    assert!(plan.contains("team/more:1"), "{plan}");
+    assert!(registry.store(&nested(&host, "p", "team/more")).digests().is_empty());
+
+    pipe(&[&format!("nest={host}/p"), "-r"]).with(0).says("unarchive: 3 done");
+    place.airlift(&format!("unarchive all.tar nest={host}/f 2 -r")).with(0).says("3 done");
+    for name in ["team/app", "team/tool", "team/more"] {
+        let version = Version::Tag("1".parse().expect("a tag"));
+        let origin = registry.store(name);
+        let origin = Model::walk_with_referrers(origin.as_ref(), &version).await.expect("whole");
+        for prefix in ["p", "f"] {
+            let store = registry.store(&nested(&host, prefix, name));
+            let copy = Model::walk_with_referrers(store.as_ref(), &version).await.expect("whole");
+            assert!(copy == origin, "{name} is another one at {prefix}");
+        }
+    }
+    pipe(&[&format!("nest={host}/p")]).with(0).says("unarchive: 3 unchanged");
+    pipe(&[&format!("nest={host}/x"), "other"]).with(1).says("has not the tag other");
+    pipe(&[&format!("nest={host}/x"), "-l", "team=none"]).with(2).says("no item is chosen");
+    place.airlift(&format!("unarchive none.tar nest={host}/x")).with(2).says("none.tar");
+}
+
+fn nested(host: &str, prefix: &str, name: &str) -> String {
+    format!("{prefix}/{}/{name}", host.replace(':', "_"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_goes_on_where_it_stopped_at_both_ends() {
+    let place = Place::new();
+    let registry = gathered(&place).await;
+    let host = registry.host();
+    std::fs::create_dir(place.path().join("sync")).expect("makes it");
+    place.file("1.csv", format!("name, artifact\n# the tools\ntools, {host}/gather:1\n"));
+    place.file("2.csv", format!("name,artifact\ntools,{host}/gather:1\ntools,{host}/gather:2\n"));
+    place.airlift("mirror batch-serialize 1.csv sync").with(0).says("1 done");
+    place.airlift("mirror batch-serialize 1.csv sync").with(0).says("1 unchanged");
+    place.airlift("mirror batch-serialize 2.csv sync").with(0).says("1 done");
+    let record = place.read("sync/record-keeping.csv");
+    let lines: Vec<&str> = record.lines().collect();
+    assert_eq!(lines[0], "sync_name,artifact,digest");
+    assert!(lines[1].starts_with(&format!("000001-tools.tar,{host}/gather:1,sha256:")));
+    assert!(lines[2].starts_with(&format!("000002-tools.tar,{host}/gather:2,sha256:")));
+    assert_eq!(lines.len(), 3);
+    let size = |name: &str| {
+        std::fs::metadata(place.path().join("sync").join(name)).expect("is there").len()
+    };
+    assert!(size("000002-tools.tar") < size("000001-tools.tar"), "the second is a delta");
+
+    let line = format!("mirror batch-deserialize sync {host}/batch");
+    place.airlift(&line).with(0).says("2 done");
+    let syncs = place.read("sync/successful-syncs.csv");
+    assert!(syncs.starts_with("filename,artifact,timestamp\n000001-tools.tar,"), "{syncs}");
+    assert!(syncs.contains(&format!("000002-tools.tar,{host}/batch:tools,")), "{syncs}");
+    assert!(syncs.lines().skip(1).all(|line| line.contains(" +0000 UTC m=+")), "{syncs}");
+    let tools = Version::Tag("tools".parse().expect("a tag"));
+    let arrived = Model::walk(registry.store("batch").as_ref(), &tools).await.expect("whole");
+    let second = Version::Tag("2".parse().expect("a tag"));
+    let sent = Model::walk(registry.store("gather").as_ref(), &second).await.expect("whole");
+    assert!(arrived == sent, "the tag names the latest");
+    place.airlift(&line).with(0).says("nothing to do");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_archive_of_a_batch_holds_back_only_its_own_name() {
+    let place = Place::new();
+    let registry = gathered(&place).await;
+    let host = registry.host();
+    std::fs::create_dir(place.path().join("sync")).expect("makes it");
+    for list in [
+        format!("n,a\ntools,{host}/gather:1\nops,{host}/team/tool:1\n"),
+        format!("n,a\ntools,{host}/gather:2\n"),
+    ] {
+        place.file("b.csv", list);
+        place.airlift("batch-serialize b.csv sync").with(0);
+    }
+    let path = place.path().join("sync/000001-tools.tar");
+    let good = std::fs::read(&path).expect("reads");
+    let mut bad = good.clone();
+    let middle = bad.len() / 2;
+    bad[middle] ^= 0xff;
+    std::fs::write(&path, bad).expect("writes");
+    let line = format!("batch-deserialize sync {host}/batch");
+    place.airlift(&line).with(4).says("000001-tools.tar").says("1 done").says("2 failed");
+    let syncs = place.read("sync/successful-syncs.csv");
+    assert_eq!(syncs.lines().count(), 2, "what arrived is recorded: {syncs}");
+    assert!(syncs.contains("000002-ops.tar"), "{syncs}");
+    std::fs::write(&path, good).expect("writes");
+    place.airlift(&line).with(0).says("2 done");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_batch_could_not_read_back_is_refused_at_once() {
+    let place = Place::new();
+    std::fs::create_dir(place.path().join("sync")).expect("makes it");
+    for (list, says) in [
+        ("n,a\nmy-tools,reg.example.com/g:1\n", "b.csv:2: invalid name \"my-tools\""),
+        ("n,a\ntools\n", "b.csv:2: expected NAME,ARTIFACT"),
+        ("tools,reg.example.com/g:1\n", "b.csv:1: the first line is a header"),
+    ] {
+        place.file("b.csv", list);
+        place.airlift("batch-serialize b.csv sync").with(2).says(says);
+    }
+    let left = std::fs::read_dir(place.path().join("sync")).expect("reads").count();
+    assert_eq!(left, 0, "nothing was made");
+    place.file("b.csv", "n,a\ntools,reg.example.com/g:1\n");
+    place.airlift("batch-serialize b.csv nowhere").with(2).says("nowhere is no directory");
+    place.airlift("batch-deserialize sync reg.example.com/g:1").with(2).says("cannot be used");
+    place.file("sync/tools.tar", "");
+    let line = "batch-deserialize sync reg.example.com/g";
+    place.airlift(line).with(2).says("unexpected file name \"tools.tar\"");
+}
