@@ -56,7 +56,7 @@ fn label(node: &Node, before: Option<&str>) -> String {
         [node.name.as_deref(), Some(kind), node.platform.as_deref(), node.artifact_type.as_deref()]
     {
         if let Some(part) = part.filter(|part| !part.is_empty()) {
-            let _ = write!(label, "{part} ");
+            let _ = write!(label, "{} ", printable(part));
         }
     }
     for (key, value) in &node.labels {
@@ -73,7 +73,7 @@ fn blob_label(blob: &BlobLine) -> String {
     let what = if blob.config { "config" } else { "layer" };
     let mut label = format!("{what} {} {}", blob.digest.short(), human(blob.size));
     if let Some(title) = &blob.title {
-        let _ = write!(label, " {title}");
+        let _ = write!(label, " {}", printable(title));
     }
     if blob.images > 1 {
         let _ = write!(label, ", in {} images", blob.images);
@@ -82,4 +82,9 @@ fn blob_label(blob: &BlobLine) -> String {
         label.push_str(" MISSING");
     }
     label
+}
+
+/// A foreign text without what would move the cursor of a terminal.
+fn printable(text: &str) -> String {
+    text.chars().map(|char| if char.is_control() { '\u{fffd}' } else { char }).collect()
 }
