@@ -3,8 +3,8 @@
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    archive, batch_deserialize, batch_serialize, clone, completion, config, copy, deserialize, diff,
-    gather, inspect, login, logout, man, route, scatter, serialize, serve, unarchive,
+    archive, batch_deserialize, batch_serialize, clone, completion, config, copy, deserialize,
+    diff, gather, inspect, login, logout, man, route, scatter, serialize, serve, unarchive,
 };
 use crate::drop_in;
 use crate::exit::{Exit, exit_codes};
