@@ -1,11 +1,15 @@
-//! Development commands: `cargo xtask ci`, `demo`, `tidy`, `docs`.
+//! Development commands: `cargo xtask ci`, `demo`, `tidy`, `docs`, `soak`, `bench`.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a tool for a terminal")]
 
+mod bench;
 mod ci;
 mod demo;
 mod docs;
+mod meter;
 mod process;
+mod soak;
+mod stage;
 mod tidy;
 
 use std::path::PathBuf;
@@ -35,6 +39,10 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Carry several GiB within a bound of memory, and kill serialize at random moments
+    Soak(soak::Options),
+    /// Measure every verb, beside other programs and the machine's limits
+    Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
@@ -43,6 +51,8 @@ fn main() -> ExitCode {
         Task::Demo => demo::run(),
         Task::Tidy => tidy::run(),
         Task::Docs { check } => docs::run(check),
+        Task::Bench(options) => bench::run(&options),
+        Task::Soak(options) => soak::run(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

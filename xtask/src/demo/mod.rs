@@ -6,14 +6,13 @@
 
 mod images;
 mod proof;
-mod stage;
 
 use std::fs;
 use std::time::Instant;
 
 use anyhow::{Context, ensure};
 
-use stage::Stage;
+use crate::stage::Stage;
 
 /// Runs the demo.
 pub(crate) fn run() -> anyhow::Result<()> {

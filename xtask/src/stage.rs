@@ -1,5 +1,6 @@
-//! Where the demo plays: the program, a directory that vanishes, registries as processes.
+//! Where commands are tried: the program, a directory that vanishes, registries as processes.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -9,47 +10,69 @@ use anyhow::{Context, bail};
 use crate::process::{self, cargo};
 
 /// The program and a directory of its own.
-pub(super) struct Stage {
+pub(crate) struct Stage {
     program: PathBuf,
     directory: tempfile::TempDir,
 }
 
 /// A registry in a process; stopped when dropped.
-pub(super) struct Registry {
+pub(crate) struct Registry {
     child: Child,
     address: String,
 }
 
 impl Stage {
-    /// Builds the program.
-    pub(super) fn build() -> anyhow::Result<Self> {
-        process::run(cargo().args(["build", "--package", "airlift"]))?;
-        // Beside this program: where cargo puts both.
+    /// Builds the program as it is while it is worked on.
+    pub(crate) fn build() -> anyhow::Result<Self> {
+        Stage::of("debug", &["build", "--package", "airlift"])
+    }
+
+    /// Builds the program as it is shipped.
+    pub(crate) fn build_release() -> anyhow::Result<Self> {
+        Stage::of("release", &["build", "--release", "--package", "airlift"])
+    }
+
+    fn of(profile: &str, build: &[&str]) -> anyhow::Result<Self> {
+        process::run(cargo().args(build))?;
+        // Cargo puts this program and that one into neighbouring directories.
         let own = std::env::current_exe()?;
-        let program = own.parent().unwrap_or(Path::new(".")).join("airlift");
+        let profiles = own.parent().and_then(Path::parent).unwrap_or(Path::new("."));
+        let program = profiles.join(profile).join("airlift");
         if !program.exists() {
             bail!("the build left no {}", program.display());
         }
-        let directory = tempfile::Builder::new().prefix("airlift-demo-").tempdir()?;
+        let directory = tempfile::Builder::new().prefix("airlift-").tempdir()?;
         Ok(Stage { program, directory })
     }
 
+    /// The directory.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
     /// A path in the directory.
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
     /// Runs the program as a user would, showing what is typed and what it answers.
-    pub(super) fn airlift(&self, arguments: &[&str]) -> anyhow::Result<()> {
+    pub(crate) fn airlift(&self, arguments: &[&str]) -> anyhow::Result<()> {
         println!("$ airlift {}", arguments.join(" "));
         process::run(self.command().args(arguments))
             .with_context(|| format!("airlift {} failed", arguments.join(" ")))
     }
 
+    /// Starts a registry over a directory named `name`, showing how.
+    pub(crate) fn serve(&self, name: &str) -> anyhow::Result<Registry> {
+        println!("$ airlift serve oci:{name} --listen 127.0.0.1:0 &");
+        let registry = self.serve_quietly(name)?;
+        println!("registry oci:{name} at http://{}", registry.address);
+        Ok(registry)
+    }
+
     /// Starts a registry over a directory named `name`.
-    pub(super) fn serve(&self, name: &str) -> anyhow::Result<Registry> {
+    pub(crate) fn serve_quietly(&self, name: &str) -> anyhow::Result<Registry> {
         let location = format!("oci:{name}");
-        println!("$ airlift serve {location} --listen 127.0.0.1:0 &");
         let mut child = self
             .command()
             .args(["serve", &location, "--listen", "127.0.0.1:0"])
@@ -63,14 +86,18 @@ impl Stage {
         let Some((_, address)) = line.trim().split_once("http://") else {
             bail!("the registry {name} did not start");
         };
-        println!("{}", line.trim());
         registry.address = address.to_owned();
         Ok(registry)
     }
 
     /// The program in the directory, with no configuration but its own.
-    fn command(&self) -> Command {
-        let mut command = Command::new(&self.program);
+    pub(crate) fn command(&self) -> Command {
+        self.other(&self.program)
+    }
+
+    /// Another program in the directory.
+    pub(crate) fn other(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
         command.current_dir(self.directory.path()).env("XDG_CONFIG_HOME", self.directory.path());
         for variable in ["AIRLIFT_CONFIG", "ACE_DT_CONFIG", "HTTP_PROXY", "http_proxy"] {
             command.env_remove(variable);
@@ -81,8 +108,13 @@ impl Stage {
 
 impl Registry {
     /// Host and port.
-    pub(super) fn address(&self) -> &str {
+    pub(crate) fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 }
 

@@ -1,0 +1,132 @@
+//! `cargo xtask bench`: every verb measured, beside what others and the machine can do.
+
+mod bare;
+mod delay;
+mod limits;
+mod page;
+mod peers;
+mod registries;
+mod requests;
+mod scenario;
+mod steps;
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use airlift_tests::corpus::Corpus;
+use anyhow::ensure;
+use clap::{Args, ValueEnum};
+
+use self::delay::Line;
+use self::page::Page;
+use self::peers::Tool;
+use self::registries::Kind;
+use self::scenario::{Bench, Scenario};
+use crate::process::{self, cargo};
+use crate::stage::Stage;
+
+/// Options of the benchmark.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Options {
+    /// How large the layers are: at 1 the corpus has 1.1 GB
+    #[arg(long, default_value_t = 1.0)]
+    scale: f64,
+    /// Rounds; the median of them counts
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Where the registries are; repeatable, both when it is not given
+    #[arg(long, value_enum)]
+    line: Vec<Distance>,
+    /// Leave out other programs
+    #[arg(long)]
+    alone: bool,
+    /// A sentence for the page on how the machine was used meanwhile
+    #[arg(long, default_value = "")]
+    note: String,
+    /// Where the page is written, from the root of the workspace
+    #[arg(long, default_value = "docs/benchmarks.md")]
+    output: PathBuf,
+}
+
+/// How far away registries are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Distance {
+    /// On the loopback interface.
+    Near,
+    /// 40 ms away, at 20 MB/s a connection.
+    Far,
+}
+
+/// Runs the benchmark, as a release build of itself.
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    if cfg!(debug_assertions) {
+        // The corpus, the line and the bare loop must not be what is slow.
+        let again = std::env::args_os().skip(1);
+        let build = ["run", "--quiet", "--release", "--package", "xtask", "--"];
+        return process::run(cargo().args(build).args(again));
+    }
+    ensure!(options.scale > 0.0 && options.rounds > 0, "--scale and --rounds must be above 0");
+    println!("==> building airlift");
+    let stage = Stage::build_release()?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    println!("==> the corpus");
+    let corpus = Corpus::scaled(options.scale);
+    let blobs = bare::blobs(&corpus);
+    let bytes: u64 = blobs.values().map(|(_, size)| size).sum();
+    let tools = if options.alone { vec![Tool::Airlift] } else { Tool::found() };
+    let rounds = options.rounds;
+    let bench = Bench { stage: &stage, runtime: &runtime, corpus: &corpus, blobs, tools, rounds };
+    let limits = limits::measure(&stage, bytes)?;
+    let before = load();
+    let mut tables = Vec::new();
+    for scenario in scenarios(&options.line) {
+        println!("\n==> {} {:?}", scenario.kind.name(), scenario.line);
+        tables.push((scenario, bench.run(scenario)?));
+    }
+    println!("\n==> requests");
+    let asked = requests::count(&bench)?;
+    let setting = setting(options, &before);
+    let page = Page { setting, limits, bytes, tools: bench.tools.clone(), tables, asked };
+    let path = crate::root().join(&options.output);
+    fs::write(&path, page.text())?;
+    println!("written: {}", path.display());
+    Ok(())
+}
+
+/// Every kind of registry on every line asked for.
+fn scenarios(lines: &[Distance]) -> Vec<Scenario> {
+    let far = Line { round_trip: Duration::from_millis(40), rate: 20e6 };
+    let lines = if lines.is_empty() { &[Distance::Near, Distance::Far] } else { lines };
+    let line = |distance: &Distance| (*distance == Distance::Far).then_some(far);
+    let kinds = Kind::found();
+    lines
+        .iter()
+        .flat_map(|distance| {
+            kinds.iter().map(move |kind| Scenario { kind: *kind, line: line(distance) })
+        })
+        .collect()
+}
+
+/// On what the figures were taken, in words.
+fn setting(options: &Options, before: &str) -> String {
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let mut text = format!(
+        "Taken with `--scale {} --rounds {}` on a machine with {cores} cores; load average {before} \
+         at the start, {} at the end.",
+        options.scale,
+        options.rounds,
+        load()
+    );
+    if !options.note.is_empty() {
+        text.push(' ');
+        text += &options.note;
+    }
+    text
+}
+
+/// The load average of the last minute.
+fn load() -> String {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').next().unwrap_or("unknown").to_owned()
+}

@@ -1,0 +1,165 @@
+//! One table: a kind of registry at the end of a line, every tool in turns, several rounds.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use airlift_oci::observe;
+use airlift_oci::registry::{Client, Settings};
+use airlift_oci::store::{Hints, Sink as _};
+use airlift_oci::types::Name;
+use airlift_tests::corpus::Corpus;
+use tokio::runtime::Runtime;
+
+use super::bare::{self, Blobs};
+use super::delay::Line;
+use super::peers::{self, Tool};
+use super::registries::{Kind, Running};
+use super::steps::{self, Bare, Sides};
+use crate::meter::{Cost, measure};
+use crate::stage::Stage;
+
+/// What a benchmark works with.
+pub(super) struct Bench<'a> {
+    pub(super) stage: &'a Stage,
+    pub(super) runtime: &'a Runtime,
+    pub(super) corpus: &'a Corpus,
+    pub(super) blobs: Blobs,
+    pub(super) tools: Vec<Tool>,
+    pub(super) rounds: usize,
+}
+
+/// A kind of registry at the end of a line.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scenario {
+    pub(super) kind: Kind,
+    pub(super) line: Option<Line>,
+}
+
+/// What was measured: by tool and step, one cost a round; and the bare loop.
+#[derive(Debug, Default)]
+pub(super) struct Figures {
+    pub(super) costs: BTreeMap<(&'static str, &'static str), Vec<Cost>>,
+    pub(super) bare: BTreeMap<Bare, Vec<f64>>,
+    /// What did not work, and why.
+    pub(super) failures: BTreeMap<(&'static str, &'static str), String>,
+}
+
+/// The empty registries of a round.
+const EMPTY: [&str; 5] = ["staging", "high", "other", "cloned", "unpacked"];
+
+impl Bench<'_> {
+    /// `REPOSITORY:TAG` of every image.
+    pub(super) fn images(&self) -> Vec<String> {
+        self.corpus.images().map(|(name, tag, _)| format!("{name}:{tag}")).collect()
+    }
+
+    /// Measures one scenario.
+    pub(super) fn run(&self, scenario: Scenario) -> anyhow::Result<Figures> {
+        let mut figures = Figures::default();
+        let low = self.start(scenario, "low")?;
+        self.runtime.block_on(self.fill(low.near()))?;
+        for round in 1..=self.rounds {
+            for tool in &self.tools {
+                println!("round {round}: {}", tool.name());
+                self.tool(scenario, &low, *tool, &mut figures)?;
+            }
+            println!("round {round}: bare loop");
+            self.bare(scenario, &low, &mut figures)?;
+        }
+        drop(low);
+        fs::remove_dir_all(self.stage.path("low"))?;
+        Ok(figures)
+    }
+
+    fn start(&self, scenario: Scenario, name: &str) -> anyhow::Result<Running> {
+        Running::start(self.stage, self.runtime, scenario.kind, name, scenario.line)
+    }
+
+    /// Every step of one tool, on empty registries.
+    fn tool(
+        &self,
+        scenario: Scenario,
+        low: &Running,
+        tool: Tool,
+        figures: &mut Figures,
+    ) -> anyhow::Result<()> {
+        let running =
+            EMPTY.map(|name| self.start(scenario, name)).into_iter().collect::<Result<Vec<_>, _>>();
+        let running = running?;
+        let sides = sides(low.address(), &|at| running[at].address());
+        let images = self.images();
+        steps::write(self.stage, &sides, &images)?;
+        peers::write(self.stage, &sides, &images)?;
+        for step in tool.steps(&sides) {
+            let key = (tool.name(), step.name);
+            match measure(&mut tool.command(self.stage, &step)) {
+                Ok(cost) => {
+                    println!("  {:<24} {:>7.2} s", step.name, cost.wall);
+                    figures.costs.entry(key).or_default().push(cost);
+                }
+                Err(error) => {
+                    println!("  {:<24} {error:#}", step.name);
+                    figures.failures.insert(key, format!("{error:#}"));
+                }
+            }
+        }
+        drop(running);
+        self.clean(&EMPTY);
+        Ok(())
+    }
+
+    fn bare(&self, scenario: Scenario, low: &Running, figures: &mut Figures) -> anyhow::Result<()> {
+        let (near, far) = (low.near().to_owned(), low.address());
+        for way in [Bare::Get, Bare::Put, Bare::GetPut] {
+            let mut best = f64::INFINITY;
+            for connections in [10, 32] {
+                let to = if way == Bare::Get { None } else { Some(self.start(scenario, "bare")?) };
+                let from = if way == Bare::Put { &near } else { &far };
+                let address = to.as_ref().map(Running::address);
+                let run = bare::run(&self.blobs, from, address.as_deref(), connections);
+                best = best.min(self.runtime.block_on(run)?.as_secs_f64());
+                drop(to);
+                self.clean(&["bare"]);
+            }
+            println!("  {:<24} {best:>7.2} s", format!("{way:?}"));
+            figures.bare.entry(way).or_default().push(best);
+        }
+        Ok(())
+    }
+
+    /// Puts the corpus into a registry, each blob once.
+    async fn fill(&self, address: &str) -> anyhow::Result<()> {
+        println!("filling a registry");
+        let client = Client::new(Settings::default(), observe::silent())?;
+        let mut known: BTreeMap<_, Name> = BTreeMap::new();
+        for (repository, tag, graph) in self.corpus.images() {
+            let name = Name::new(address, repository.as_str())?;
+            let store = client.repository(name.clone());
+            for blob in graph.blobs() {
+                let digest = &blob.descriptor().digest;
+                let mount_from = known.get(digest).filter(|from| **from != name).cloned();
+                store.put(blob, &Hints { mount_from, ..Hints::default() }).await?;
+                known.entry(digest.clone()).or_insert_with(|| name.clone());
+            }
+            graph.push_manifests(store.as_ref(), Some(tag.as_str())).await;
+        }
+        Ok(())
+    }
+
+    /// Removes what a round left.
+    fn clean(&self, directories: &[&str]) {
+        // Not all are there.
+        for name in directories.iter().chain(&["cache"]) {
+            let _ = fs::remove_dir_all(self.stage.path(name));
+        }
+        for name in ["sync.tar", "archive.tar"] {
+            let _ = fs::remove_file(self.stage.path(name));
+        }
+    }
+}
+
+/// The registries of a round: `empty` gives the address of each that is empty.
+pub(super) fn sides(low: String, empty: &dyn Fn(usize) -> String) -> Sides {
+    let [staging, high, other, cloned, unpacked] = [0, 1, 2, 3, 4].map(empty);
+    Sides { low, staging, high, other, cloned, unpacked }
+}
