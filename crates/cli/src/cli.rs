@@ -4,7 +4,8 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
     archive, batch_deserialize, batch_serialize, clone, completion, config, copy, deserialize,
-    diff, gather, inspect, login, logout, man, route, scatter, serialize, serve, unarchive,
+    diff, gather, inspect, login, logout, man, mbuffer, route, scatter, serialize, serve,
+    unarchive, verify,
 };
 use crate::drop_in;
 use crate::exit::{Exit, exit_codes};
@@ -45,9 +46,11 @@ enum Command {
     Route(route::Args),
     BatchSerialize(batch_serialize::Args),
     BatchDeserialize(batch_deserialize::Args),
+    Verify(verify::Args),
     Inspect(inspect::Args),
     Diff(diff::Args),
     Serve(serve::Args),
+    Mbuffer(mbuffer::Args),
     Login(login::Args),
     Logout(logout::Args),
     Config(config::Args),
@@ -122,12 +125,14 @@ impl Invocation {
             Command::Copy(args) => copy::run(args, &session),
             Command::Archive(args) => archive::run(args, &session),
             Command::Unarchive(args) => unarchive::run(args, &session),
+            Command::Verify(args) => verify::run(args, &session),
             Command::Inspect(args) => inspect::run(args, &session),
             Command::Diff(args) => diff::run(args, &session),
             Command::Route(args) => route::run(args, &session),
             Command::BatchSerialize(args) => batch_serialize::run(args, &session),
             Command::BatchDeserialize(args) => batch_deserialize::run(args, &session),
             Command::Serve(args) => serve::run(args, &session),
+            Command::Mbuffer(args) => mbuffer::run(args, &session),
             Command::Login(args) => login::run(args, &session),
             Command::Logout(args) => logout::run(args, &session),
             Command::Config(_) => config::run(&session),

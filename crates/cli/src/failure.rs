@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use airlift_oci::store::{ErrorKind, StoreError, chain};
 use airlift_tape::device::DeviceError;
-use airlift_tape::{DeserializeError, ReadError, SerializeError};
+use airlift_tape::{DeserializeError, MbufferError, ReadError, SerializeError};
 
 use crate::config::ConfigError;
 use crate::exit::Exit;
@@ -69,9 +69,11 @@ pub(crate) fn exit(error: &anyhow::Error) -> Exit {
 /// Whether a setting is at fault that only the library could judge.
 fn is_setting(cause: &(dyn Error + 'static)) -> bool {
     let kind = cause.downcast_ref::<StoreError>().map(StoreError::kind);
-    let device = cause.downcast_ref::<SerializeError>();
+    let archive = cause.downcast_ref::<SerializeError>();
+    let buffer = cause.downcast_ref::<MbufferError>();
     matches!(kind, Some(ErrorKind::Configuration(_)))
-        || matches!(device, Some(SerializeError::Device(DeviceError::Settings(_))))
+        || matches!(archive, Some(SerializeError::Device(DeviceError::Settings(_))))
+        || matches!(buffer, Some(MbufferError::Device(DeviceError::Settings(_))))
 }
 
 /// Whether the medium is at fault, rather than the way to it or the destination.

@@ -6,6 +6,7 @@ use airlift_oci::types::Location;
 use airlift_tape::{DeserializeOptions, Medium, Received, deserialize};
 use clap::Args as Derive;
 
+use crate::commands::verify;
 use crate::exit::{Exit, exit_codes};
 use crate::session::Session;
 use crate::size::{human, parse};
@@ -44,6 +45,9 @@ pub(crate) struct Reading {
     /// Accept nothing but what an image archive needs
     #[arg(long)]
     pub(crate) strict: bool,
+    /// Read the media whole and check them, as verify does; send nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     /// A repository that may have what an archive leaves out; repeatable
     #[arg(long, value_name = "IMAGE", value_parser = inputs::location)]
     pub(crate) existing: Vec<Location>,
@@ -51,6 +55,11 @@ pub(crate) struct Reading {
 
 /// Deserializes.
 pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
+    if args.reading.dry_run {
+        let found = verify::read(&args.source, args.reading.block_size, session)?;
+        output::text(&verify::text(&found))?;
+        return Ok(verify::exit(&found));
+    }
     let watch = session.watch()?;
     let result = runtime::guarded(async {
         let stores = session.stores(watch.observer())?;

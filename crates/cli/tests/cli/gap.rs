@@ -113,3 +113,16 @@ async fn a_damaged_medium_is_found_and_nothing_is_tagged() {
     place.airlift("deserialize none.tar oci:high:1").with(1).says("none.tar cannot be opened");
     place.airlift("scatter oci:high:1 nest=a.io").with(1).says("was not found");
 }
+
+#[test]
+fn mbuffer_changes_no_byte() {
+    let place = Place::new();
+    let bytes: Vec<u8> = (0..3_000_000_u32).flat_map(u32::to_le_bytes).collect();
+    let input = std::fs::File::open(place.file("in", &bytes)).expect("opens");
+    let mut command = place.command();
+    command.args(["mbuffer", "out", "-b", "64Ki", "-m", "4Mi"]).stdin(input);
+    place.run(&mut command).with(0).says("mbuffer: 12.0 MB written");
+    assert_eq!(std::fs::read(place.path().join("out")).expect("reads"), bytes);
+    place.airlift("mbuffer out -m 1").with(2).says("less than two blocks");
+    place.airlift("mbuffer out").with(1).says("out exists already");
+}

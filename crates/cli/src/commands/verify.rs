@@ -1,0 +1,135 @@
+//! `airlift verify`: a medium read whole and checked, nothing written.
+
+use std::path::PathBuf;
+
+use airlift_tape::{Medium, VerifyOptions, VerifyReport, verify};
+use anyhow::Context;
+use clap::{Args as Derive, ValueEnum};
+use serde_json::{Value, json};
+
+use crate::exit::{Exit, exit_codes};
+use crate::outcome::write_whole;
+use crate::session::Session;
+use crate::size::{human, parse};
+use crate::{output, runtime};
+
+/// Read media whole and check them; write nothing
+///
+/// Every content is checked against its digest, and that everything named is there. Several media are
+/// parts of one whole, as deserialize takes them. Damage is listed with the images that need it; what
+/// was left out because the far side has it is no damage. Damage or gaps end with exit code 4.
+#[derive(Debug, Derive)]
+#[command(after_long_help = concat!(
+    "Examples:\n  \
+     airlift verify /dev/nst0\n  \
+     airlift verify base.tar delta.tar --report verify.json",
+    exit_codes!()
+))]
+pub(crate) struct Args {
+    /// The media in their order: files, devices, pipes; - is standard input
+    #[arg(required = true)]
+    source: Vec<PathBuf>,
+    /// Memory for what is read ahead; 0 is the default
+    #[arg(short = 'm', long, value_name = "SIZE", default_value = "0", value_parser = parse)]
+    buffer_size: u64,
+    /// Form of the answer
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Form,
+    /// Write the answer as JSON to FILE, too
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+}
+
+/// The form of the answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// Lines for people.
+    #[default]
+    Text,
+    /// JSON.
+    Json,
+}
+
+/// Verifies and prints.
+pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
+    let found = read(&args.source, args.buffer_size, session)?;
+    let document = serde_json::to_string_pretty(&json(&found))? + "\n";
+    if let Some(path) = &args.report {
+        write_whole(path, document.as_bytes())?;
+    }
+    match args.output {
+        Form::Json => output::text(&document)?,
+        Form::Text => output::text(&text(&found))?,
+    }
+    Ok(exit(&found))
+}
+
+/// Reads media to their end.
+pub(crate) fn read(
+    media: &[PathBuf],
+    memory: u64,
+    session: &Session,
+) -> anyhow::Result<VerifyReport> {
+    let watch = session.watch()?;
+    let mut options = VerifyOptions::default();
+    options.memory = options.memory.max(memory);
+    runtime::guarded(async {
+        let media = media.iter().map(|path| Medium::at(path)).collect();
+        verify(media, &options, watch.observer()).await.context("nothing was verified")
+    })
+}
+
+/// What the media come to, as an exit code.
+pub(crate) fn exit(report: &VerifyReport) -> Exit {
+    if report.is_good() { Exit::Done } else { Exit::Damaged }
+}
+
+/// A line for everything that is wrong, and one for the whole.
+pub(crate) fn text(report: &VerifyReport) -> String {
+    let mut lines: Vec<String> =
+        report.damage.iter().map(|damage| format!("damaged: {damage}")).collect();
+    lines.extend(report.missing.iter().map(|missing| format!("missing: {missing}")));
+    for (root, tag) in &report.roots {
+        let tag = tag.as_ref().map(|tag| format!(" ({tag})")).unwrap_or_default();
+        lines.push(format!("holds {root}{tag}"));
+    }
+    if report.roots.is_empty() {
+        lines.push("holds no image".to_owned());
+    }
+    lines.push(format!(
+        "{}: {} entries, {} read; {} damaged, {} missing, {} left out on purpose",
+        if report.is_good() { "whole and right" } else { "NOT WHOLE" },
+        report.entries,
+        human(report.bytes),
+        report.damage.len(),
+        report.missing.len(),
+        report.omitted.len()
+    ));
+    lines.join("\n") + "\n"
+}
+
+fn json(report: &VerifyReport) -> Value {
+    let missing = |list: &[airlift_tape::Missing]| -> Vec<Value> {
+        list.iter()
+            .map(|one| {
+                json!({
+                    "digest": one.descriptor.digest, "size": one.descriptor.size,
+                    "namedBy": one.named_by, "image": one.image, "expected": one.expected,
+                })
+            })
+            .collect()
+    };
+    json!({
+        "good": report.is_good(),
+        "roots": report.roots.iter().map(|(digest, tag)| {
+            json!({"digest": digest, "tag": tag.as_ref().map(ToString::to_string)})
+        }).collect::<Vec<_>>(),
+        "entries": report.entries,
+        "bytes": report.bytes,
+        "damage": report.damage.iter().map(|damage| {
+            json!({"at": damage.at.to_string(), "reason": damage.reason, "images": damage.images})
+        }).collect::<Vec<_>>(),
+        "missing": missing(&report.missing),
+        "omitted": missing(&report.omitted),
+    })
+}
