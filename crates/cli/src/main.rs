@@ -12,6 +12,8 @@ mod dispatch;
 mod drop_in;
 mod exit;
 mod failure;
+#[cfg(test)]
+mod from_ace_dt;
 mod global;
 mod inputs;
 mod interrupt;

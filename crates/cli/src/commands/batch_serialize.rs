@@ -13,7 +13,7 @@ use airlift_oci::types::{Digest, Location, Manifest, Version};
 use airlift_tape::archive::ArchiveOptions;
 use airlift_tape::batch::{ArchiveName, BatchLine, Record, SENT_FILE, Sent, parse_list};
 use airlift_tape::device::Destination;
-use airlift_tape::{SerializeOptions, serialize};
+use airlift_tape::{Compression, SerializeOptions, serialize};
 use anyhow::Context;
 use clap::Args as Derive;
 
@@ -44,6 +44,9 @@ pub(crate) struct Args {
     /// Name of the record in the directory, or a path elsewhere
     #[arg(long, value_name = "FILE", default_value = SENT_FILE)]
     tracker_filename: PathBuf,
+    /// Compress: zstd or gzip, with a level if need be (zstd:9, gzip:6)
+    #[arg(long, value_name = "NAME[:LEVEL]", default_value = "none")]
+    compression: Compression,
     /// Write manifest.json too, for docker load and ctr
     #[arg(long)]
     manifest_json: bool,
@@ -135,7 +138,12 @@ impl Batch<'_> {
             return Ok(Totals::default());
         }
         let existing = self.existing(&earlier).await?;
-        let name = ArchiveName { number: self.next, name: line.name.clone(), ending: ".tar" };
+        let ending = match self.args.compression {
+            Compression::None => ".tar",
+            Compression::Zstd(_) => ".tar.zst",
+            Compression::Gzip(_) => ".tar.gz",
+        };
+        let name = ArchiveName { number: self.next, name: line.name.clone(), ending };
         let file = name.to_string();
         item.destinations = vec![file.clone()];
         let totals =
@@ -210,6 +218,7 @@ impl Batch<'_> {
                 ..ArchiveOptions::default()
             },
             referrers: self.args.recursive,
+            compression: self.args.compression,
             ..SerializeOptions::default()
         };
         let destination = Destination::File(path);

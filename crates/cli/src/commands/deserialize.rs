@@ -34,6 +34,9 @@ pub(crate) struct Args {
     image: Location,
     #[command(flatten)]
     reading: Reading,
+    /// Changes nothing: an archive brings what it holds
+    #[arg(short, long, hide = true)]
+    recursive: bool,
 }
 
 /// How archives are read.

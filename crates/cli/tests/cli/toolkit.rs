@@ -145,8 +145,12 @@ async fn a_batch_goes_on_where_it_stopped_at_both_ends() {
     };
     assert!(size("000002-tools.tar") < size("000001-tools.tar"), "the second is a delta");
 
+    place.file("3.csv", format!("name,artifact\nops,{host}/team/tool:1\n"));
+    place.airlift("mirror batch-serialize 3.csv sync --compression gzip").with(0).says("1 done");
+    assert!(size("000003-ops.tar.gz") > 0);
+
     let line = format!("mirror batch-deserialize sync {host}/batch");
-    place.airlift(&line).with(0).says("2 done");
+    place.airlift(&line).with(0).says("3 done");
     let syncs = place.read("sync/successful-syncs.csv");
     assert!(syncs.starts_with("filename,artifact,timestamp\n000001-tools.tar,"), "{syncs}");
     assert!(syncs.contains(&format!("000002-tools.tar,{host}/batch:tools,")), "{syncs}");
