@@ -101,6 +101,20 @@ fn hint_of(cause: &(dyn Error + 'static)) -> Option<String> {
         let again = "run the same command again: what is complete is not moved again";
         return Some(interrupted.go_on.clone().unwrap_or_else(|| again.to_owned()));
     }
+    match cause.downcast_ref::<DeserializeError>() {
+        // A transparent error hides what it stands for from the chain; its list says what to do.
+        Some(DeserializeError::Store(error)) => return store_hint(error),
+        Some(DeserializeError::Missing(_)) => return None,
+        _ => {}
+    }
+    match cause.downcast_ref::<SerializeError>() {
+        Some(SerializeError::Store(error)) => return store_hint(error),
+        Some(SerializeError::Device(DeviceError::Full { .. })) => {
+            let hint = "make room there and say --resume, or write to another place";
+            return Some(hint.to_owned());
+        }
+        _ => {}
+    }
     if cause.downcast_ref::<DeserializeError>().is_some_and(is_damage) {
         let hint = "nothing was tagged; read the medium again, and if it stays so, write it again";
         return Some(hint.to_owned());
@@ -109,6 +123,8 @@ fn hint_of(cause: &(dyn Error + 'static)) -> Option<String> {
 }
 
 fn store_hint(error: &StoreError) -> Option<String> {
+    let local =
+        ["oci:", "oci-archive:", "/", "."].iter().any(|with| error.place().starts_with(with));
     let host = error.place().split('/').next().unwrap_or_default();
     if error.is_full() {
         return Some("make room there, or write to another place".to_owned());
@@ -117,6 +133,7 @@ fn store_hint(error: &StoreError) -> Option<String> {
         ErrorKind::Denied(_) => {
             format!("`airlift login {host}`, or ask for access to this repository")
         }
+        ErrorKind::NotFound(_) if local || host.is_empty() => "check the name".to_owned(),
         ErrorKind::NotFound(_) => {
             format!(
                 "check the name, and with `airlift login {host}` whether it is hidden from strangers"
@@ -141,6 +158,7 @@ fn store_hint(error: &StoreError) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use airlift_oci::store::{ErrorKind, StoreError};
+    use airlift_tape::DeserializeError;
     use anyhow::Context;
 
     use super::{Usage, exit, message};
@@ -157,6 +175,18 @@ mod tests {
              hint: `airlift login reg.example.com`, or ask for access to this repository\n"
         );
         assert_eq!(exit(&error), Exit::Failed);
+    }
+
+    #[test]
+    fn causes_within_transparent_errors_give_their_hint() {
+        let lost = StoreError::new("reg.example.com/a", ErrorKind::TimedOut(30));
+        let error = anyhow::Error::new(DeserializeError::Store(lost));
+        assert!(message(&error).contains("hint: check that reg.example.com can be reached"));
+        let gone = StoreError::new("oci:dir", ErrorKind::NotFound("x".to_owned()));
+        assert!(message(&gone.into()).ends_with("hint: check the name\n"));
+        let lacking = anyhow::Error::new(DeserializeError::Missing(Vec::new()));
+        assert!(!message(&lacking).contains("hint:"));
+        assert_eq!(exit(&lacking), Exit::Damaged);
     }
 
     #[test]

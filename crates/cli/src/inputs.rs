@@ -8,7 +8,7 @@ use std::path::Path;
 use airlift_oci::inventory::{SourceLine, parse_sources};
 use airlift_oci::mirror::SourceImage;
 use airlift_oci::stores::Stores;
-use airlift_oci::types::{Annotations, Location, Platform};
+use airlift_oci::types::{Annotations, Location, Platform, Tag};
 use airlift_rules::{Ruleset, Selectors};
 use anyhow::Context;
 
@@ -85,6 +85,52 @@ pub(crate) fn platform(text: &str) -> Result<Platform, String> {
 /// A location, as clap wants the parser.
 pub(crate) fn location(text: &str) -> Result<Location, String> {
     text.parse().map_err(|error: airlift_oci::types::LocationError| error.to_string())
+}
+
+/// The tag by which a destination will be named. What cannot be one is refused: an archive, and a
+/// digest, which nobody knows of what is yet to be written.
+pub(crate) fn destination_tag(image: &Location) -> anyhow::Result<Tag> {
+    let by_digest = image.reference().is_some_and(|reference| reference.digest.is_some());
+    let fault = match (image, image.destination_tag()) {
+        (Location::Archive { .. }, _) => {
+            let hint = "`airlift serialize` and `airlift archive` write archives";
+            Usage::new(format!("{image} cannot be a destination: an archive is read only"), hint)
+        }
+        (_, Some(tag)) if !by_digest => return Ok(tag),
+        _ => Usage::new(
+            format!("the destination {image} is named by digest: it has no tag of its own to get"),
+            "name the destination by tag: REGISTRY/REPOSITORY:TAG",
+        ),
+    };
+    Err(fault.into())
+}
+
+/// Refuses a list that names `image` itself: what is written there would take the source's name.
+pub(crate) fn distinct(lines: &[SourceLine], image: &Location) -> anyhow::Result<()> {
+    match lines.iter().find(|line| same_name(&line.location, image)) {
+        None => Ok(()),
+        Some(line) => Err(Usage::new(
+            format!(
+                "the destination {image} is the source {} too, and would replace it",
+                line.text
+            ),
+            "choose another tag or repository for the destination",
+        )
+        .into()),
+    }
+}
+
+/// Whether two locations are one tag at one place.
+fn same_name(one: &Location, other: &Location) -> bool {
+    let place = match (one, other) {
+        (Location::Registry(one), Location::Registry(other)) => one.name == other.name,
+        (Location::Layout { directory: one, .. }, Location::Layout { directory: other, .. }) => {
+            let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+            real(one) == real(other)
+        }
+        _ => false,
+    };
+    place && one.destination_tag().is_some_and(|tag| other.destination_tag() == Some(tag))
 }
 
 /// A ruleset; the files that it names are read.

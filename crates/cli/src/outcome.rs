@@ -20,10 +20,10 @@ use crate::size::human;
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Outcome {
     /// Write a JSON report of every item to FILE
-    #[arg(long, value_name = "FILE", help_heading = "Common options")]
+    #[arg(long, value_name = "FILE", value_parser = writable, help_heading = "Common options")]
     report: Option<PathBuf>,
     /// Write what failed to FILE, in the form of the input, ready to run again
-    #[arg(long, value_name = "FILE", help_heading = "Common options")]
+    #[arg(long, value_name = "FILE", value_parser = writable, help_heading = "Common options")]
     failed: Option<PathBuf>,
 }
 
@@ -152,12 +152,36 @@ fn failed_list<'a>(report: &Report, labels: impl Fn(&str) -> Option<&'a Labels>)
     text
 }
 
-/// Writes a file that has either its old content or its new, never a part.
-pub(crate) fn write_whole(path: &Path, content: &[u8]) -> anyhow::Result<()> {
-    let directory = match path.parent() {
+/// A file that will be written at the end: that it can be shows before the run, not after it.
+fn writable(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let meta = std::fs::metadata(&path);
+    if meta.as_ref().is_ok_and(std::fs::Metadata::is_dir) {
+        return Err("it is a directory".to_owned());
+    }
+    if meta.is_ok_and(|meta| !meta.is_file()) {
+        return Ok(path);
+    }
+    match tempfile::tempfile_in(directory_of(&path)) {
+        Ok(_) => Ok(path),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(format!("there is no directory {}", directory_of(&path).display()))
+        }
+        // The path that the error names is not the one that was given.
+        Err(error) => Err(format!("no file can be made there: {}", error.kind())),
+    }
+}
+
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
-    };
+    }
+}
+
+/// Writes a file that has either its old content or its new, never a part.
+pub(crate) fn write_whole(path: &Path, content: &[u8]) -> anyhow::Result<()> {
+    let directory = directory_of(path);
     let write = || -> std::io::Result<()> {
         // A device or a pipe cannot be replaced, only written to.
         if std::fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {

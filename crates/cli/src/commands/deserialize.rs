@@ -58,6 +58,7 @@ pub(crate) struct Reading {
 
 /// Deserializes.
 pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
+    let tag = inputs::destination_tag(&args.image)?;
     if args.reading.dry_run {
         let found = verify::read(&args.source, args.reading.block_size, session)?;
         output::text(&verify::text(&found))?;
@@ -67,8 +68,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
     let result = runtime::guarded(async {
         let stores = session.stores(watch.observer())?;
         let destination = stores.destination(&args.image).await?;
-        let mut options =
-            DeserializeOptions { tag: destination.tag, ..DeserializeOptions::default() };
+        let mut options = DeserializeOptions { tag: Some(tag), ..DeserializeOptions::default() };
         options.memory = options.memory.max(args.reading.block_size);
         options.strict = args.reading.strict;
         for image in &args.reading.existing {

@@ -8,7 +8,6 @@ use airlift_oci::types::{Location, Platform};
 use clap::Args as Derive;
 
 use crate::exit::{Exit, exit_codes};
-use crate::failure::Usage;
 use crate::inputs;
 use crate::outcome::Outcome;
 use crate::output;
@@ -71,12 +70,8 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
         annotations: inputs::annotations(&args.annotations)?,
         version: VERSION.to_owned(),
     };
-    let tag = args.image.destination_tag().ok_or_else(|| {
-        Usage::new(
-            format!("{} has no tag for the index", args.image),
-            "name the destination by tag: REGISTRY/REPOSITORY:TAG",
-        )
-    })?;
+    let tag = inputs::destination_tag(&args.image)?;
+    inputs::distinct(&lines, &args.image)?;
     let watch = session.watch()?;
     let result = runtime::guarded(async {
         let stores = session.stores(watch.observer())?;

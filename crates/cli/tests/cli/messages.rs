@@ -53,10 +53,18 @@ fn wrong_places_are_refused() {
     place.airlift("gather s.list g:1").with(2).says("names no registry");
     place.airlift("gather s.list oci:").with(2).says("names no path");
     let digest = format!("a.io/b@sha256:{}", "0".repeat(64));
-    place.airlift(&format!("gather s.list {digest}")).with(2).says("has no tag for the index");
+    place.airlift(&format!("gather s.list {digest}")).with(2).says("is named by digest");
+    let both = format!("a.io/b:1@sha256:{}", "0".repeat(64));
+    place.airlift(&format!("deserialize x.tar {both}")).with(2).says("is named by digest");
+    place.airlift("gather s.list oci-archive:x.tar").with(2).says("an archive is read only");
+    place
+        .airlift("gather s.list oci:o:1 --report no/r.json")
+        .with(2)
+        .says("there is no directory no");
+    place.airlift("gather s.list oci:o:1 --failed .").with(2).says("it is a directory");
     place.airlift("gather s.list oci:out:1 -a broken").with(2).says("`broken` is no annotation");
     place.airlift("serve somewhere").with(2).says("somewhere cannot be served");
-    place.airlift("scatter oci:nowhere:1 nest=a.io").with(1).says("nowhere");
+    place.airlift("scatter oci:nowhere:1 nest=a.io").with(2).says("nowhere is not there");
 }
 
 #[test]

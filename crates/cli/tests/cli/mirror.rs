@@ -1,5 +1,7 @@
 //! The verbs through the binary, with registries on loopback.
 
+use airlift_oci::store::Source;
+use airlift_oci::types::Version;
 use airlift_tests::image::{self, Flavour};
 use airlift_tests::{FaultPlan, TestRegistry};
 
@@ -95,4 +97,25 @@ async fn progress_as_json_is_json_and_quiet_is_silent() {
     assert!(place.read("d.json").lines().count() > events.len() / 2);
     let quiet = place.airlift(&format!("gather s.list {}/q:1 -q", registry.host())).with(0);
     assert_eq!(quiet.err, "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_destination_never_replaces_a_source_and_a_full_one_says_so() {
+    let (registry, [app, tool]) = low().await;
+    let place = Place::new();
+    place.file("s.list", format!("{app}\n{tool}\n"));
+    let store = registry.store("team/app");
+    let version = Version::Tag("1".parse().expect("a tag"));
+    let before = store.resolve(&version).await.expect("is there");
+    place
+        .airlift(&format!("gather s.list {app}"))
+        .with(2)
+        .says(&format!("is the source {app} too"));
+    assert_eq!(store.resolve(&version).await.expect("is there"), before);
+    place.airlift("gather s.list oci:out:1").with(0);
+    let full = place.airlift("serialize oci:out:1 /dev/full").with(1);
+    full.says("/dev/full is full").says("hint: make room there and say --resume");
+    place.file("l.list", "oci:out:1\n");
+    place.airlift("gather l.list oci:./out:1").with(2).says("would replace it");
+    place.airlift("gather l.list oci:out:2").with(0);
 }

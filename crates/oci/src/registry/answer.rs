@@ -9,7 +9,7 @@ use url::Url;
 use super::failure;
 use super::limits::Permit;
 use super::retry::retry_after;
-use crate::store::{ErrorKind, StoreError};
+use crate::store::{ErrorKind, StoreError, passes};
 
 /// An answer: whole, or with its body still to be read.
 pub(super) struct Answer {
@@ -66,7 +66,7 @@ impl Answer {
     pub(super) fn troubled(&self) -> bool {
         let stale = self.foreign && matches!(self.status.as_u16(), 401 | 403);
         let code = self.status.as_u16();
-        stale || matches!(code, 408 | 425 | 429 | 500..=599) && code != 501
+        stale || passes(code)
     }
 
     /// What `Retry-After` asks for, when it asks for something.

@@ -127,18 +127,18 @@ impl StoreError {
     pub fn is_full(&self) -> bool {
         let code = match &self.kind {
             ErrorKind::Io { source, .. } => source.kind(),
+            ErrorKind::Status { status, .. } => return *status == INSUFFICIENT_STORAGE,
             _ => return false,
         };
         matches!(code, std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
     }
 
-    /// Whether the same request may succeed later: broken connections, 408, 429 and 5xx.
+    /// Whether the same request may succeed later: broken connections, 408, 429 and 5xx
+    /// but for 501 (cannot) and 507 (no room).
     pub fn is_retryable(&self) -> bool {
         match &self.kind {
             ErrorKind::Network(_) | ErrorKind::TimedOut(_) => true,
-            ErrorKind::Status { status, .. } => {
-                matches!(status, 408 | 425 | 429 | 500..=599) && *status != 501
-            }
+            ErrorKind::Status { status, .. } => passes(*status),
             _ => false,
         }
     }
@@ -159,6 +159,14 @@ impl std::error::Error for StoreError {
     }
 }
 
+/// What a registry answers that has no room left; waiting makes none.
+const INSUFFICIENT_STORAGE: u16 = 507;
+
+/// Whether an HTTP status tells of trouble that may pass.
+pub(crate) fn passes(status: u16) -> bool {
+    matches!(status, 408 | 425 | 429 | 500..=599) && !matches!(status, 501 | INSUFFICIENT_STORAGE)
+}
+
 /// An error with all its causes, on one line: what is shown to a person.
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
@@ -172,4 +180,20 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ErrorKind, StoreError};
+
+    #[test]
+    fn no_room_is_full_and_does_not_pass() {
+        let answered = |status| {
+            let (url, message) = (String::new(), String::new());
+            StoreError::new("a", ErrorKind::Status { method: "PUT", url, status, message })
+        };
+        assert!(answered(507).is_full() && !answered(507).is_retryable());
+        assert!(!answered(503).is_full() && answered(503).is_retryable());
+        assert!(!answered(501).is_retryable() && !answered(404).is_retryable());
+    }
 }

@@ -18,6 +18,7 @@ use async_trait::async_trait;
 
 pub use archive::ArchiveStore;
 pub use blob::{Blob, Content, InMemory, Remote};
+pub(crate) use error::passes;
 pub use error::{ErrorKind, StoreError, chain};
 pub use ingest::{Ingest, drain};
 pub use layout::LayoutStore;

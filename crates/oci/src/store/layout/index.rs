@@ -241,9 +241,11 @@ pub(super) fn check_marker(root: &Path) -> Result<(), StoreError> {
             Err(StoreError::new("", ErrorKind::Protocol(text)))
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let text =
-                format!("{} is no OCI image layout: it has no file named {MARKER}", root.display());
-            Err(StoreError::new("", ErrorKind::NotFound(text)))
+            let text = format!(
+                "{} is not there, or is no OCI image layout: it has no file named {MARKER}",
+                root.display()
+            );
+            Err(StoreError::new("", ErrorKind::Configuration(text)))
         }
         Err(error) => Err(StoreError::io("reading", &path, error)),
     }
