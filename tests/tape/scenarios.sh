@@ -58,6 +58,17 @@ rewind /dev/nst0
 refuse "a drive in fixed blocks refuses others" "no multiple" sh -c \
     'mtst -f /dev/nst0 setblk 4096; airlift serialize '"$image"' /dev/nst0 --force -b 10Ki; code=$?; mtst -f /dev/nst0 setblk 0; exit $code'
 
+# Two archives on one tape, each to its filemark.
+rewind /dev/nst1
+check "the first of two archives" airlift serialize "$image" /dev/nst1 --force -b 10Ki \
+    --existing-from-checkpoint /tmp/all:99999999999
+check "to the end of the data" mtst -f /dev/nst1 eom
+check "the second behind it" airlift serialize "$image" /dev/nst1 -b 64Ki \
+    --existing-from-checkpoint /tmp/some:99999999999
+rewind /dev/nst1
+check "skipped to the second" mtst -f /dev/nst1 fsf 1
+check "the second is read alone" airlift deserialize /dev/nst1 /tmp/all.tar oci:/tmp/two:in
+
 # End of the medium, and the rest on the next.
 rewind /dev/nst0
 rewind /dev/nst1
@@ -78,8 +89,6 @@ refuse "the second alone is refused" "neither in the archive" \
 small "resume" 64Ki
 for after in 20 60; do
     rewind /dev/nst0
-    mtst -f /dev/nst0 weof 1
-    rewind /dev/nst0
     head -c $((after * 65536)) /tmp/whole.tar | dd of=/dev/nst0 bs=64k iflag=fullblock 2>/dev/null
     rewind /dev/nst0
     check "gone on with after $after blocks" airlift serialize "$image" /dev/nst0 --resume -b 64Ki \
@@ -91,16 +100,6 @@ done
 rewind /dev/nst0
 refuse "another archive is not gone on with" "does not hold the start" \
     airlift serialize "$image" /dev/nst0 --resume -b 128Ki
-
-# Two archives on one tape, each to its filemark.
-rewind /dev/nst1
-check "the first of two archives" airlift serialize "$image" /dev/nst1 --force -b 10Ki \
-    --existing-from-checkpoint /tmp/all:99999999999
-check "the second behind it" airlift serialize "$image" /dev/nst1 -b 64Ki \
-    --existing-from-checkpoint /tmp/some:99999999999
-rewind /dev/nst1
-check "skipped to the second" mtst -f /dev/nst1 fsf 1
-check "the second is read alone" airlift deserialize /dev/nst1 /tmp/all.tar oci:/tmp/two:in
 
 refuse "no such drive" "nst7" airlift deserialize /dev/nst7 oci:/tmp/none:in
 exit $failed

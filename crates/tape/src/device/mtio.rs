@@ -46,8 +46,15 @@ pub(super) struct Status {
     block: i32,
 }
 
+/// `struct mtpos`.
+#[repr(C)]
+struct Position {
+    block: c_long,
+}
+
 const DO: Opcode = opcode::write::<Command>(b'm', 1);
 const GET: Opcode = opcode::read::<Status>(b'm', 2);
+const POSITION: Opcode = opcode::read::<Position>(b'm', 3);
 
 /// Has the drive do something.
 pub(super) fn perform(tape: impl AsFd, operation: Operation, count: i32) -> io::Result<()> {
@@ -65,6 +72,16 @@ pub(super) fn status(tape: impl AsFd) -> io::Result<Status> {
     let request = unsafe { Getter::<GET, Status>::new() };
     // SAFETY: as above; another kind of file refuses it.
     unsafe { ioctl(tape, request) }.map_err(io::Error::from)
+}
+
+/// Asks the drive for the number of the block at which its tape stands, from the tape's start.
+pub(super) fn position(tape: impl AsFd) -> io::Result<u64> {
+    // SAFETY: MTIOCPOS fills one `struct mtpos`, of which `Position` has fields and layout; every
+    // bit pattern is a value of it.
+    let request = unsafe { Getter::<POSITION, Position>::new() };
+    // SAFETY: as above; another kind of file refuses it.
+    let position = unsafe { ioctl(tape, request) }?;
+    u64::try_from(position.block).map_err(io::Error::other)
 }
 
 impl Status {
@@ -105,8 +122,9 @@ mod tests {
 
     #[test]
     fn structures_are_the_kernels() {
-        assert_eq!((size_of::<Command>(), size_of::<Status>()), (8, 48));
-        assert_eq!((DO, GET), (0x4008_6d01, 0x8030_6d02));
+        let sizes = (size_of::<Command>(), size_of::<Status>(), size_of::<Position>());
+        assert_eq!(sizes, (8, 48, 8));
+        assert_eq!((DO, GET, POSITION), (0x4008_6d01, 0x8030_6d02, 0x8008_6d03));
     }
 
     #[test]

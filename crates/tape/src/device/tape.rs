@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
-use super::mtio::{Operation, Status, perform, status};
+use super::mtio::{Operation, Status, perform, position, status};
 use super::{Device, DeviceError, OpenOptions};
 use crate::medium::ReadDevice;
 
@@ -23,7 +23,9 @@ pub struct TapeDevice {
     block: u64,
     /// Bytes of the archive before the block at which this run began.
     start: u64,
-    /// The drive's number of that block.
+    /// The file of the tape that holds the archive.
+    file: Option<u32>,
+    /// The drive's number, from the tape's start, of the block at which this run began.
     first: Option<u64>,
     written: u64,
 }
@@ -40,12 +42,19 @@ impl TapeDevice {
             return Err(DeviceError::Settings(format!(
                 "the tape in {} holds data at {}; go to its end with `mt -f {} eom` to append, or say --force to overwrite",
                 path.display(),
-                position(&state),
+                describe(&state),
                 path.display(),
             )));
         }
-        let first = status(&tape).map_err(failed)?.block();
-        Ok(TapeDevice { tape, path: path.to_owned(), block, start: 0, first, written: 0 })
+        let (path, file) = (path.to_owned(), state.file());
+        let first = position(&tape).ok();
+        Ok(TapeDevice { tape, path, block, start: 0, file, first, written: 0 })
+    }
+
+    /// Blocks of the drive's since this run began. The driver's own count would not do: it begins
+    /// anew with every sync.
+    fn passed(&self) -> Option<u64> {
+        position(&self.tape).ok()?.checked_sub(self.first?)
     }
 }
 
@@ -81,7 +90,7 @@ impl Device for TapeDevice {
     }
 
     fn read_back(&mut self) -> io::Result<Option<Box<dyn ReadDevice>>> {
-        locate(&self.tape, 0)?;
+        locate(&self.tape, self.file, 0)?;
         let tape = self.tape.try_clone()?;
         Ok(Some(Box::new(TapeReader::over(tape, &self.path, Some(self.block))?)))
     }
@@ -89,8 +98,8 @@ impl Device for TapeDevice {
     fn resume_at(&mut self, offset: u64) -> io::Result<()> {
         let state = status(&self.tape)?;
         let drives = if state.block_size() == 0 { self.block } else { state.block_size() };
-        locate(&self.tape, offset / drives)?;
-        (self.start, self.first) = (offset, status(&self.tape)?.block());
+        locate(&self.tape, self.file, offset / drives)?;
+        (self.start, self.first) = (offset, position(&self.tape).ok());
         Ok(())
     }
 
@@ -99,11 +108,12 @@ impl Device for TapeDevice {
     }
 
     fn safe(&mut self) -> Option<u64> {
-        perform(&self.tape, Operation::WriteMarks, 0).ok();
+        if self.sync().is_ok() {
+            return Some(self.start + self.written);
+        }
         let state = status(&self.tape).ok()?;
         let drives = if state.block_size() == 0 { self.block } else { state.block_size() };
-        let blocks = state.block()?.checked_sub(self.first?)?;
-        let bytes = (blocks * drives).min(self.written);
+        let bytes = (self.passed()? * drives).min(self.written);
         Some(self.start + bytes)
     }
 
@@ -231,36 +241,34 @@ fn holds_data(tape: &mut File, block: u64) -> io::Result<bool> {
     if before.is_at_end_of_data() {
         return Ok(false);
     }
-    let held = match tape.read(&mut buffer) {
-        Ok(length) => length > 0,
-        Err(error) => match Errno::from_io_error(&error) {
-            Some(Errno::NOMEM) => true,
-            // Nothing was ever recorded here.
-            Some(Errno::IO) => return Ok(false),
-            _ => return Err(error),
-        },
-    };
-    // A filemark may have been passed, which a block count does not go back over.
-    if held {
-        perform(&*tape, Operation::BackBlocks, blocks_read(&before, block))?;
-    } else if status(&*tape)?.file() != before.file() {
-        return Ok(true);
+    // A read of nothing is a filemark, behind which there may be data, or the end of the data.
+    for _ in 0..2 {
+        let held = match tape.read(&mut buffer) {
+            // At the end of the data some drives say that they have read something; the driver's
+            // count of blocks knows better.
+            Ok(length) => {
+                let now = status(&*tape)?;
+                length > 0 && !now.is_at_end_of_data() && now.block() > before.block()
+            }
+            Err(error) => match Errno::from_io_error(&error) {
+                Some(Errno::NOMEM) => true,
+                // Nothing was ever recorded here.
+                Some(Errno::IO) => return Ok(false),
+                _ => return Err(error),
+            },
+        };
+        if held {
+            locate(tape, before.file(), before.block().unwrap_or(0))?;
+            return Ok(true);
+        }
     }
-    Ok(held)
+    Ok(false)
 }
 
-/// How many of the drive's blocks one read of `block` bytes has passed.
-fn blocks_read(state: &Status, block: u64) -> i32 {
-    match state.block_size() {
-        0 => 1,
-        fixed => i32::try_from(block / fixed).unwrap_or(1),
-    }
-}
-
-/// Goes to a block of the file in which the tape stands.
-fn locate(tape: &File, block: u64) -> io::Result<()> {
+/// Goes to a block of a file of the tape.
+fn locate(tape: &File, file: Option<u32>, block: u64) -> io::Result<()> {
     let unknown = || io::Error::other("the drive does not know at which file its tape stands");
-    let file = status(tape)?.file().ok_or_else(unknown)?;
+    let file = file.ok_or_else(unknown)?;
     perform(tape, Operation::Rewind, 1)?;
     let count = |number| i32::try_from(number).map_err(io::Error::other);
     if file > 0 {
@@ -272,7 +280,7 @@ fn locate(tape: &File, block: u64) -> io::Result<()> {
     Ok(())
 }
 
-fn position(state: &Status) -> String {
+fn describe(state: &Status) -> String {
     match (state.file(), state.block()) {
         (Some(file), Some(block)) => format!("block {block} of file {file}"),
         _ => "its position".to_owned(),
