@@ -62,7 +62,7 @@ refuse "a drive in fixed blocks refuses others" "no multiple" sh -c \
 rewind /dev/nst1
 check "the first of two archives" airlift serialize "$image" /dev/nst1 --force -b 10Ki \
     --existing-from-checkpoint /tmp/all:99999999999
-check "to the end of the data" mtst -f /dev/nst1 eom
+check "to the end of the data" mtst -f /dev/nst1 eod
 check "the second behind it" airlift serialize "$image" /dev/nst1 -b 64Ki \
     --existing-from-checkpoint /tmp/some:99999999999
 rewind /dev/nst1

@@ -40,7 +40,7 @@ impl TapeDevice {
         check(path, &state, block)?;
         if !options.force && !options.resume && holds_data(&mut tape, block).map_err(failed)? {
             return Err(DeviceError::Settings(format!(
-                "the tape in {} holds data at {}; go to its end with `mt -f {} eom` to append, or say --force to overwrite",
+                "the tape in {} holds data at {}; go to its end with `mt -f {} eod` to append, or say --force to overwrite",
                 path.display(),
                 describe(&state),
                 path.display(),
