@@ -6,8 +6,10 @@
 
 mod copy;
 mod gap;
+mod guide;
 mod harness;
 mod help;
+mod interop;
 mod interrupt;
 mod login;
 mod look;
