@@ -11,6 +11,7 @@ use airlift_tests::{FaultPlan, TestRegistry};
 use crate::harness::Place;
 
 /// Whether a program is there; says so when it is not.
+#[expect(clippy::print_stdout, reason = "what was skipped must be seen")]
 fn installed(program: &str) -> bool {
     let mut command = Command::new(program);
     command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
