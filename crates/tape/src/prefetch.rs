@@ -16,6 +16,9 @@ use airlift_oci::types::Descriptor;
 
 /// A unit of the budget, in bytes.
 const UNIT: u64 = 1024;
+/// Segments of large blobs that the budget has room for at once. More would be smaller, and cost a
+/// request each; small blobs are fetched by more connections than this.
+const LARGE_AT_ONCE: u64 = 16;
 const MIN_SEGMENT: u64 = 1 << 20;
 const MAX_SEGMENT: u64 = 16 << 20;
 
@@ -47,7 +50,7 @@ impl Prefetch {
         concurrency: usize,
     ) -> Self {
         let concurrency = concurrency.clamp(1, 1024);
-        let segment = (memory / (concurrency as u64 + 1)).clamp(MIN_SEGMENT, MAX_SEGMENT);
+        let segment = (memory / LARGE_AT_ONCE).clamp(MIN_SEGMENT, MAX_SEGMENT);
         let budget = Arc::new(Semaphore::new(units(memory.max(segment)) as usize));
         let (sender, queue) = mpsc::channel(4096);
         let place = source.place();

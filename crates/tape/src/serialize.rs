@@ -18,8 +18,11 @@ use airlift_oci::types::{Digest, Manifest};
 
 /// Bytes of the block buffer when nothing else is asked for.
 pub const DEFAULT_MEMORY: u64 = 64 << 20;
+/// Requests at once when nothing else is asked for. A registry's limits start with fewer and grow
+/// only while requests wait for their turn, so fewer here would keep them from ever growing.
+pub(crate) const CONCURRENCY: usize = 32;
 /// Bytes of blobs that are fetched ahead, at most.
-const MAX_AHEAD: u64 = 64 << 20;
+const MAX_AHEAD: u64 = 32 << 20;
 
 /// How an archive is written.
 #[derive(Debug, Clone)]
@@ -56,7 +59,7 @@ impl Default for SerializeOptions {
             referrers: false,
             memory: DEFAULT_MEMORY,
             high_water: None,
-            concurrency: 8,
+            concurrency: CONCURRENCY,
             checkpoint: None,
             resume: Resume::No,
             force: false,

@@ -34,9 +34,14 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let stage = Stage::build_release()?;
     let runtime = tokio::runtime::Runtime::new()?;
     println!("\n==> memory");
-    memory::run(&stage, &runtime, options.scale)?;
+    let memory = memory::run(&stage, &runtime, options.scale);
+    if let Err(error) = &memory {
+        println!("memory: {error:#}");
+    }
     println!("\n==> kills");
-    kills::run(&stage, &runtime, options.kills, options.seed)
+    // Tried whatever came of the other.
+    kills::run(&stage, &runtime, options.kills, options.seed)?;
+    memory
 }
 
 /// Fails when there is too little room for `needed` bytes beside the stage.

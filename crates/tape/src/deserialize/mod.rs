@@ -22,6 +22,7 @@ pub(crate) use catalog::{Catalog, Role, may_be_manifest};
 pub(crate) use intake::blob_digest;
 
 use crate::medium::Medium;
+use crate::serialize::CONCURRENCY;
 use complete::Completion;
 use intake::Intake;
 
@@ -46,7 +47,7 @@ impl Default for DeserializeOptions {
         DeserializeOptions {
             tag: None,
             memory: 64 << 20,
-            concurrency: 8,
+            concurrency: CONCURRENCY,
             strict: false,
             existing: Vec::new(),
         }
