@@ -3,8 +3,9 @@
 //! A [`Ruleset`] gives every item its destinations, [`Routing::plan`] gives those of a whole
 //! inventory and finds what is wrong with them before anything moves, and a [`Selectors`] picks
 //! items by their labels. Everything is computed from what is passed in: rule files are read
-//! through [`Files`], there is no clock, no network and no environment, and the same input gives
-//! the same answer in any order. `docs/rules.md` describes the file formats.
+//! through [`Files`], there is no network and no environment, and the same input gives the same
+//! answer in any order. Only the Go functions that are about the present moment read a clock, once
+//! for each rule file. `docs/rules.md` describes the file formats.
 
 mod files;
 pub mod gotemplate;
