@@ -76,6 +76,8 @@ pub(super) enum Read {
     Whole(usize),
     /// Nothing: the body is streamed.
     Stream,
+    /// Nothing, of any answer: it is passed on as it is, a redirect too.
+    Answer,
 }
 
 /// For whom a call is sent.
@@ -199,7 +201,7 @@ impl Wire {
     }
 
     /// Sends once, following redirects, and reads as much of the answer as the call says.
-    async fn send_once(&self, call: &Call, proof: &Proof) -> Result<Answer, StoreError> {
+    pub(super) async fn send_once(&self, call: &Call, proof: &Proof) -> Result<Answer, StoreError> {
         let permit = self.limits.admit(call.lane).await;
         let limit = self.common.settings.answer_timeout;
         let sent = tokio::time::timeout(limit, self.follow(call, proof)).await;
@@ -241,7 +243,7 @@ impl Wire {
     }
 
     /// Credentials and the operator's headers go home only.
-    fn request(
+    pub(super) fn request(
         &self,
         call: &Call,
         url: &Url,
@@ -275,7 +277,7 @@ impl Wire {
         }
     }
 
-    async fn receive(
+    pub(super) async fn receive(
         &self,
         call: &Call,
         response: reqwest::Response,
@@ -294,6 +296,7 @@ impl Wire {
             permit: Some(permit),
         };
         match call.read {
+            Read::Answer => answer.stream = Some(response),
             _ if call.method == Method::HEAD => {}
             Read::Stream if answer.status.is_success() => answer.stream = Some(response),
             Read::Whole(limit) if answer.status.is_success() => {
@@ -419,6 +422,7 @@ fn redirect(
 ) -> Result<Option<Url>, StoreError> {
     let reads = call.method == Method::GET || call.method == Method::HEAD;
     let follow = match response.status().as_u16() {
+        _ if matches!(call.read, Read::Answer) => false,
         301..=303 => reads,
         307 | 308 => true,
         _ => false,

@@ -17,6 +17,7 @@ mod endpoint;
 mod facts;
 mod failure;
 mod fallback;
+mod forward;
 mod http;
 mod kind;
 mod limits;
@@ -35,6 +36,7 @@ mod upload_body;
 
 pub use auth::Credential;
 pub use client::Client;
+pub use forward::{Access, Forward, Forwarded, Outbound};
 pub use kind::Kind;
 pub use secret::Secret;
 pub use settings::{

@@ -1,0 +1,282 @@
+//! Requests that a server passes on: one try, the answer as it is.
+//!
+//! Credentials, tokens and admission are as for every request. What differs: no status is an error,
+//! no redirect is followed, nothing is tried again but for a token that was not at hand, and a body
+//! may be passed on while it arrives. Nothing is remembered of repositories, whose names are those
+//! that strangers ask for.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::stream::BoxStream;
+use http::{HeaderMap, Method, StatusCode};
+use url::Url;
+
+use super::answer::Answer;
+use super::auth::{Proof, Scopes};
+use super::client::Client;
+use super::failure;
+use super::http::{Call, Identity, Payload, Read, Wire};
+use super::kind::Kind;
+use super::limits::Lane;
+use super::store::Host;
+use crate::store::{ErrorKind, StoreError};
+
+/// A body that is sent while it arrives. Its length, where it is known, is in the headers.
+pub type Outbound = BoxStream<'static, io::Result<Bytes>>;
+
+/// What a request needs access to.
+#[derive(Debug, Clone, Copy)]
+pub enum Access<'a> {
+    /// Nothing in particular.
+    None,
+    /// Reading a repository.
+    Pull(&'a str),
+    /// Writing a repository.
+    Push(&'a str),
+    /// Writing the first repository with what the second has.
+    Mount(&'a str, &'a str),
+}
+
+/// A request to be passed on.
+pub struct Forward<'a> {
+    /// What it is for.
+    pub kind: Kind,
+    /// The method.
+    pub method: Method,
+    /// Path below `/v2/`, with its query.
+    pub path: &'a str,
+    /// Headers. Those that the operator set for the registry replace them.
+    pub headers: HeaderMap,
+    /// What it needs access to.
+    pub access: Access<'a>,
+    /// The body, if any.
+    pub body: Option<Outbound>,
+}
+
+/// An answer to be passed on. Dropping it gives the rest of its body up.
+pub struct Forwarded {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers, all of them.
+    pub headers: HeaderMap,
+    /// What was asked.
+    pub url: Url,
+    /// Whether the request carried credentials or a token: without them it would have been
+    /// answered differently.
+    pub authorized: bool,
+    place: String,
+    stall: Duration,
+    response: Option<reqwest::Response>,
+}
+
+impl Client {
+    /// Where `registry` is reached: its `/v2/`, or a path below that.
+    pub fn base(&self, registry: &str) -> Result<Url, StoreError> {
+        Ok(self.first_host(registry)?.base.clone())
+    }
+
+    /// Passes a request on to the first endpoint of `registry`. An error is one of the connection,
+    /// of time, or of getting a token.
+    pub async fn forward(
+        &self,
+        registry: &str,
+        request: Forward<'_>,
+    ) -> Result<Forwarded, StoreError> {
+        let host = self.first_host(registry)?;
+        let mut call = call(&request, below(&host.base, request.path));
+        call.place = registry.to_owned();
+        for (name, value) in &host.headers {
+            call.headers.insert(name.clone(), value.clone());
+        }
+        let scopes = request.access.scopes();
+        let (shared, authority) = (&*host.shared, &host.authority);
+        let who = Identity { shared, authority, scopes: &scopes };
+        forward(&host.wire, &call, &who, request.body).await
+    }
+
+    /// Gets what an answer of `registry` said is at `url`, on another host. No credentials, tokens
+    /// or headers of the registry go there.
+    pub async fn forward_elsewhere(
+        &self,
+        registry: &str,
+        url: Url,
+        request: Forward<'_>,
+    ) -> Result<Forwarded, StoreError> {
+        let host = self.first_host(registry)?;
+        let wire = host.shared.wire(&url, &host.base)?;
+        let mut call = call(&request, url);
+        call.place = registry.to_owned();
+        let answer = wire.send_once(&call, &Proof::None).await?;
+        Ok(Forwarded::of(answer, false, &wire))
+    }
+
+    fn first_host(&self, registry: &str) -> Result<std::sync::Arc<Host>, StoreError> {
+        let wrong = |text| StoreError::new(registry, ErrorKind::Configuration(text));
+        let found = self.registry(registry).map_err(wrong)?;
+        let host = found.hosts.first().cloned();
+        host.ok_or_else(|| wrong("the registry has no endpoint".to_owned()))
+    }
+}
+
+impl Access<'_> {
+    fn scopes(self) -> Scopes {
+        match self {
+            Access::None => Scopes::none(),
+            Access::Pull(repository) => Scopes::pull(repository),
+            Access::Push(repository) => Scopes::push(repository),
+            Access::Mount(repository, from) => Scopes::mount(repository, from),
+        }
+    }
+}
+
+async fn forward(
+    wire: &Wire,
+    call: &Call,
+    who: &Identity<'_>,
+    body: Option<Outbound>,
+) -> Result<Forwarded, StoreError> {
+    let mut body = body;
+    let mut last = body.is_some();
+    loop {
+        let first = who.authority.first_contact().await;
+        let proof = who.authority.proof(who.shared, who.scopes).await?;
+        let answer = match body.take() {
+            Some(body) => send_streamed(wire, call, &proof, body).await?,
+            None => wire.send_once(call, &proof).await?,
+        };
+        drop(first);
+        if answer.status == StatusCode::UNAUTHORIZED {
+            let again = who.authority.challenged(who.shared, &answer.headers, who.scopes, &proof);
+            if again && !last {
+                last = true;
+                continue;
+            }
+        } else {
+            who.authority.answered();
+        }
+        return Ok(Forwarded::of(answer, proof != Proof::None, wire));
+    }
+}
+
+/// Sends a body while it arrives. How long that may take is for the caller to say, who knows how
+/// fast it arrives.
+async fn send_streamed(
+    wire: &Wire,
+    call: &Call,
+    proof: &Proof,
+    body: Outbound,
+) -> Result<Answer, StoreError> {
+    let permit = wire.limits.admit(call.lane).await;
+    wire.common.counts.add(&wire.authority, call.kind);
+    let request = wire.request(call, &call.url, proof, true);
+    let response = request.body(reqwest::Body::wrap_stream(body)).send().await;
+    let response = response.map_err(|error| failure::network(&call.place, error))?;
+    wire.receive(call, response, false, permit).await
+}
+
+fn below(base: &Url, path: &str) -> Url {
+    let (path, query) = path.split_once('?').map_or((path, None), |(a, b)| (a, Some(b)));
+    let mut url = base.clone();
+    url.set_path(&format!("{}{path}", base.path()));
+    url.set_query(query);
+    url
+}
+
+fn call(request: &Forward<'_>, url: Url) -> Call {
+    let lane = match request.kind {
+        Kind::BlobGet => Lane::Down,
+        Kind::UploadChunk | Kind::UploadFinish => Lane::Up,
+        _ => Lane::Small,
+    };
+    Call {
+        kind: request.kind,
+        method: request.method.clone(),
+        url,
+        headers: request.headers.clone(),
+        payload: if request.body.is_some() { Payload::Streamed } else { Payload::None },
+        lane,
+        place: String::new(),
+        read: Read::Answer,
+    }
+}
+
+impl Forwarded {
+    fn of(answer: Answer, authorized: bool, wire: &Wire) -> Self {
+        if answer.troubled() {
+            answer.overloaded();
+        } else {
+            answer.good();
+        }
+        // From here on the pace is that of whoever takes the body, which says nothing of the host:
+        // the permit ends with the answer's head.
+        Forwarded {
+            status: answer.status,
+            headers: answer.headers,
+            url: answer.url,
+            authorized,
+            place: answer.place,
+            stall: wire.common.settings.stall_timeout,
+            response: answer.stream,
+        }
+    }
+
+    /// The next bytes of the body; `None` at its end. An error when it breaks off, or nothing comes
+    /// for [`super::Settings::stall_timeout`].
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, StoreError> {
+        let Some(response) = &mut self.response else { return Ok(None) };
+        match tokio::time::timeout(self.stall, response.chunk()).await {
+            Ok(chunk) => chunk.map_err(|error| failure::network(&self.place, error)),
+            Err(_) => Err(StoreError::new(&*self.place, ErrorKind::TimedOut(self.stall.as_secs()))),
+        }
+    }
+
+    /// The whole body. `None`: it has more than `limit` bytes.
+    pub async fn whole(mut self, limit: usize) -> Result<Option<Bytes>, StoreError> {
+        let mut all = BytesMut::new();
+        while let Some(chunk) = self.chunk().await? {
+            if all.len() + chunk.len() > limit {
+                return Ok(None);
+            }
+            all.extend_from_slice(&chunk);
+        }
+        Ok(Some(all.freeze()))
+    }
+
+    /// The registry's own words on an error, on one short line; at most its first few KiB are read.
+    pub async fn words(mut self) -> String {
+        let mut all = BytesMut::new();
+        while let Ok(Some(chunk)) = self.chunk().await {
+            all.extend_from_slice(&chunk);
+            if all.len() > failure::ERROR_BODY {
+                break;
+            }
+        }
+        failure::words(&all)
+    }
+
+    /// How long the host asks to be left alone, when it asks with 429 or 503.
+    pub fn retry_after(&self) -> Option<Duration> {
+        let asks = matches!(self.status.as_u16(), 429 | 503);
+        let now = std::time::SystemTime::now();
+        asks.then(|| super::retry::retry_after(&self.headers, now)).flatten()
+    }
+}
+
+impl fmt::Debug for Forwarded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let status = self.status.as_u16();
+        f.debug_struct("Forwarded").field("status", &status).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Forward<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Forward")
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
