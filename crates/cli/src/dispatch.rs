@@ -3,7 +3,7 @@
 use airlift_oci::inventory::{Item, SourceLine};
 use airlift_oci::mirror::scatter::{Destination, Routed};
 use airlift_oci::stores::Stores;
-use airlift_oci::types::Location;
+use airlift_oci::types::{Descriptor, Digest, Location, media};
 use airlift_rules::{Routing, Ruleset, Selectors, subset};
 use anyhow::Context;
 
@@ -66,6 +66,38 @@ pub(crate) fn table(
         ]);
     }
     Ok(table.render(format))
+}
+
+/// The same for items that were not read: nothing is said of their content.
+pub(crate) fn table_unread(
+    routing: &Routing<'_>,
+    items: &[Item],
+    format: Format,
+) -> anyhow::Result<String> {
+    if format != Format::Json {
+        return table(routing, items, format);
+    }
+    let mut rows: Vec<serde_json::Value> = Vec::new();
+    for row in routing.rows(items) {
+        let mut row = serde_json::to_value(row)?;
+        if let Some(row) = row.as_object_mut() {
+            row.remove("digest");
+        }
+        rows.push(row);
+    }
+    Ok(serde_json::to_string_pretty(&rows)? + "\n")
+}
+
+/// Sources as items of which only the names are known, and the digests that they are named by.
+pub(crate) fn unread(lines: &[SourceLine]) -> Vec<Item> {
+    let item = |line: &SourceLine| {
+        let named = line.location.reference().and_then(|reference| reference.digest.clone());
+        // Distinct, so that two sources are never taken for one image.
+        let digest = named.unwrap_or_else(|| Digest::of(line.text.as_bytes()));
+        let descriptor = Descriptor::new(media::OCI_MANIFEST, digest, 0);
+        Item::new(&descriptor, &line.text, line.labels.clone(), None)
+    };
+    lines.iter().map(item).collect()
 }
 
 /// The items with their destinations opened.

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt::Write as _;
 
-use airlift_oci::store::{ErrorKind, StoreError, chain};
+use airlift_oci::store::{ErrorKind, StoreError, Trouble, chain};
 use airlift_tape::device::DeviceError;
 use airlift_tape::{DeserializeError, MbufferError, ReadError, SerializeError};
 
@@ -123,36 +123,36 @@ fn hint_of(cause: &(dyn Error + 'static)) -> Option<String> {
 }
 
 fn store_hint(error: &StoreError) -> Option<String> {
-    let local =
-        ["oci:", "oci-archive:", "/", "."].iter().any(|with| error.place().starts_with(with));
-    let host = error.place().split('/').next().unwrap_or_default();
-    if error.is_full() {
-        return Some("make room there, or write to another place".to_owned());
-    }
-    let hint = match error.kind() {
-        ErrorKind::Denied(_) => {
-            format!("`airlift login {host}`, or ask for access to this repository")
-        }
-        ErrorKind::NotFound(_) if local || host.is_empty() => "check the name".to_owned(),
-        ErrorKind::NotFound(_) => {
-            format!(
-                "check the name, and with `airlift login {host}` whether it is hidden from strangers"
-            )
-        }
-        ErrorKind::Network(_) | ErrorKind::TimedOut(_) => format!(
-            "check that {host} can be reached from here; `airlift config` shows endpoints, \
-             certificates and what else is in force"
-        ),
-        ErrorKind::Digest { .. } | ErrorKind::Size { .. } => {
+    error.trouble().map(|trouble| trouble_hint(trouble, error.place()))
+}
+
+/// What to do about a trouble at a place.
+pub(crate) fn trouble_hint(trouble: Trouble, place: &str) -> String {
+    let local = ["oci:", "oci-archive:", "/", "."].iter().any(|with| place.starts_with(with));
+    let host = place.split('/').next().unwrap_or_default();
+    let hint = match trouble {
+        Trouble::Full => "make room there, or write to another place",
+        Trouble::Missing if local || host.is_empty() => "check the name",
+        Trouble::Damaged => {
             "the content was damaged on its way or at its place: get it from another copy"
-                .to_owned()
         }
-        ErrorKind::Status { status: 429 | 500..=599, .. } => {
-            "the registry is in trouble or busy: run the same command again later".to_owned()
+        Trouble::Busy => "the registry is in trouble or busy: run the same command again later",
+        Trouble::Denied => {
+            return format!("`airlift login {host}`, or ask for access to this repository");
         }
-        _ => return None,
+        Trouble::Missing => {
+            return format!(
+                "check the name, and with `airlift login {host}` whether it is hidden from strangers"
+            );
+        }
+        _ => {
+            return format!(
+                "check that {host} can be reached from here; `airlift config` shows endpoints, \
+                 certificates and what else is in force"
+            );
+        }
     };
-    Some(hint)
+    hint.to_owned()
 }
 
 #[cfg(test)]

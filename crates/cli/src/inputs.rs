@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::Path;
 
 use airlift_oci::inventory::{SourceLine, parse_sources};
-use airlift_oci::mirror::SourceImage;
+use airlift_oci::mirror::{ItemReport, Report, SourceImage};
 use airlift_oci::stores::Stores;
 use airlift_oci::types::{Annotations, Location, Platform, Tag};
 use airlift_rules::{Ruleset, Selectors};
@@ -33,26 +33,44 @@ pub(crate) fn sources(path: &Path) -> anyhow::Result<Vec<SourceLine>> {
     Ok(lines)
 }
 
-/// The sources of a list, opened: nothing is asked of registries yet, files must be there.
-pub(crate) async fn open(
-    lines: &[SourceLine],
-    stores: &Stores,
-) -> anyhow::Result<Vec<SourceImage>> {
-    let mut images = Vec::with_capacity(lines.len());
-    for line in lines {
-        let opened = stores
-            .source(&line.location)
-            .await
-            .with_context(|| format!("opening the source {} failed", line.text))?;
-        images.push(SourceImage {
-            text: line.text.clone(),
-            labels: line.labels.clone(),
-            store: opened.store,
-            mount_from: opened.mount_from,
-            version: opened.version,
-        });
+/// The sources of a list, opened, and those that cannot be: a layout or archive that is not there
+/// is a failure of its own line. Nothing is asked of registries yet.
+pub(crate) struct Opened {
+    /// Those that can be read.
+    pub(crate) sources: Vec<SourceImage>,
+    /// The others.
+    pub(crate) failed: Vec<ItemReport>,
+}
+
+impl Opened {
+    /// The report of all: what became of those that were opened, and that the others were not.
+    pub(crate) fn join(failed: Vec<ItemReport>, mut report: Report) -> Report {
+        report.items.extend(failed);
+        report.items.sort_by(|one, other| one.item.cmp(&other.item));
+        report
     }
-    Ok(images)
+}
+
+/// Opens the sources of a list.
+pub(crate) async fn open(lines: &[SourceLine], stores: &Stores) -> Opened {
+    let mut all = Opened { sources: Vec::with_capacity(lines.len()), failed: Vec::new() };
+    for line in lines {
+        match stores.source(&line.location).await {
+            Ok(opened) => all.sources.push(SourceImage {
+                text: line.text.clone(),
+                labels: line.labels.clone(),
+                store: opened.store,
+                mount_from: opened.mount_from,
+                version: opened.version,
+            }),
+            Err(error) => {
+                let mut report = ItemReport::new(&line.text);
+                report.fail_by(&error);
+                all.failed.push(report);
+            }
+        }
+    }
+    all
 }
 
 /// `-a KEY=VALUE[,KEY=VALUE]..`, repeatable. A value may hold a comma when the option holds one pair.

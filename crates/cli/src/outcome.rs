@@ -1,5 +1,6 @@
 //! The end of a run that moves images: summary, report, list of what failed, exit code.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::exit::Exit;
+use crate::failure::trouble_hint;
 use crate::session::Session;
 use crate::size::human;
 
@@ -87,15 +89,23 @@ impl Outcome {
         if let Some(path) = &self.failed {
             write_whole(path, failed(&report).as_bytes())?;
         }
-        for item in report.failed() {
-            session.complain(&format!(
-                "{}: {}",
-                item.item,
-                item.error.as_deref().unwrap_or("failed")
-            ));
-        }
+        complain(session, &report);
         session.say(&summary(command, &report));
         Ok(exit)
+    }
+}
+
+/// Tells what failed, each item with why, and once for all of them what to do about it.
+fn complain(session: &Session, report: &Report) {
+    let mut hints = BTreeSet::new();
+    for item in report.failed() {
+        let error = item.error.as_deref().unwrap_or("failed");
+        session.complain(&format!("{}: {error}", item.item));
+        let cause = item.cause.as_ref();
+        hints.extend(cause.map(|cause| trouble_hint(cause.trouble, &cause.place)));
+    }
+    for hint in hints {
+        session.advise(&hint);
     }
 }
 

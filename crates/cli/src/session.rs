@@ -69,6 +69,11 @@ impl Session {
         self.screen.line(&format!("error: {text}"));
     }
 
+    /// Tells the operator what to do about what went wrong.
+    pub(crate) fn advise(&self, text: &str) {
+        self.screen.line(&format!("hint: {text}"));
+    }
+
     /// Tells the operator something, unless silence was asked for.
     pub(crate) fn say(&self, text: &str) {
         if !self.global.quiet {

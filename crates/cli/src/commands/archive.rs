@@ -12,10 +12,11 @@ use clap::Args as Derive;
 use crate::commands::gather::{Choice, VERSION};
 use crate::commands::serialize::{Writing, destination, existing, summary};
 use crate::exit::{Exit, exit_codes};
+use crate::inputs::{self, Opened};
 use crate::interrupt::go_on;
 use crate::outcome::Outcome;
+use crate::runtime;
 use crate::session::Session;
-use crate::{inputs, runtime};
 
 /// Write every source of a list onto a medium, with nothing staged between
 ///
@@ -75,13 +76,14 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
     let watch = session.watch()?;
     let result = runtime::guarded(async {
         let stores = session.stores(watch.observer())?;
-        let sources = inputs::open(&lines, &stores).await?;
+        let Opened { sources, failed } = inputs::open(&lines, &stores).await;
         let existing = existing(&args.existing, args.choice.recursive, &stores).await?;
         let union = unite(&session.executor(watch.observer()), sources, &options).await?;
-        let Some(index) = union.index else { return Ok((union.report, None)) };
+        let report = Opened::join(failed, union.report);
+        let Some(index) = union.index else { return Ok((report, None)) };
         let options = args.writing.options(Some(tag), existing, args.choice.recursive)?;
         let written = serialize(union.source, index, medium, &options, watch.observer()).await?;
-        anyhow::Ok((union.report, Some(written)))
+        anyhow::Ok((report, Some(written)))
     });
     drop(watch);
     let result = result.map_err(|error| go_on(error, || args.writing.resuming(&args.dest)));

@@ -5,17 +5,17 @@ use std::path::PathBuf;
 use airlift_oci::inventory::{Item, SourceLine};
 use airlift_oci::mirror::clone::{CloneOptions, RoutedSource, clone, read_sources};
 use airlift_oci::mirror::{Executor, ItemReport, ReadSource, Report, SourceImage};
-use airlift_oci::store::chain;
 use airlift_oci::stores::Stores;
 use airlift_rules::{Ruleset, Selectors};
 use clap::Args as Derive;
 
 use crate::commands::gather;
 use crate::exit::{Exit, exit_codes};
+use crate::inputs::{self, Opened};
 use crate::outcome::Outcome;
 use crate::session::Session;
 use crate::table::Format;
-use crate::{dispatch, inputs, output, runtime};
+use crate::{dispatch, output, runtime};
 
 /// Send every source of a list to where a ruleset sends it
 ///
@@ -63,8 +63,8 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
     let result = runtime::guarded(async {
         let stores = session.stores(watch.observer())?;
         let executor = session.executor(watch.observer());
-        let sources = inputs::open(&lines, &stores).await?;
-        carry(args, &ruleset, &executor, &stores, sources).await
+        let opened = inputs::open(&lines, &stores).await;
+        carry(args, &ruleset, &executor, &stores, opened).await
     });
     drop(watch);
     let labels = |text: &str| lines.iter().find(|line| line.text == text).map(|line| &line.labels);
@@ -92,17 +92,17 @@ async fn carry(
     ruleset: &Ruleset,
     executor: &Executor,
     stores: &Stores,
-    sources: Vec<SourceImage>,
+    opened: Opened,
 ) -> anyhow::Result<Option<Report>> {
+    let Opened { sources, mut failed } = opened;
     let read = read_sources(executor, sources, &args.choice.platforms).await;
-    let mut failed = Vec::new();
     let mut good: Vec<(SourceImage, ReadSource)> = Vec::new();
     for (source, read) in read {
         match read {
             Ok(read) => good.push((source, read)),
             Err(error) => {
                 let mut report = ItemReport::new(&source.text);
-                report.fail(chain(&error));
+                report.fail_by(&error);
                 failed.push(report);
             }
         }
@@ -125,8 +125,5 @@ async fn carry(
         routed.push(RoutedSource { source, read, destinations });
     }
     let options = CloneOptions { referrers: args.choice.recursive, fail_fast: args.fail_fast };
-    let mut report = clone(executor, routed, &options).await;
-    report.items.extend(failed);
-    report.items.sort_by(|a, b| a.item.cmp(&b.item));
-    Ok(Some(report))
+    Ok(Some(Opened::join(failed, clone(executor, routed, &options).await)))
 }

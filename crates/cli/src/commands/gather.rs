@@ -8,7 +8,7 @@ use airlift_oci::types::{Location, Platform};
 use clap::Args as Derive;
 
 use crate::exit::{Exit, exit_codes};
-use crate::inputs;
+use crate::inputs::{self, Opened};
 use crate::outcome::Outcome;
 use crate::output;
 use crate::runtime;
@@ -75,11 +75,11 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
     let watch = session.watch()?;
     let result = runtime::guarded(async {
         let stores = session.stores(watch.observer())?;
-        let sources = inputs::open(&lines, &stores).await?;
+        let Opened { sources, failed } = inputs::open(&lines, &stores).await;
         let destination = stores.destination(&args.image).await?;
         let executor = session.executor(watch.observer());
         let report = gather(&executor, sources, destination.store, &tag, &options).await?;
-        anyhow::Ok(report)
+        anyhow::Ok(Opened::join(failed, report))
     });
     drop(watch);
     print(&args.image, result.as_ref().ok())?;

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use airlift_oci::inventory::Item;
+use airlift_oci::inventory::{Item, SourceLine};
+use airlift_oci::mirror::ItemReport;
 use airlift_oci::mirror::clone::read_sources;
 use airlift_oci::observe;
-use airlift_oci::store::chain;
 use airlift_oci::types::Location;
 use airlift_rules::Routing;
 use clap::Args as Derive;
@@ -13,9 +13,10 @@ use clap::Args as Derive;
 use crate::commands::{gather, scatter};
 use crate::exit::{Exit, exit_codes};
 use crate::failure::Usage;
+use crate::inputs::{self, Opened};
 use crate::session::Session;
 use crate::table::Format;
-use crate::{dispatch, inputs, output, runtime};
+use crate::{dispatch, output, runtime};
 
 /// Show which rule sends each item where; move nothing
 ///
@@ -23,7 +24,8 @@ use crate::{dispatch, inputs, output, runtime};
 /// all-prefix=FILE, first-prefix=FILE and longest-prefix=FILE read lines PREFIX,DESTINATION: a
 /// source that begins with the prefix goes to the destination with the rest of its name; to every
 /// matching line's, the first's, the longest's. digests=FILE reads lines DIGEST,DESTINATION.
-/// Items that no rule matches and conflicts are shown too; with conflicts the exit code is 2.
+/// Items that no rule matches and conflicts are shown too; with conflicts the exit code is 2. Of a
+/// list of sources nothing is read unless the rules look at content: at digests, or in a template.
 #[derive(Debug, Derive)]
 #[command(after_long_help = concat!(
     "Examples:\n  \
@@ -51,9 +53,28 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
     let ruleset = inputs::ruleset(&args.ruleset)?;
     let selectors = inputs::selectors(&args.selector)?;
-    let (items, failed) = runtime::guarded(items(args, session))?;
-    for problem in &failed {
-        tracing::error!("{problem}");
+    let lines = lines(&args.from)?;
+    if let Some(lines) = &lines
+        && !ruleset.reads_content()
+    {
+        let items = dispatch::choose(dispatch::unread(lines), &selectors, None)?;
+        let routing = Routing::plan(&ruleset, &items);
+        // Whether two sources for one destination are a conflict depends on what they are.
+        if routing.check().is_ok() {
+            output::text(&dispatch::table_unread(&routing, &items, args.output)?)?;
+            return Ok(Exit::Done);
+        }
+    }
+    let (items, failed) = runtime::guarded(items(args, session, lines.as_deref()))?;
+    for report in &failed {
+        session.complain(&format!(
+            "{}: {}",
+            report.item,
+            report.error.as_deref().unwrap_or("failed")
+        ));
+    }
+    if items.is_empty() && !failed.is_empty() {
+        return Ok(Exit::Failed);
     }
     let items = dispatch::choose(items, &selectors, None)?;
     let routing = Routing::plan(&ruleset, &items);
@@ -64,29 +85,40 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
     Ok(if failed.is_empty() { Exit::Done } else { Exit::Partial })
 }
 
+/// The list of sources, when `from` is one.
+fn lines(from: &str) -> anyhow::Result<Option<Vec<SourceLine>>> {
+    let path = Path::new(from);
+    let is_list = path == Path::new("-") || (path.exists() && !path.is_dir());
+    is_list.then(|| inputs::sources(path)).transpose()
+}
+
 /// The items, and what could not be read.
-async fn items(args: &Args, session: &Session) -> anyhow::Result<(Vec<Item>, Vec<String>)> {
+async fn items(
+    args: &Args,
+    session: &Session,
+    lines: Option<&[SourceLine]>,
+) -> anyhow::Result<(Vec<Item>, Vec<ItemReport>)> {
     let stores = session.stores(observe::silent())?;
-    let path = Path::new(&args.from);
-    if path != Path::new("-") && !path.is_file() {
+    let Some(lines) = lines else {
         let location: Location = args.from.parse().map_err(|error| {
             let hint = "name a file with a list of sources, or REGISTRY/REPOSITORY:TAG";
             Usage::new(format!("{} is no file, and no location: {error}", args.from), hint)
         })?;
         let (_, items) = scatter::inventory(&location, &stores).await?;
         return Ok((items, Vec::new()));
-    }
-    let sources = inputs::open(&inputs::sources(path)?, &stores).await?;
+    };
+    let Opened { sources, mut failed } = inputs::open(lines, &stores).await;
     let executor = session.executor(observe::silent());
-    let (mut items, mut failed) = (Vec::new(), Vec::new());
-    for (_, read) in read_sources(&executor, sources, &args.choice.platforms).await {
+    let mut items = Vec::new();
+    for (source, read) in read_sources(&executor, sources, &args.choice.platforms).await {
         match read {
             Ok(read) => items.push(read.item),
-            Err(error) => failed.push(chain(&error)),
+            Err(error) => {
+                let mut report = ItemReport::new(&source.text);
+                report.fail_by(&error);
+                failed.push(report);
+            }
         }
-    }
-    if items.is_empty() {
-        return Err(anyhow::anyhow!("no source could be read: {}", failed.join("; ")));
     }
     Ok((items, failed))
 }

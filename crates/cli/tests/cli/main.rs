@@ -15,4 +15,5 @@ mod login;
 mod look;
 mod messages;
 mod mirror;
+mod sources;
 mod toolkit;

@@ -73,15 +73,32 @@ async fn inspect_shows_the_same_of_a_registry_a_file_a_layout_and_a_pipe() {
     assert!(text.contains("team/app:1 index") && text.contains("refers to it: artifact"), "{text}");
 
     place.airlift(&format!("serialize {host}/gather:2 delta.tar {host}/gather:1")).with(0);
-    let delta = place.airlift("inspect delta.tar").with(4).says("named and not there").out;
-    assert!(delta.contains("MISSING"), "{delta}");
+    let delta = place.airlift("inspect delta.tar").with(0).says("are left out: the far side").out;
+    assert!(delta.contains(&format!("left out, expected in {host}/gather:1")), "{delta}");
+    assert!(!delta.contains("MISSING"), "{delta}");
     let archive = std::fs::File::open(place.path().join("delta.tar")).expect("opens");
     let mut command = place.command();
-    let piped = place.run(command.args(["inspect", "-"]).stdin(archive)).with(4);
+    let piped = place.run(command.args(["inspect", "-"]).stdin(archive)).with(0);
     assert_eq!(
         piped.out.lines().skip(1).collect::<Vec<_>>(),
         delta.lines().skip(1).collect::<Vec<_>>()
     );
+    let found = json(&place.airlift("inspect delta.tar -o json").with(0).out);
+    assert_eq!(found["totals"]["missing"], 0);
+    let left_out = found["totals"]["left_out"].as_u64().expect("a number");
+
+    // A blob that is in no list, and not there, is damage all the same.
+    let layer = found["images"].as_array().and_then(|images| images.last()).expect("an image");
+    assert!(layer["own"].as_u64() > Some(0), "{layer}");
+    let all = json(&place.airlift("inspect all.tar -o json -b").with(0).out);
+    let layer = all["root"]["manifests"][1]["blobs"][0]["digest"].as_str().expect("a digest");
+    let entry = format!("blobs/{}", layer.replace(':', "/"));
+    let mut tar = std::process::Command::new("tar");
+    let tar = tar.current_dir(place.path()).args(["--delete", "-f", "all.tar", &entry]).status();
+    assert!(tar.expect("tar runs").success());
+    let damaged = place.airlift("inspect all.tar").with(4).says("1 blobs").out;
+    assert!(damaged.contains("MISSING"), "{damaged}");
+    assert!(left_out > 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,7 +11,7 @@ use super::report::{ItemReport, Report, Status};
 use super::scatter::Destination;
 use super::sources::{ReadSource, SourceFault, SourceImage, read_source};
 use crate::observe::Event;
-use crate::store::{Presence, chain};
+use crate::store::Presence;
 use crate::types::Platform;
 
 /// A source, read and routed.
@@ -91,7 +91,7 @@ async fn send(executor: &Executor, routed: RoutedSource, referrers: bool) -> Ite
     };
     match executor.transfer(&transfer).await {
         Ok(done) => report.succeed(done.tally.totals()),
-        Err(error) => report.fail(chain(&error)),
+        Err(error) => report.fail_by(&error),
     }
     report
 }

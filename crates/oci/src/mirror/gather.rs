@@ -12,7 +12,7 @@ use super::sources::{SourceFault, SourceImage, read_source, resolve_source};
 use crate::graph::{Graph, SizeCounter, WalkOptions, walk};
 use crate::inventory::{Inventory, InventoryError, Item, Sizes};
 use crate::observe::{Event, Totals};
-use crate::store::{Presence, Source, Store, StoreError, chain};
+use crate::store::{Presence, Source, Store, StoreError};
 use crate::types::{Annotations, Descriptor, Digest, Manifest, Platform, Tag, Version};
 
 /// What the operator asks of a gather.
@@ -99,7 +99,7 @@ fn report_item(text: &str, result: &Result<Gathered, SourceFault>) -> ItemReport
             report.digest = Some(done.item.descriptor.digest.clone());
             report.succeed(done.totals);
         }
-        Err(error) => report.fail(chain(error)),
+        Err(error) => report.fail_by(error),
     }
     report
 }

@@ -4,7 +4,7 @@
 
 mod tree;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
@@ -24,6 +24,8 @@ pub struct InspectOptions {
     pub referrers: bool,
     /// Ask of every blob whether it is there. Cheap where the store is a file or directory.
     pub presence: bool,
+    /// Blobs that are left out on purpose, each with where it is expected.
+    pub left_out: BTreeMap<Digest, String>,
 }
 
 /// What is there.
@@ -109,6 +111,9 @@ pub struct BlobLine {
     /// It is not there, though it should be.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub missing: bool,
+    /// It is not there on purpose: where it is expected instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected: Option<String>,
     /// Its title, when the manifest gives one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
@@ -152,6 +157,10 @@ pub struct InspectTotals {
     pub missing: u64,
     /// Bytes of these.
     pub missing_bytes: u64,
+    /// Blobs that are left out on purpose.
+    pub left_out: u64,
+    /// Bytes of these.
+    pub left_out_bytes: u64,
 }
 
 /// Reads the manifests below `version` of `store`, and describes them.
@@ -164,29 +173,50 @@ pub async fn inspect(
     let root = source.fetch(version).await?;
     let walking = WalkOptions { referrers: options.referrers, ..WalkOptions::default() };
     let graph = walk(&source, root, &walking).await?;
-    let missing = if options.presence { missing(store, &graph).await? } else { HashSet::new() };
+    let absent = if options.presence { absent(store, &graph).await? } else { HashSet::new() };
+    let gone = Gone::new(absent, &options.left_out);
     let platforms = platforms(&source, &graph).await;
     let kinship = Kinship::new(&graph);
     let images = images(&graph, &source.place());
     let sharing = Sharing::count(&kinship, &images);
-    let mut tree = Tree::new(&kinship, &platforms, &sharing.images, &missing);
+    let mut tree = Tree::new(&kinship, &platforms, &sharing.images, &gone);
     let root = tree.grow(graph.root());
     Ok(Inspection {
         place: source.place(),
         root,
-        totals: totals(&graph, &sharing, &missing),
+        totals: totals(&graph, &sharing, &gone),
         images: sharing.summaries(&kinship, images, &platforms),
     })
+}
+
+/// The blobs that are not there.
+struct Gone<'a> {
+    missing: HashSet<Digest>,
+    left_out: HashMap<Digest, &'a str>,
+}
+
+impl<'a> Gone<'a> {
+    fn new(absent: HashSet<Digest>, expected: &'a BTreeMap<Digest, String>) -> Self {
+        let (mut missing, mut left_out) = (HashSet::new(), HashMap::new());
+        for digest in absent {
+            match expected.get(&digest) {
+                Some(place) => _ = left_out.insert(digest, place.as_str()),
+                None => _ = missing.insert(digest),
+            }
+        }
+        Gone { missing, left_out }
+    }
 }
 
 /// What a manifest runs on, by its digest.
 type Platforms = HashMap<Digest, Platform>;
 
-fn totals(graph: &Graph, sharing: &Sharing<'_>, missing: &HashSet<Digest>) -> InspectTotals {
+fn totals(graph: &Graph, sharing: &Sharing<'_>, gone: &Gone<'_>) -> InspectTotals {
     let is_shared = |digest: &Digest| sharing.images.get(digest).is_some_and(|count| *count > 1);
     let manifests = graph.manifests().iter().map(Manifest::descriptor);
     let shared = manifests.chain(graph.blobs()).filter(|what| is_shared(&what.digest));
-    let gone = graph.blobs().iter().filter(|blob| missing.contains(&blob.digest));
+    let missing = graph.blobs().iter().filter(|blob| gone.missing.contains(&blob.digest));
+    let left_out = graph.blobs().iter().filter(|blob| gone.left_out.contains_key(&blob.digest));
     InspectTotals {
         images: sharing.count,
         manifests: graph.manifests().len() as u64,
@@ -194,8 +224,10 @@ fn totals(graph: &Graph, sharing: &Sharing<'_>, missing: &HashSet<Digest>) -> In
         bytes: graph.bytes(),
         shared: sum(shared),
         referrers: graph.referrers().len() as u64,
-        missing: missing.len() as u64,
-        missing_bytes: sum(gone),
+        missing: gone.missing.len() as u64,
+        missing_bytes: sum(missing),
+        left_out: gone.left_out.len() as u64,
+        left_out_bytes: sum(left_out),
     }
 }
 
@@ -258,17 +290,17 @@ impl<'a> Sharing<'a> {
 }
 
 /// The blobs that are not there.
-async fn missing(store: &Arc<dyn Store>, graph: &Graph) -> Result<HashSet<Digest>, StoreError> {
+async fn absent(store: &Arc<dyn Store>, graph: &Graph) -> Result<HashSet<Digest>, StoreError> {
     let checks = graph.blobs().iter().map(|blob| async move {
         let there = store.has(blob).await?;
         Ok::<_, StoreError>((!there).then(|| blob.digest.clone()))
     });
     let mut checks = stream::iter(checks).buffer_unordered(16);
-    let mut missing = HashSet::new();
+    let mut absent = HashSet::new();
     while let Some(check) = checks.next().await {
-        missing.extend(check?);
+        absent.extend(check?);
     }
-    Ok(missing)
+    Ok(absent)
 }
 
 /// What each image runs on: as its index says, else as its configuration does. A configuration

@@ -25,6 +25,6 @@ mod union;
 pub use executor::{Executor, ExecutorOptions, TransferError};
 pub use plan::{Target, Transfer};
 pub use platforms::{PlatformFault, Selection, select};
-pub use report::{ItemReport, Report, Status};
+pub use report::{Cause, ItemReport, Report, Status};
 pub use sources::{ReadSource, SourceFault, SourceImage, read_source, resolve_source};
 pub use union::{Union, UnionSource, unite};

@@ -33,7 +33,7 @@ pub enum PlatformFault {
         found: String,
     },
     /// A manifest or configuration could not be read.
-    #[error(transparent)]
+    #[error("reading a manifest of it failed")]
     Store(#[from] StoreError),
     /// The selection is no manifest that can be carried.
     #[error(transparent)]

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::observe::Totals;
+use crate::store::{StoreError, Trouble, chain};
 use crate::types::Digest;
 
 /// What became of one item.
@@ -24,6 +25,33 @@ pub struct ItemReport {
     /// What went wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// What somebody has to do about that, when it is known.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+}
+
+/// What lies behind a failure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Cause {
+    /// What kind of trouble it is.
+    pub trouble: Trouble,
+    /// The store that has it.
+    pub place: String,
+}
+
+impl Cause {
+    /// What lies behind `error`: the nearest of its causes that a store told of.
+    pub fn of(error: &(dyn std::error::Error + 'static)) -> Option<Self> {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            if let Some(error) = error.downcast_ref::<StoreError>() {
+                let trouble = error.trouble()?;
+                return Some(Cause { trouble, place: error.place().to_owned() });
+            }
+            next = error.source();
+        }
+        None
+    }
 }
 
 impl ItemReport {
@@ -36,6 +64,7 @@ impl ItemReport {
             digest: None,
             totals: Totals::default(),
             error: None,
+            cause: None,
         }
     }
 
@@ -50,6 +79,12 @@ impl ItemReport {
     pub fn fail(&mut self, error: String) {
         self.status = Status::Failed;
         self.error = Some(error);
+    }
+
+    /// The same, with what lies behind it.
+    pub fn fail_by(&mut self, error: &(dyn std::error::Error + 'static)) {
+        self.fail(chain(error));
+        self.cause = Cause::of(error);
     }
 }
 

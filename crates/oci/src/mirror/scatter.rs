@@ -10,7 +10,7 @@ use super::plan::{Root, Transfer};
 use super::report::{ItemReport, Report};
 use crate::inventory::Item;
 use crate::observe::Event;
-use crate::store::{Source, Store, chain};
+use crate::store::{Source, Store};
 use crate::types::{Descriptor, Manifest, ManifestError, Name, Tag, media};
 
 /// One item with its destinations, opened.
@@ -75,7 +75,7 @@ async fn send(
     let root = match root {
         Ok(root) => root,
         Err(error) => {
-            report.fail(chain(&error));
+            report.fail_by(&error);
             return report;
         }
     };
@@ -84,7 +84,7 @@ async fn send(
     let transfer = Transfer { item, from, mount_from, root, to: to.collect(), referrers };
     match executor.transfer(&transfer).await {
         Ok(done) => report.succeed(done.tally.totals()),
-        Err(error) => report.fail(chain(&error)),
+        Err(error) => report.fail_by(&error),
     }
     report
 }

@@ -13,7 +13,7 @@ use super::sources::{SourceFault, SourceImage, read_source};
 use crate::graph::{Graph, SizeCounter, WalkOptions, walk};
 use crate::inventory::{Inventory, InventoryError, Item};
 use crate::observe::Totals;
-use crate::store::{Blob, ErrorKind, Source, StoreError, chain};
+use crate::store::{Blob, ErrorKind, Source, StoreError};
 use crate::types::{Descriptor, Digest, Manifest, Tag, Version};
 
 /// The content of many images, under a gathered index of them that is stored nowhere.
@@ -69,7 +69,7 @@ pub async fn unite(
                 union.add(&source.store, &graph);
                 items.push(item);
             }
-            Err(error) => line.fail(chain(&error)),
+            Err(error) => line.fail_by(&error),
         }
         report.items.push(line);
     }

@@ -1,11 +1,12 @@
 //! An OCI image layout in an uncompressed tar file, read only and in place: by the offsets of its
 //! entries, which one pass over the headers finds.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
+use tokio::sync::OnceCell;
 
 use super::index::{is_plainly_a_manifest, pick, tag_of, tags_of};
 use super::{Blob, Content, ErrorKind, Hints, Put, Sink, Source, StoreError, files};
@@ -20,7 +21,12 @@ pub struct ArchiveStore {
     file: PathBuf,
     entries: Vec<Descriptor>,
     blobs: HashMap<Digest, Stretch>,
+    /// Once somebody asked.
+    referrers: OnceCell<Referrers>,
 }
+
+/// Descriptors by the digest of their subject and their own.
+type Referrers = HashMap<Digest, BTreeMap<Digest, Descriptor>>;
 
 #[derive(Debug, Clone, Copy)]
 struct Stretch {
@@ -56,7 +62,7 @@ impl ArchiveStore {
             }
         }
         let entries = parse_index(file, index.as_deref())?;
-        Ok(ArchiveStore { file: file.to_owned(), entries, blobs })
+        Ok(ArchiveStore { file: file.to_owned(), entries, blobs, referrers: OnceCell::new() })
     }
 
     /// Every descriptor in `index.json`, in its order.
@@ -72,6 +78,23 @@ impl ArchiveStore {
     /// Size of a blob or manifest in bytes, when it is there.
     pub fn blob_size(&self, digest: &Digest) -> Option<u64> {
         self.blobs.get(digest).map(|stretch| stretch.size)
+    }
+
+    /// Every manifest with a subject, by its subject: found in one pass, however many ask.
+    async fn all_referrers(&self) -> Result<Referrers, StoreError> {
+        let mut all = Referrers::new();
+        let mut seen = HashSet::new();
+        for entry in &self.entries {
+            if !self.blobs.contains_key(&entry.digest) || !seen.insert(&entry.digest) {
+                continue;
+            }
+            let manifest = self.read(&entry.digest, &entry.media_type).await?;
+            if let Some(subject) = manifest.subject() {
+                let of_subject = all.entry(subject.digest.clone()).or_default();
+                of_subject.insert(entry.digest.clone(), manifest.referrer_descriptor());
+            }
+        }
+        Ok(all)
     }
 
     fn missing(&self, what: &dyn std::fmt::Display) -> StoreError {
@@ -152,17 +175,9 @@ impl Source for ArchiveStore {
     }
 
     async fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, StoreError> {
-        let mut found = BTreeMap::new();
-        for entry in &self.entries {
-            if found.contains_key(&entry.digest) || !self.blobs.contains_key(&entry.digest) {
-                continue;
-            }
-            let manifest = self.read(&entry.digest, &entry.media_type).await?;
-            if manifest.subject().is_some_and(|named| named.digest == *subject) {
-                found.insert(entry.digest.clone(), manifest.referrer_descriptor());
-            }
-        }
-        Ok(found.into_values().collect())
+        let referrers = self.referrers.get_or_try_init(|| self.all_referrers()).await?;
+        let found = referrers.get(subject);
+        Ok(found.map(|found| found.values().cloned().collect()).unwrap_or_default())
     }
 
     async fn tags(&self) -> Result<Vec<Tag>, StoreError> {

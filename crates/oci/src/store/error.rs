@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use crate::types::{Digest, ManifestError};
 
 /// An error of a store.
@@ -11,6 +13,25 @@ use crate::types::{Digest, ManifestError};
 pub struct StoreError {
     place: String,
     kind: ErrorKind,
+}
+
+/// What kind of trouble an error tells of: what somebody has to do about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Trouble {
+    /// Credentials are missing, wrong or too weak.
+    Denied,
+    /// It is not there.
+    Missing,
+    /// The other side does not answer.
+    Unreachable,
+    /// The other side answers that it is in trouble or busy.
+    Busy,
+    /// The content is not what its digest or size says.
+    Damaged,
+    /// There is no room left.
+    Full,
 }
 
 /// What failed.
@@ -111,6 +132,22 @@ impl StoreError {
     /// What failed.
     pub fn kind(&self) -> &ErrorKind {
         &self.kind
+    }
+
+    /// What somebody has to do about it, when that is known.
+    pub fn trouble(&self) -> Option<Trouble> {
+        match &self.kind {
+            _ if self.is_full() => Some(Trouble::Full),
+            ErrorKind::Denied(_) => Some(Trouble::Denied),
+            ErrorKind::NotFound(_) => Some(Trouble::Missing),
+            ErrorKind::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                Some(Trouble::Missing)
+            }
+            ErrorKind::Network(_) | ErrorKind::TimedOut(_) => Some(Trouble::Unreachable),
+            ErrorKind::Digest { .. } | ErrorKind::Size { .. } => Some(Trouble::Damaged),
+            ErrorKind::Status { status: 429 | 500..=599, .. } => Some(Trouble::Busy),
+            _ => None,
+        }
     }
 
     /// Whether the content is simply not there.

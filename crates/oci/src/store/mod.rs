@@ -19,7 +19,7 @@ use async_trait::async_trait;
 pub use archive::ArchiveStore;
 pub use blob::{Blob, Content, InMemory, Remote};
 pub(crate) use error::passes;
-pub use error::{ErrorKind, StoreError, chain};
+pub use error::{ErrorKind, StoreError, Trouble, chain};
 pub use ingest::{Ingest, drain};
 pub use layout::LayoutStore;
 pub use memory::MemoryStore;

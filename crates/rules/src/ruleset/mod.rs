@@ -148,6 +148,16 @@ impl Ruleset {
         Ok(destinations)
     }
 
+    /// Whether the rules may look at more of an item than its source: at its digest, its type, its
+    /// annotations. When they do not, items can be routed that nobody has read.
+    pub fn reads_content(&self) -> bool {
+        match &self.rules {
+            Rules::Nest(_) => false,
+            Rules::Prefix(table) => table.names_digests(),
+            Rules::Digests(_) | Rules::Go(_) | Rules::Template(_) => true,
+        }
+    }
+
     /// What the rules give, unchecked.
     pub(crate) fn propose(&self, origin: &Origin<'_>) -> Result<Vec<Proposal>, RouteError> {
         let source = origin.source;

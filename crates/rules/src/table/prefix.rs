@@ -67,6 +67,11 @@ impl PrefixTable {
         PrefixTable { matching, lines, entries, hint: AtomicUsize::new(0) }
     }
 
+    /// Whether a destination names a digest itself.
+    pub(crate) fn names_digests(&self) -> bool {
+        self.lines.iter().any(|line| line.destination.text.contains('@'))
+    }
+
     /// The lines that count for `source`.
     pub(crate) fn find(&self, source: &str) -> Vec<&Line> {
         let Some(longest) = self.longest(source) else { return Vec::new() };

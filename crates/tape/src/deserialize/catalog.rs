@@ -215,6 +215,15 @@ impl Catalog {
         names
     }
 
+    /// What was left out of every archive, sorted.
+    pub(crate) fn left_out(&self) -> Vec<Omitted> {
+        let out = self.omitted.values();
+        let out = out.filter(|blob| !self.stored.contains(&blob.descriptor.digest));
+        let mut out: Vec<Omitted> = out.cloned().collect();
+        out.sort_by(|a, b| a.descriptor.digest.cmp(&b.descriptor.digest));
+        out
+    }
+
     /// What is needed and not among what was `seen`, sorted.
     pub(crate) fn absent(&self, seen: &HashSet<Digest>) -> Vec<Missing> {
         let blobs = self.as_blob.values().filter(|named| !named.descriptor.is_foreign());

@@ -49,6 +49,7 @@ impl Completion<'_> {
             manifests: catalog.manifests.len() as u64,
             blobs: self.tally.totals(),
             bytes,
+            omitted: catalog.left_out(),
         })
     }
 

@@ -21,6 +21,7 @@ pub use error::{DeserializeError, Missing, Spot};
 pub(crate) use catalog::{Catalog, Role, may_be_manifest};
 pub(crate) use intake::blob_digest;
 
+use crate::archive::Omitted;
 use crate::medium::Medium;
 use crate::serialize::CONCURRENCY;
 use complete::Completion;
@@ -55,7 +56,7 @@ impl Default for DeserializeOptions {
 }
 
 /// What was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Received {
     /// The root of the last archive, which the tag names.
     pub root: Digest,
@@ -67,6 +68,8 @@ pub struct Received {
     pub blobs: Totals,
     /// Bytes of the media, uncompressed.
     pub bytes: u64,
+    /// What the archives say they leave out, and none of them holds; sorted by digest.
+    pub omitted: Vec<Omitted>,
 }
 
 /// Reads `media`, in this order, into `sink`. Nothing is tagged unless everything is there.

@@ -1,5 +1,6 @@
 //! `airlift inspect`: what an image, an artifact or a medium holds, as a tree.
 
+mod left_out;
 mod survey;
 mod tree;
 
@@ -24,7 +25,8 @@ use crate::{medium, output, runtime};
 ///
 /// A tree of images, platforms, manifests and blobs with their sizes and what the images share. Only
 /// manifests are read; of an archive in a file, only what is needed of it. What can only be read
-/// forwards (a pipe, a tape, a compressed file) is read through once.
+/// forwards (a pipe, a tape, a compressed file) is read through once. Blobs that a delta leaves out
+/// are shown with where they are expected; a blob that is missing without a word is damage.
 #[derive(Debug, Derive)]
 #[command(after_long_help = concat!(
     "Examples:\n  \
@@ -60,7 +62,8 @@ enum Form {
     Json,
 }
 
-/// Inspects and prints. Blobs that are not where they should be make it damage.
+/// Inspects and prints. Blobs that are neither there nor left out on purpose
+/// make it damage.
 pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
     let subject = subject(&args.from)?;
     let inspection = runtime::guarded(async {
@@ -73,6 +76,13 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
             output::text(&tree::draw(&inspection, args.blobs))?;
             output::line(&summary(&inspection))?;
         }
+    }
+    if inspection.totals.left_out > 0 {
+        session.say(&format!(
+            "{} blobs ({}) are left out: the far side is expected to have them",
+            inspection.totals.left_out,
+            human(inspection.totals.left_out_bytes)
+        ));
     }
     if inspection.totals.missing == 0 {
         return Ok(Exit::Done);
@@ -114,17 +124,24 @@ fn subject(text: &str) -> anyhow::Result<Subject> {
 }
 
 async fn look(subject: Subject, referrers: bool, stores: &Stores) -> anyhow::Result<Inspection> {
-    let (store, version, presence): (Arc<dyn Store>, _, _) = match subject {
+    let mut options = InspectOptions { referrers, ..InspectOptions::default() };
+    let (store, version): (Arc<dyn Store>, _) = match subject {
         Subject::Location(location) => {
             let opened = stores.source(&location).await?;
-            (opened.store, opened.version, location.reference().is_none())
+            options.presence = location.reference().is_none();
+            if let Location::Archive { .. } = location {
+                options.left_out = left_out::of(opened.store.as_ref(), &opened.version).await?;
+            }
+            (opened.store, opened.version)
         }
         Subject::Stream(medium) => {
-            let (survey, root) = survey::survey(medium).await?;
-            (Arc::new(survey), Version::Digest(root), true)
+            let (survey, received) = survey::survey(medium).await?;
+            options.presence = true;
+            options.left_out = left_out::listed(received.omitted);
+            (Arc::new(survey), Version::Digest(received.root))
         }
     };
-    Ok(inspect(&store, &version, &InspectOptions { referrers, presence }).await?)
+    Ok(inspect(&store, &version, &options).await?)
 }
 
 fn summary(inspection: &Inspection) -> String {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use airlift_oci::observe::silent;
 use airlift_oci::store::{Blob, Content, Hints, MemoryStore, Put, Sink, Source, Store, StoreError};
 use airlift_oci::types::{Descriptor, Digest, MAX_MANIFEST, Manifest, Tag, Version, media};
-use airlift_tape::{DeserializeOptions, Medium, deserialize};
+use airlift_tape::{DeserializeOptions, Medium, Received, deserialize};
 use async_trait::async_trait;
 
 /// What a medium holds.
@@ -19,15 +19,15 @@ pub(super) struct Survey {
     reading: bool,
 }
 
-/// Reads `medium` through, checking every byte, and gives what it holds and its root.
-pub(super) async fn survey(medium: Medium) -> anyhow::Result<(Survey, Digest)> {
+/// Reads `medium` through, checking every byte, and gives what it holds and what was found of it.
+pub(super) async fn survey(medium: Medium) -> anyhow::Result<(Survey, Received)> {
     let survey =
         Arc::new(Survey { kept: MemoryStore::new(), seen: Mutex::default(), reading: true });
     let sink: Arc<dyn Store> = survey.clone();
     let received =
         deserialize(vec![medium], sink, &DeserializeOptions::default(), silent()).await?;
     let survey = Arc::into_inner(survey).ok_or_else(|| anyhow::anyhow!("a reader is left over"))?;
-    Ok((Survey { reading: false, ..survey }, received.root))
+    Ok((Survey { reading: false, ..survey }, received))
 }
 
 #[async_trait]

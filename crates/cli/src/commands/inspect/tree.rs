@@ -6,7 +6,7 @@ use airlift_oci::mirror::inspect::{BlobLine, Inspection, Kind, Node};
 
 use crate::size::human;
 
-/// Draws the whole; blobs only when they are asked for, or missing.
+/// Draws the whole; blobs only when they are asked for, or not there.
 pub(super) fn draw(inspection: &Inspection, blobs: bool) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail, here and below.
@@ -23,7 +23,11 @@ enum Line<'a> {
 }
 
 fn branches(text: &mut String, node: &Node, indent: &str, blobs: bool) {
-    let shown = node.blobs.iter().filter(|blob| blobs || blob.missing).map(Line::Blob);
+    let shown = node
+        .blobs
+        .iter()
+        .filter(|blob| blobs || blob.missing || blob.expected.is_some())
+        .map(Line::Blob);
     let lines: Vec<Line<'_>> = shown
         .chain(node.manifests.iter().map(Line::Manifest))
         .chain(node.referrers.iter().map(Line::Referrer))
@@ -80,6 +84,9 @@ fn blob_label(blob: &BlobLine) -> String {
     }
     if blob.missing {
         label.push_str(" MISSING");
+    }
+    if let Some(place) = &blob.expected {
+        let _ = write!(label, " left out, expected in {}", printable(place));
     }
     label
 }

@@ -31,7 +31,7 @@ pub enum LimitFault {
         found: String,
     },
     /// A manifest or configuration could not be read.
-    #[error(transparent)]
+    #[error("reading a manifest of it failed")]
     Store(#[from] StoreError),
     /// The new index is none that can be carried.
     #[error(transparent)]

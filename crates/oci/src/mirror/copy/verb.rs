@@ -273,7 +273,7 @@ impl<'a> Run<'a> {
             work.await
         };
         if let Err(error) = result {
-            report.fail(chain(&error));
+            report.fail_by(&error);
         }
         (index, report)
     }

@@ -57,7 +57,7 @@ async fn artifact() -> Arc<MemoryStore> {
 
 async fn look(store: &Arc<MemoryStore>, referrers: bool, presence: bool) -> Inspection {
     let store: Arc<dyn Store> = store.clone();
-    let options = InspectOptions { referrers, presence };
+    let options = InspectOptions { referrers, presence, ..InspectOptions::default() };
     inspect(&store, &Version::Tag(Tag::latest()), &options).await.unwrap()
 }
 
@@ -101,6 +101,24 @@ async fn what_is_missing_is_told_and_does_not_stop_the_rest() {
     let missing: Vec<_> = found.root.manifests[2].blobs.iter().map(|blob| blob.missing).collect();
     assert_eq!(missing, [false, false, true]);
     assert_eq!(look(&store, false, false).await.totals.missing, 0, "nobody asked");
+}
+
+#[tokio::test]
+async fn what_was_left_out_on_purpose_is_not_missing() {
+    let store = artifact().await;
+    for gone in ["two!", "one"] {
+        store.remove_blob(&Digest::of(gone.as_bytes()));
+    }
+    let left_out = ["two!", "base"].map(|text| (Digest::of(text.as_bytes()), "a.io/old:1".into()));
+    let options =
+        InspectOptions { presence: true, left_out: left_out.into(), ..InspectOptions::default() };
+    let store: Arc<dyn Store> = store;
+    let found = inspect(&store, &Version::Tag(Tag::latest()), &options).await.unwrap();
+    let totals = found.totals;
+    assert_eq!((totals.missing, totals.missing_bytes), (1, 3));
+    assert_eq!((totals.left_out, totals.left_out_bytes), (1, 4), "what is there after all counts");
+    let last = &found.root.manifests[2].blobs[2];
+    assert_eq!((last.missing, last.expected.as_deref()), (false, Some("a.io/old:1")));
 }
 
 /// An index that names its child many times, level upon level: 2^30 places, 31 manifests.

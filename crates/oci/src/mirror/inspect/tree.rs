@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{BlobLine, Kind, Node, Platforms, is_image_config};
+use super::{BlobLine, Gone, Kind, Node, Platforms, is_image_config};
 use crate::inventory::{Inventory, Item, Labels};
 use crate::mirror::kinship::Kinship;
 use crate::types::{Descriptor, Digest, Manifest, ManifestKind};
@@ -17,7 +17,7 @@ pub(super) struct Tree<'a> {
     kinship: &'a Kinship<'a>,
     platforms: &'a Platforms,
     images: &'a HashMap<&'a Digest, u64>,
-    missing: &'a HashSet<Digest>,
+    gone: &'a Gone<'a>,
     told: HashSet<Digest>,
     depth: usize,
 }
@@ -27,9 +27,9 @@ impl<'a> Tree<'a> {
         kinship: &'a Kinship<'a>,
         platforms: &'a Platforms,
         images: &'a HashMap<&'a Digest, u64>,
-        missing: &'a HashSet<Digest>,
+        gone: &'a Gone<'a>,
     ) -> Self {
-        Tree { kinship, platforms, images, missing, told: HashSet::new(), depth: 0 }
+        Tree { kinship, platforms, images, gone, told: HashSet::new(), depth: 0 }
     }
 
     /// The tree from `manifest` down.
@@ -85,7 +85,8 @@ impl<'a> Tree<'a> {
             size: blob.size,
             config,
             images: self.images.get(&blob.digest).copied().unwrap_or_default(),
-            missing: self.missing.contains(&blob.digest),
+            missing: self.gone.missing.contains(&blob.digest),
+            expected: self.gone.left_out.get(&blob.digest).map(|place| (*place).to_owned()),
             title: blob.annotation(TITLE).map(str::to_owned),
         }
     }
