@@ -1,13 +1,9 @@
-//! What a function is, and the table of all of them.
-
-use std::collections::HashMap;
-use std::sync::LazyLock;
+//! What a function is.
 
 use super::limits::Budget;
 use super::regexp::RegexCache;
 use super::time::{Clock, Time};
 use super::value::{Dict, Out, Value};
-use super::{builtins, references, sprig};
 
 /// The Go type of a parameter.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -190,15 +186,4 @@ pub(crate) const fn variadic(
         signature: Signature { params, variadic: Some(more) },
         call: Call::Plain(call),
     }
-}
-
-static TABLE: LazyLock<HashMap<&'static str, &'static Function>> = LazyLock::new(|| {
-    let groups =
-        [builtins::FUNCTIONS].into_iter().chain(sprig::GROUPS).chain([references::FUNCTIONS]);
-    groups.flatten().map(|function| (function.name, function)).collect()
-});
-
-/// The function of that name; sprig's hide Go's own.
-pub(crate) fn lookup(name: &str) -> Option<&'static Function> {
-    TABLE.get(name).copied()
 }

@@ -4,7 +4,7 @@
 //!
 //! - `syntax` reads the text into a tree; functions are found while it is read;
 //! - `value` knows Go's types, for what a function accepts depends on them;
-//! - `exec` walks the tree, `functions`, `builtins`, `sprig`, `references` and `methods` are what it calls;
+//! - `exec` walks the tree; `functions` says what a function is, `catalog` knows them all, `builtins`, `sprig`, `references` and `methods` are what it calls;
 //! - `limits` bounds steps, memory, output and depth, so that no template hangs or exhausts the machine.
 //!
 //! Nothing is read but the template and the descriptor: no environment, no network, no files. The one exception is the
@@ -21,6 +21,7 @@
 )]
 
 mod builtins;
+mod catalog;
 mod decimal;
 mod descriptor;
 mod error;

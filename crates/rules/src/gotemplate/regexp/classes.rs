@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::syntax::Checked;
+/// What was read, or what is wrong with the expression.
+pub(super) type Checked<T> = Result<T, String>;
 
 /// A class no character is in.
 pub(super) const NOTHING: &str = r"[a&&b]";

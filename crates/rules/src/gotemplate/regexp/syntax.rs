@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::classes::{self, Class};
+use super::classes::{self, Checked, Class};
 
 /// The highest count of a repetition, nested ones multiplied.
 const MAX_REPEAT: u32 = 1000;
@@ -14,8 +14,6 @@ pub(super) struct Translated {
     /// The name of every group, the whole match first; empty where it has none.
     pub(super) names: Vec<String>,
 }
-
-pub(super) type Checked<T> = Result<T, String>;
 
 /// What is known of the expression inside one pair of parentheses.
 #[derive(Default)]

@@ -6,8 +6,8 @@ use super::ast::{Command, Expr, List, Node, Pipe};
 use super::lexer::lex;
 use super::literal::{number, unquote};
 use super::token::{Keyword, Kind, Token};
+use crate::gotemplate::catalog;
 use crate::gotemplate::error::{ParseError, location};
-use crate::gotemplate::functions;
 use crate::gotemplate::limits::MAX_NESTING;
 use crate::gotemplate::text::GoStr;
 
@@ -370,7 +370,7 @@ impl<'t> Parser<'t> {
         let token = self.token();
         let at = token.at;
         Ok(Some(match token.kind {
-            Kind::Identifier => match functions::lookup(token.text) {
+            Kind::Identifier => match catalog::lookup(token.text) {
                 Some(function) => Expr::Function { at, function },
                 None => return self.fail(at, format!("function {:?} not defined", token.text)),
             },
