@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use airlift_oci::store::{ArchiveStore, LayoutStore};
 use airlift_oci::types::Digest;
+use airlift_serve::access::{Access, Users};
 use airlift_serve::storage::{Directory, Fixed, Memory, Repositories, Repository};
-use airlift_serve::{Options, Server};
+use airlift_serve::{Options, Server, Tls, TlsError};
 use airlift_tests::image;
-use reqwest::{Client, StatusCode};
+use reqwest::{Client, Method, StatusCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -274,4 +275,116 @@ async fn a_layout_is_served_as_the_repository_named_after_it() {
     };
     assert_eq!(get("/v2/_catalog").await, r#"{"repositories":["medium"]}"#);
     assert_eq!(get("/v2/medium/manifests/v1").await.as_bytes(), graph.root().raw().as_ref());
+}
+
+/// A password's hash of the lowest cost.
+fn htpasswd(users: &[(&str, &str)]) -> Users {
+    let line = |(name, password): &(&str, &str)| {
+        format!("{name}:{}\n", bcrypt::hash(password, 4).unwrap())
+    };
+    Users::parse(&users.iter().map(line).collect::<String>()).unwrap()
+}
+
+#[tokio::test]
+async fn users_do_what_their_rules_say_and_learn_of_nothing_else() {
+    let users = htpasswd(&[("ci", "secret"), ("dev", "hunter2")]);
+    let rules = ["ci:read-write:team/**", "dev:read:team/*", "anonymous:read:public/*"];
+    let rules = rules.iter().map(|rule| rule.parse().unwrap()).collect();
+    let access = Arc::new(Access::new(Some(users), rules).unwrap());
+    let storage = Arc::new(Memory::new());
+    for name in ["team/a", "team/deep/b", "public/c", "hidden/d"] {
+        image::simple(1).push(storage.store(&name.parse().unwrap()).as_ref(), Some("v1")).await;
+    }
+    let server = start(storage, Options { access, ..Options::default() }).await;
+    let ask = async |method: Method, path: &str, user: Option<(&str, &str)>| {
+        let request = server.client.request(method, server.url(path));
+        let request = match user {
+            Some((name, password)) => request.basic_auth(name, Some(password)),
+            None => request,
+        };
+        request.send().await.unwrap()
+    };
+    let (ci, dev) = (Some(("ci", "secret")), Some(("dev", "hunter2")));
+    let guess = Some(("dev", "secret"));
+    for (method, path, user, status) in [
+        (Method::GET, "/v2/", None, 200),
+        (Method::GET, "/v2/", guess, 401),
+        (Method::GET, "/v2/public/c/manifests/v1", None, 200),
+        (Method::GET, "/v2/public/c/manifests/v1", guess, 401),
+        (Method::GET, "/v2/team/a/manifests/v1", None, 401),
+        (Method::HEAD, "/v2/team/a/manifests/v1", None, 401),
+        (Method::GET, "/v2/team/a/manifests/v1", dev, 200),
+        (Method::GET, "/v2/team/deep/b/manifests/v1", dev, 403),
+        (Method::GET, "/v2/none/tags/list", dev, 403),
+        (Method::POST, "/v2/team/a/blobs/uploads/", dev, 403),
+        (Method::POST, "/v2/team/a/blobs/uploads/", ci, 202),
+        (Method::POST, "/v2/public/c/blobs/uploads/", ci, 403),
+        (Method::POST, "/v2/public/c/blobs/uploads/", None, 401),
+        (Method::DELETE, "/v2/team/deep/b/manifests/v1", dev, 403),
+        (Method::DELETE, "/v2/team/deep/b/manifests/v1", ci, 202),
+    ] {
+        let answer = ask(method.clone(), path, user).await;
+        assert_eq!(answer.status(), status, "{method} {path} {user:?}");
+        let challenge = answer.headers().get("www-authenticate");
+        assert_eq!(challenge.is_some(), status == 401, "{method} {path} {user:?}");
+        let body = answer.text().await.unwrap();
+        let code = [(401, "UNAUTHORIZED"), (403, "DENIED")].into_iter().find(|of| of.0 == status);
+        assert!(
+            method == Method::HEAD || code.is_none_or(|(_, code)| body.contains(code)),
+            "{body}"
+        );
+    }
+    let catalog = async |user| {
+        let answer = ask(Method::GET, "/v2/_catalog", user).await;
+        answer.json::<serde_json::Value>().await.unwrap()["repositories"].clone()
+    };
+    assert_eq!(catalog(None).await, serde_json::json!(["public/c"]));
+    assert_eq!(catalog(dev).await, serde_json::json!(["public/c", "team/a"]));
+    // A mount is no way around: what one may not read is as if it were not there.
+    let blob = image::simple(1).blobs()[0].descriptor().digest.clone();
+    for (from, status) in [("hidden/d", 202), ("public/c", 201)] {
+        let path = format!("/v2/team/new/blobs/uploads/?mount={blob}&from={from}");
+        assert_eq!(ask(Method::POST, &path, ci).await.status(), status, "{from}");
+    }
+}
+
+#[tokio::test]
+async fn tls_is_spoken_and_nothing_else() {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    assert!(matches!(Tls::from_pem(b"", key.as_bytes()), Err(TlsError::NoCertificate)));
+    assert!(matches!(Tls::from_pem(certificate.as_bytes(), b"x"), Err(TlsError::Key(_))));
+    let tls = Tls::from_pem(certificate.as_bytes(), key.as_bytes()).unwrap();
+    let options = Options { head: Duration::from_millis(200), ..Options::default() };
+    let address = ([127, 0, 0, 1], 0).into();
+    let server = Server::bind(address, Arc::new(Memory::new()), options).await.unwrap();
+    let port = server.local_addr().unwrap().port();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(server.with_tls(tls).run(std::future::pending()));
+    let trusting = Client::builder()
+        .tls_certs_only([reqwest::Certificate::from_pem(certificate.as_bytes()).unwrap()])
+        .build()
+        .unwrap();
+    let url = format!("https://localhost:{port}/v2/a/blobs/uploads/?digest={}", Digest::of(b"x"));
+    assert_eq!(trusting.post(url).body("x").send().await.unwrap().status(), StatusCode::CREATED);
+    assert!(Client::new().get(format!("http://localhost:{port}/v2/")).send().await.is_err());
+    // Who never begins with TLS is sent away.
+    let mut silent = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    assert_eq!(silent.read(&mut [0; 1]).await.unwrap_or(0), 0);
+}
+
+#[tokio::test]
+async fn slow_clients_make_room_for_fast_ones() {
+    let options = Options { connections: 4, ..Options::default() };
+    let server = start(Arc::new(Memory::new()), options).await;
+    let upload = head("POST", &format!("/v2/a/blobs/uploads/?digest={}", Digest::of(b"x")), 99);
+    let mut slow = Vec::new();
+    for begin in [&*upload, &*upload, "GET /v2/ HTTP/1.1\r\nHost:", ""] {
+        let mut stream = TcpStream::connect(server.addr).await.unwrap();
+        stream.write_all(begin.as_bytes()).await.unwrap();
+        slow.push(stream);
+    }
+    // Nothing of these ends by itself for half a minute, and there are no other places.
+    let fast = tokio::time::timeout(Duration::from_secs(10), server.raw(LIST)).await.unwrap();
+    assert!(fast.starts_with("HTTP/1.1 200"), "{fast}");
 }

@@ -10,8 +10,10 @@ mod config;
 mod credentials;
 mod dispatch;
 mod drop_in;
+mod duration;
 mod exit;
 mod failure;
+mod files;
 #[cfg(test)]
 mod from_ace_dt;
 mod global;

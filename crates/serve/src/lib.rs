@@ -5,11 +5,14 @@
 //! seam that can also take in bytes of which the digest is not known yet, and remove content.
 //! Nothing here prints or reads the environment; events go to `tracing`.
 
+pub mod access;
 mod api;
 mod options;
 mod server;
 pub mod storage;
+mod tls;
 
 pub use api::{Endpoint, Route, RouteError, router};
 pub use options::Options;
 pub use server::Server;
+pub use tls::{Tls, TlsError};

@@ -10,6 +10,7 @@ use super::error::Answer;
 use super::page::{Page, page};
 use super::query::Query;
 use super::{Call, Registry};
+use crate::access::{Right, Visitor};
 use crate::storage::RepositoryName;
 
 /// The size up to which a list of referrers is returned in one answer, in bytes: clients read it
@@ -26,8 +27,10 @@ pub(super) async fn tags(call: Call<'_>) -> Answer {
     Ok(list("application/json", body, page.next))
 }
 
-pub(super) async fn catalog(registry: &Registry, query: &Query) -> Answer {
-    let names = registry.storage.list().await?;
+/// The repositories that the visitor may read: the others are not even named.
+pub(super) async fn catalog(registry: &Registry, visitor: &Visitor, query: &Query) -> Answer {
+    let mut names = registry.storage.list().await?;
+    names.retain(|name| visitor.may(Right::Read, name));
     let key = RepositoryName::as_str;
     let page = page(names, key, query, registry.options.page, "/v2/_catalog", &[])?;
     let names: Vec<&str> = page.items.iter().map(key).collect();

@@ -20,13 +20,14 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 
 use self::error::{Answer, Failure};
 use self::query::Query;
 pub use self::route::{Endpoint, Route, RouteError};
 use self::sessions::Sessions;
 use crate::Options;
+use crate::access::{Verdict, Visitor};
 use crate::storage::{Repositories, Repository, RepositoryName};
 
 /// The registry as a service.
@@ -45,16 +46,11 @@ struct Registry {
 
 async fn dispatch(State(registry): State<Arc<Registry>>, request: Request) -> Response {
     let head = request.method() == Method::HEAD;
-    let mut response = match answer(&registry, request).await {
-        Ok(response) => response,
-        // An answer to HEAD has no body, not even of an error.
-        Err(failure) if head => {
-            let mut response = failure.into_response();
-            *response.body_mut() = Body::empty();
-            response
-        }
-        Err(failure) => failure.into_response(),
-    };
+    let mut response = answer(&registry, request).await.unwrap_or_else(Failure::into_response);
+    // An answer to HEAD has no body, not even of an error.
+    if head && !response.status().is_success() {
+        *response.body_mut() = Body::empty();
+    }
     let version = HeaderName::from_static("docker-distribution-api-version");
     response.headers_mut().insert(version, HeaderValue::from_static("registry/2.0"));
     response
@@ -70,23 +66,39 @@ async fn answer(registry: &Registry, request: Request) -> Answer {
         }
         Err(error) => return Err(error.into()),
     };
+    let visitor = match admit(registry, &head, &route).await {
+        Verdict::Allowed(visitor) => visitor,
+        Verdict::Refused(refusal) => return Ok(refusal.into_response()),
+    };
     let query = Query::of(&head.uri);
     let reading = matches!(head.method, Method::GET | Method::HEAD);
     match route {
         Route::Base if reading => Ok(StatusCode::OK.into_response()),
-        Route::Catalog if reading => discovery::catalog(registry, &query).await,
+        Route::Catalog if reading => discovery::catalog(registry, &visitor, &query).await,
         Route::Base | Route::Catalog => Err(Failure::method()),
         Route::Repository(name, endpoint) => {
-            let call = Call { registry, name: &name, query: &query, head: &head };
+            let call =
+                Call { registry, visitor: &visitor, name: &name, query: &query, head: &head };
             in_repository(call, endpoint, body).await
         }
     }
+}
+
+/// Whether a request may go on. What there is not is asked about before it is said so.
+async fn admit(registry: &Registry, head: &Parts, route: &Route) -> Verdict {
+    let authorization = head.headers.get(header::AUTHORIZATION);
+    let name = match route {
+        Route::Base | Route::Catalog => None,
+        Route::Repository(name, _) => Some(name),
+    };
+    registry.options.access.check(authorization, &head.method, name).await
 }
 
 /// A request to a repository: everything but its body.
 #[derive(Clone, Copy)]
 struct Call<'a> {
     registry: &'a Registry,
+    visitor: &'a Visitor,
     name: &'a RepositoryName,
     query: &'a Query,
     head: &'a Parts,

@@ -11,6 +11,7 @@ use super::error::{Answer, Failure};
 use super::range;
 use super::receive::append;
 use super::sessions::{Session, Taken};
+use crate::access::Right;
 use crate::storage::RepositoryName;
 
 pub(super) async fn post(call: Call<'_>, body: Body) -> Answer {
@@ -18,7 +19,8 @@ pub(super) async fn post(call: Call<'_>, body: Body) -> Answer {
     if let Some(mount) = query.get("mount") {
         let digest = parse_digest(mount)?;
         let from = query.get("from").and_then(|from| from.parse().ok());
-        if let Some(from) = from
+        // What the client may not read is as if it were not there.
+        if let Some(from) = from.filter(|from| call.visitor.may(Right::Read, from))
             && registry.storage.share(&digest, &from, name).await?
         {
             return created(name, &digest);

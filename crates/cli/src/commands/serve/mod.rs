@@ -1,9 +1,11 @@
 //! `airlift serve`: an OCI registry over a directory, or straight over an archive.
 
+mod door;
 mod names;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use airlift_oci::types::Location;
 use airlift_serve::storage::{Directory, Memory, Repositories};
@@ -11,24 +13,27 @@ use airlift_serve::{Options, Server};
 use anyhow::Context;
 use clap::Args as Derive;
 
+use self::door::Door;
 use crate::exit::{Exit, exit_codes};
 use crate::failure::Usage;
 use crate::session::Session;
-use crate::{inputs, output, runtime};
+use crate::{duration, files, inputs, output, runtime};
 
 /// Serve an OCI registry over a directory, or straight over an archive
 ///
 /// oci:DIR is read and written: DIR itself when it is an image layout, else one layout for each
 /// repository below it. oci-archive:FILE is read where it lies, nothing is unpacked: every image
 /// under its source's name, or under the names that a ruleset gives. memory: forgets everything at
-/// its end. The address is printed once the registry listens. It speaks HTTP without TLS and knows no
-/// users: let only those reach it who may.
+/// its end. The address is printed once the registry listens. Without --users and --allow everybody
+/// may do everything, without --tls-cert it speaks plain HTTP: then let only those reach it who may.
 #[derive(Debug, Derive)]
 #[command(after_long_help = concat!(
     "Examples:\n  \
      airlift serve oci:/srv/registry --listen 127.0.0.1:5000\n  \
      airlift serve oci-archive:sync-45.tar --listen 127.0.0.1:0\n  \
-     airlift serve oci-archive:sync-45.tar --route longest-prefix=destinations.csv",
+     airlift serve oci-archive:sync-45.tar --route longest-prefix=destinations.csv\n  \
+     airlift serve oci:/srv/registry --listen 0.0.0.0:5000 --tls-cert cert.pem --tls-key key.pem \\\n    \
+     --users htpasswd --allow 'anonymous:read' --allow 'ci:read-write:team/**'",
     exit_codes!()
 ))]
 pub(crate) struct Args {
@@ -40,16 +45,31 @@ pub(crate) struct Args {
     /// Serve the images, to be read only, under the names that this ruleset gives: KIND=ARGUMENT
     #[arg(long, value_name = "RULESET")]
     route: Option<String>,
+    #[command(flatten)]
+    door: Door,
+    /// Connections served at once; one more takes the place of one that does next to nothing
+    #[arg(long, value_name = "NUMBER", default_value_t = Options::default().connections)]
+    connections: usize,
+    /// How long requests under way may go on after an interrupt, as 30, 30s or 5m
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration::parse)]
+    grace: Duration,
 }
 
 /// Serves until interrupted.
 pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
     runtime::until_interrupted(|mut interrupt| async move {
+        let (access, tls) = (args.door.access()?, args.door.tls()?);
         let storage = storage(args, session).await?;
-        let server = Server::bind(args.listen, storage, Options::default())
+        let connections = files::allow(args.connections);
+        let options = Options { access, connections, grace: args.grace, ..Options::default() };
+        let mut server = Server::bind(args.listen, storage, options)
             .await
             .with_context(|| format!("listening on {} failed", args.listen))?;
-        output::line(&format!("listening on http://{}", server.local_addr()?))?;
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        if let Some(tls) = tls {
+            server = server.with_tls(tls);
+        }
+        output::line(&format!("listening on {scheme}://{}", server.local_addr()?))?;
         server.run(async move { interrupt.wait().await }).await?;
         Ok(Exit::Done)
     })

@@ -1,6 +1,9 @@
 //! The socket: accepting connections, bounded in number, and stopping without cutting transfers.
 
-use std::convert::Infallible;
+mod connection;
+mod meter;
+mod places;
+
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -8,19 +11,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
-use http::{Request, Response};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tower_service::Service;
 
+use self::connection::Terms;
+use self::places::{Place, Places};
 use crate::storage::Repositories;
-use crate::{Options, router};
+use crate::{Options, Tls, router};
 
 /// How long to wait before accepting again when the system has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -31,6 +29,7 @@ pub struct Server {
     listener: TcpListener,
     router: Router,
     options: Options,
+    tls: Option<Tls>,
 }
 
 impl Server {
@@ -45,9 +44,15 @@ impl Server {
         Ok(Server::new(listener, router(storage, options.clone()), options))
     }
 
-    /// Serves any service on `listener`.
+    /// Serves any service on `listener`. Of the options, those about connections count.
     pub fn new(listener: TcpListener, router: Router, options: Options) -> Server {
-        Server { listener, router, options }
+        Server { listener, router, options, tls: None }
+    }
+
+    /// Speaks TLS, and nothing else, from now on.
+    pub fn with_tls(mut self, tls: Tls) -> Server {
+        self.tls = Some(tls);
+        self
     }
 
     /// Changes the service, to put layers around it.
@@ -64,22 +69,25 @@ impl Server {
     /// Serves until `shutdown` is ready, then closes the socket and lets requests that are under
     /// way end within [`Options::grace`]. Dropping the future ends everything at once.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> io::Result<()> {
-        let Server { listener, router, options } = self;
+        let Server { listener, router, options, tls } = self;
         let stop = CancellationToken::new();
-        let places = Arc::new(Semaphore::new(options.connections));
+        let places = Arc::new(Places::new(options.connections, options.slow));
+        let terms = Terms {
+            router,
+            tls,
+            head: options.head,
+            answer_idle: options.answer_idle,
+            stop: stop.clone(),
+        };
         let mut connections = JoinSet::new();
         tokio::pin!(shutdown);
         loop {
             let (stream, place) = tokio::select! {
                 () = &mut shutdown => break,
-                Some(_) = connections.join_next() => continue,
-                accepted = accept(&listener, &places) => accepted?,
+                accepted = accept(&listener, &places) => accepted,
             };
-            let connection = serve(stream, router.clone(), options.head, stop.clone());
-            connections.spawn(async move {
-                connection.await;
-                drop(place);
-            });
+            while connections.try_join_next().is_some() {}
+            connections.spawn(connection::serve(stream, place, terms.clone()));
         }
         drop(listener);
         stop.cancel();
@@ -91,48 +99,17 @@ impl Server {
     }
 }
 
-/// The next connection, once there is a place for it.
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
-    let place = places.clone().acquire_owned().await.map_err(io::Error::other)?;
+/// The next connection, with its place. Dropped while a connection waits for one, it closes it.
+async fn accept(listener: &TcpListener, places: &Arc<Places>) -> (TcpStream, Place) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return Ok((stream, place)),
+            Ok((stream, _)) => return (stream, places.take().await),
             // One connection's trouble, or too many open files: neither ends the server.
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
+                places.make_room();
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
-    }
-}
-
-async fn serve(stream: TcpStream, router: Router, head: Duration, stop: CancellationToken) {
-    // Small answers must not wait for the acknowledgement of the one before.
-    let _ = stream.set_nodelay(true);
-    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-        let mut router = router.clone();
-        async move {
-            let answer: Result<Response<Body>, Infallible> =
-                Service::call(&mut router, request.map(Body::new)).await;
-            answer
-        }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(head)
-        .serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = stop.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection ended early");
     }
 }
