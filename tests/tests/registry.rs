@@ -10,6 +10,8 @@ mod limits;
 mod lists;
 #[path = "registry/manifests.rs"]
 mod manifests;
+#[path = "registry/ranges.rs"]
+mod ranges;
 #[path = "registry/reading.rs"]
 mod reading;
 #[path = "registry/writing.rs"]

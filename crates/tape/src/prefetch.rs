@@ -125,21 +125,17 @@ async fn fetch(
     mut share: OwnedSemaphorePermit,
     chunks: &mpsc::UnboundedSender<Chunk>,
 ) {
-    let mut blob = match source.open(&segment.descriptor, segment.offset).await {
+    let range = segment.offset..segment.offset + segment.length;
+    let mut blob = match source.open_range(&segment.descriptor, range).await {
         Ok(blob) => blob,
         // Nobody listens when the run was given up; so below.
         Err(error) => return drop(chunks.send(Err(error))),
     };
-    let mut left = segment.length;
-    let whole = segment.length == segment.descriptor.size;
-    while left > 0 || whole {
-        let mut bytes = match blob.next().await {
-            Some(Ok(bytes)) => bytes,
-            Some(Err(error)) => return drop(chunks.send(Err(error))),
-            None => return,
+    while let Some(next) = blob.next().await {
+        let bytes = match next {
+            Ok(bytes) => bytes,
+            Err(error) => return drop(chunks.send(Err(error))),
         };
-        bytes.truncate(usize::try_from(left).unwrap_or(usize::MAX));
-        left -= bytes.len() as u64;
         let part = (bytes.len() as u64 / UNIT) as usize;
         let part = share.split(part.min(share.num_permits()));
         if chunks.send(Ok((bytes, part))).is_err() {

@@ -1,6 +1,8 @@
 //! Downloads that break, stall, lie.
 
 use super::*;
+use airlift_oci::store::Remote;
+use futures_util::StreamExt;
 
 #[tokio::test]
 async fn a_broken_download_goes_on_from_where_it_broke() {
@@ -64,20 +66,31 @@ async fn a_stalled_download_is_broken_off_and_resumed() {
 }
 
 #[tokio::test]
-async fn a_part_from_elsewhere_is_refused() {
+async fn where_a_part_is_not_the_one_asked_for_the_whole_is_read() {
     let blob = large();
     let lie = Fault::status(206).header("Content-Range", "bytes 600000-1499999/1500000").body("x");
-    let size = Fault::status(206).header("Content-Range", "bytes 500000-1499998/1499999").body("x");
-    for (lie, said) in
-        [(lie, "were asked for"), (size, "1499999"), (Fault::status(206), "Content-Range")]
-    {
+    for fault in [lie, Fault::status(206), Fault::status(416), Fault::status(400)] {
         let plan = FaultPlan::none()
             .on(Kind::BlobGet, When::Nth(1), Fault::CutDownload(500_000))
-            .on(Kind::BlobGet, When::Nth(2), lie);
+            .on(Kind::BlobGet, When::Nth(2), fault);
         let registry = with_blob(plan, &blob).await;
-        let error = read(&*open(&registry), &blob).await.unwrap_err();
-        assert!(error.to_string().contains(said), "{error}");
+        assert_eq!(read(&*open(&registry), &blob).await.unwrap(), bytes(7, LARGE));
+        assert_eq!(registry.log()[2].header("range"), None);
     }
+}
+
+#[tokio::test]
+async fn a_part_of_a_blob_of_another_size_is_refused() {
+    let blob = large();
+    let size = Fault::status(206).header("Content-Range", "bytes 500000-1499998/1499999").body("x");
+    let plan = FaultPlan::none().on(Kind::BlobGet, When::Nth(1), Fault::CutDownload(500_000)).on(
+        Kind::BlobGet,
+        When::Nth(2),
+        size,
+    );
+    let registry = with_blob(plan, &blob).await;
+    let error = read(&*open(&registry), &blob).await.unwrap_err();
+    assert!(error.to_string().contains("1499999"), "{error}");
 }
 
 #[tokio::test]
@@ -150,6 +163,83 @@ async fn another_endpoint_helps_out() {
     assert_eq!(read(&*store, &blob).await.unwrap(), bytes(7, LARGE));
     let error = read(&*store, &small()).await.unwrap_err();
     assert!(error.to_string().contains("500"), "what failed may have had it: {error}");
+}
+
+/// A client for a registry that is reached at each of these.
+fn mirrored(endpoints: &[&TestRegistry]) -> Arc<RegistryStore> {
+    let endpoint = |registry: &&TestRegistry| airlift_oci::registry::Endpoint {
+        url: registry.url(),
+        ..Default::default()
+    };
+    let endpoints = endpoints.iter().map(endpoint).collect();
+    let host = HostSettings { endpoints, ..HostSettings::default() };
+    let mut settings = quick();
+    settings.hosts.insert("registry.example.com".to_owned(), host);
+    client_with(settings).repository(Name::new("registry.example.com", "a").unwrap())
+}
+
+#[tokio::test]
+async fn an_endpoint_that_fails_is_left_out_for_a_while() {
+    let blob = small();
+    let broken =
+        TestRegistry::start(FaultPlan::none().on_any(When::Always, Fault::status(500))).await;
+    let good = with_blob(FaultPlan::none(), &blob).await;
+    let store = mirrored(&[&broken, &good]);
+    for _ in 0..20 {
+        read(&*store, &blob).await.unwrap();
+        store.tags().await.unwrap();
+    }
+    // A try and one more; then it is not asked again.
+    assert_eq!(broken.counts().total(), 2);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_breaks_off_gives_way_to_another() {
+    let blob = large();
+    let plan = FaultPlan::none()
+        .on(Kind::BlobGet, When::Nth(1), Fault::CutDownload(500_000))
+        .on_any(When::Always, Fault::Break);
+    let (broken, good) = tokio::join!(with_blob(plan, &blob), with_blob(FaultPlan::none(), &blob));
+    let store = mirrored(&[&broken, &good]);
+    assert_eq!(read(&*store, &blob).await.unwrap(), bytes(7, LARGE));
+    let log = good.log();
+    assert_eq!(log.len(), 1);
+    assert!(matches!(log[0].header("range"), None | Some("bytes=500000-")), "{log:?}");
+}
+
+#[tokio::test]
+async fn a_damaged_blob_is_fetched_from_another_endpoint() {
+    let flip = || FaultPlan::none().on(Kind::BlobGet, When::Always, Fault::FlipDownload(77));
+    for blob in [small(), large()] {
+        let (bad, good) =
+            tokio::join!(with_blob(flip(), &blob), with_blob(FaultPlan::none(), &blob));
+        let target = TestRegistry::start(FaultPlan::none()).await;
+        let content = Remote::new(mirrored(&[&bad, &good]), blob.descriptor().clone());
+        let store = open(&target);
+        store.put(&content, &absent()).await.unwrap();
+        assert!(holds(&target, &blob));
+        assert_eq!((bad.counts().blob_get, good.counts().blob_get), (1, 1));
+    }
+}
+
+#[tokio::test]
+async fn endpoints_share_the_load_by_their_speed() {
+    let blobs: Vec<_> = (0..24).map(|seed| Watched::new(bytes(seed * 2 + 1, 3 << 20))).collect();
+    let (slow, fast) = tokio::join!(
+        TestRegistry::start(FaultPlan::none().rate(6_000_000)),
+        TestRegistry::start(FaultPlan::none().rate(30_000_000))
+    );
+    for registry in [&slow, &fast] {
+        for blob in &blobs {
+            registry.store("a").put(&blob.inner, &Hints::default()).await.unwrap();
+        }
+    }
+    let store = mirrored(&[&slow, &fast]);
+    let reads = blobs.iter().map(|blob| read(&*store, blob));
+    let read: Vec<_> = futures_util::stream::iter(reads).buffer_unordered(4).collect().await;
+    assert!(read.iter().all(Result::is_ok));
+    let (slow, fast) = (slow.counts().blob_get, fast.counts().blob_get);
+    assert!(slow >= 1 && fast > 2 * slow, "{slow} and {fast}");
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Many sources as one: what `gather` would have made, read where it is, without gathering it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -142,6 +143,21 @@ impl Source for UnionSource {
         let mut failure = self.missing(&descriptor.digest);
         for store in self.blobs.get(&descriptor.digest).into_iter().flatten() {
             match store.open(descriptor, offset).await {
+                Ok(blob) => return Ok(blob),
+                Err(error) => failure = error,
+            }
+        }
+        Err(failure)
+    }
+
+    async fn open_range(
+        &self,
+        descriptor: &Descriptor,
+        range: Range<u64>,
+    ) -> Result<Blob, StoreError> {
+        let mut failure = self.missing(&descriptor.digest);
+        for store in self.blobs.get(&descriptor.digest).into_iter().flatten() {
+            match store.open_range(descriptor, range.clone()).await {
                 Ok(blob) => return Ok(blob),
                 Err(error) => failure = error,
             }

@@ -23,6 +23,7 @@ impl Client {
             path: String::new(),
             place: registry.to_owned(),
             facts: found.repository(""),
+            hasty: false,
         };
         let mut call = repo.call(Kind::Base, Method::GET, "", Read::Whole(ANSWER));
         call.url = repo.host.base.clone();

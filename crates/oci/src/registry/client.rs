@@ -12,6 +12,7 @@ use super::facts::{HostFacts, RepoFacts};
 use super::http::{Common, Wire};
 use super::kind::{Counts, Kind};
 use super::limits::Limits;
+use super::ranges;
 use super::settings::{HostSettings, Settings, Tls};
 use super::store::{Host, RegistryStore};
 use super::transport::Transport;
@@ -56,7 +57,8 @@ impl Client {
         }
         let credentials = Credentials::new(settings.credentials.clone())?;
         let counts = Counts::default();
-        let common = Common { settings, observer, counts, plain: OnceLock::new() };
+        let plain = OnceLock::new();
+        let common = Common { settings, observer, counts, plain, ahead: ranges::budget() };
         let shared = Shared {
             common: Arc::new(common),
             credentials,

@@ -2,11 +2,13 @@
 //! what is known.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
+use super::health::Health;
 use super::settings::ReferrersMode;
 use crate::types::Digest;
 
@@ -26,6 +28,13 @@ impl Learned {
     pub(super) fn set(&self, value: bool) {
         self.0.store(1 + u8::from(value), Ordering::Relaxed);
     }
+
+    /// As [`Learned::set`], when nothing is known yet.
+    pub(super) fn set_once(&self, value: bool) {
+        let new = 1 + u8::from(value);
+        // Otherwise it is known.
+        let _ = self.0.compare_exchange(0, new, Ordering::Relaxed, Ordering::Relaxed);
+    }
 }
 
 /// What is known of one host.
@@ -36,6 +45,14 @@ pub(super) struct HostFacts {
     /// Whether it has the referrers API.
     pub(super) referrers_api: Learned,
     pub(super) referrers: ReferrersMode,
+    /// Whether it gives parts of blobs.
+    pub(super) ranges: Learned,
+    /// Downloads under way.
+    pub(super) downloads: Arc<AtomicUsize>,
+    /// Whether it works.
+    pub(super) health: Health,
+    /// Bytes a second of one download, as the bits of a float; 0 when none was measured.
+    speed: AtomicU64,
     /// The smallest blob it refused to take in one piece, in bytes; 0 when it refused none.
     refused_whole: AtomicU64,
     /// The largest chunk it is known or hoped to take, in bytes; 0 when it refused none.
@@ -50,10 +67,27 @@ impl HostFacts {
             mounts: Learned::default(),
             referrers_api: Learned::default(),
             referrers,
+            ranges: Learned::default(),
+            downloads: Arc::default(),
+            health: Health::default(),
+            speed: AtomicU64::new(0),
             refused_whole: AtomicU64::new(0),
             chunk: AtomicU64::new(0),
             subjects: Mutex::default(),
         }
+    }
+
+    /// Bytes a second of one download of late.
+    pub(super) fn speed(&self) -> Option<f64> {
+        let speed = f64::from_bits(self.speed.load(Ordering::Relaxed));
+        (speed > 0.0).then_some(speed)
+    }
+
+    /// So many bytes of a download took so long. Two that are noted at once count as one.
+    pub(super) fn learn_speed(&self, bytes: u64, took: Duration) {
+        let now = bytes as f64 / took.as_secs_f64().max(1e-6);
+        let speed = self.speed().map_or(now, |before| 0.75 * before + 0.25 * now);
+        self.speed.store(speed.to_bits(), Ordering::Relaxed);
     }
 
     /// The lock of one fallback tag.

@@ -200,6 +200,8 @@ fn call(request: &Forward<'_>, url: Url) -> Call {
         lane,
         place: String::new(),
         read: Read::Answer,
+        hasty: false,
+        permit: std::sync::Mutex::default(),
     }
 }
 

@@ -2,12 +2,13 @@
 //! redirects, credentials, tries and pauses are here and nowhere else.
 
 use std::ops::ControlFlow;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use http::{HeaderMap, Method, StatusCode, header};
+use tokio::sync::Semaphore;
 use url::Url;
 
 use super::answer::Answer;
@@ -25,6 +26,8 @@ use crate::observe::{Event, Observer};
 use crate::store::{ErrorKind, StoreError, chain};
 
 const REDIRECTS: usize = 10;
+/// Where another endpoint can be asked, no longer wait than this is put up with.
+pub(super) const HASTY_WAIT: Duration = Duration::from_secs(3);
 
 /// What the ways to all hosts share.
 pub(super) struct Common {
@@ -33,6 +36,8 @@ pub(super) struct Common {
     pub(super) counts: Counts,
     /// Connections without a client certificate, for hosts we are sent on to.
     pub(super) plain: OnceLock<Option<Transport>>,
+    /// The memory for what is fetched ahead of large blobs.
+    pub(super) ahead: Arc<Semaphore>,
 }
 
 /// The way to one host.
@@ -56,6 +61,10 @@ pub(super) struct Call {
     pub(super) place: String,
     /// What is read of a good answer's body.
     pub(super) read: Read,
+    /// There is another endpoint to ask, so that this one is not insisted on.
+    pub(super) hasty: bool,
+    /// The right to send, when it was had before; of use for the first try.
+    pub(super) permit: Mutex<Option<Permit>>,
 }
 
 /// The body of a request.
@@ -93,12 +102,13 @@ type Verdict = ControlFlow<Result<Answer, StoreError>>;
 struct Tries<'a> {
     backoff: Backoff<'a>,
     asked: Duration,
+    hasty: bool,
 }
 
 impl Wire {
     /// Sends without credentials, as often as it takes.
     pub(super) async fn plain(&self, call: &Call) -> Result<Answer, StoreError> {
-        let mut tries = self.tries();
+        let mut tries = self.tries(call.hasty);
         loop {
             let outcome = self.send_once(call, &Proof::None).await;
             if let Verdict::Break(result) = self.weigh(outcome, &mut tries, &call.place).await {
@@ -110,7 +120,7 @@ impl Wire {
     /// Sends with what the host wants to see, as often as it takes. The answer is none that says
     /// 401, 403, 429 or 5xx: those are errors.
     pub(super) async fn call(&self, call: &Call, who: &Identity<'_>) -> Result<Answer, StoreError> {
-        let mut tries = self.tries();
+        let mut tries = self.tries(call.hasty);
         let mut refused: Option<Proof> = None;
         loop {
             let first = who.authority.first_contact().await;
@@ -186,9 +196,10 @@ impl Wire {
         Ok(answer)
     }
 
-    fn tries(&self) -> Tries<'_> {
-        let backoff = Backoff::new(&self.common.settings.retries);
-        Tries { backoff, asked: Duration::ZERO }
+    fn tries(&self, hasty: bool) -> Tries<'_> {
+        let retries = &self.common.settings.retries;
+        let backoff = if hasty { Backoff::hasty(retries) } else { Backoff::new(retries) };
+        Tries { backoff, asked: Duration::ZERO, hasty }
     }
 
     async fn denied(&self, call: &Call, who: &Identity<'_>, answer: Option<&Answer>) -> StoreError {
@@ -202,7 +213,11 @@ impl Wire {
 
     /// Sends once, following redirects, and reads as much of the answer as the call says.
     pub(super) async fn send_once(&self, call: &Call, proof: &Proof) -> Result<Answer, StoreError> {
-        let permit = self.limits.admit(call.lane).await;
+        let held = call.permit.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let permit = match held {
+            Some(permit) => permit,
+            None => self.limits.admit(call.lane).await,
+        };
         let limit = self.common.settings.answer_timeout;
         let sent = tokio::time::timeout(limit, self.follow(call, proof)).await;
         let sent = sent.unwrap_or_else(|_| {
@@ -371,6 +386,9 @@ impl Wire {
                 return Some(Verdict::Break(Err(answer.too_long(wait, limit))));
             }
             self.obey(answer);
+            if tries.hasty && wait > HASTY_WAIT {
+                return Some(Verdict::Break(Err(answer.error())));
+            }
             return Some(Verdict::Continue(()));
         }
         if answer.status != StatusCode::TOO_MANY_REQUESTS {

@@ -47,6 +47,8 @@ struct State {
     troubled: bool,
     under_way: [usize; LANES],
     waiting: [VecDeque<oneshot::Sender<Permit>>; LANES],
+    /// Somebody who does not wait would have liked to send.
+    wanted: bool,
     paused_until: Option<Instant>,
     pause: Duration,
     next_slot: Instant,
@@ -72,6 +74,7 @@ impl Limits {
             troubled: false,
             under_way: [0; LANES],
             waiting: Default::default(),
+            wanted: false,
             paused_until: None,
             pause: Duration::ZERO,
             next_slot: Instant::now(),
@@ -90,6 +93,28 @@ impl Limits {
             self.slot().await;
             return permit;
         }
+    }
+
+    /// The right to send, when there is room that nobody waits for.
+    pub(super) fn try_admit(self: &Arc<Self>, lane: Lane) -> Option<Permit> {
+        let mut state = self.lock();
+        let calm = state.pause_left().is_none() && self.spacing.is_zero();
+        if !calm || state.waiting.iter().any(|lane| !lane.is_empty()) {
+            return None;
+        }
+        if !state.fits(lane) {
+            // As good as one that waits: let the number grow.
+            state.wanted = true;
+            return None;
+        }
+        state.under_way[lane as usize] += 1;
+        Some(Permit { limits: self.clone(), lane, round: state.round })
+    }
+
+    /// Whether a pause is in force that lasts longer than this.
+    pub(super) fn is_paused_beyond(&self, wait: Duration) -> bool {
+        let left = self.lock().pause_left();
+        left.is_some_and(|(until, _)| until > Instant::now() + wait)
     }
 
     /// Nobody sends for `wait` from now. Returns whether that is news: pauses that end within one
@@ -210,7 +235,7 @@ impl Permit {
     /// The request was answered well.
     pub(super) fn good(&self) {
         let mut state = self.limits.lock();
-        let busy = state.waiting.iter().any(|lane| !lane.is_empty());
+        let busy = state.wanted || state.waiting.iter().any(|lane| !lane.is_empty());
         if !busy || state.limit >= self.limits.most {
             return;
         }
@@ -218,6 +243,7 @@ impl Permit {
         if !state.troubled || state.credit >= state.limit {
             state.credit = 0;
             state.limit += 1;
+            state.wanted = false;
             drop(state);
             self.limits.wake();
         }

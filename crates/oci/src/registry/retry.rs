@@ -28,19 +28,28 @@ pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Durati
 #[derive(Debug)]
 pub(super) struct Backoff<'a> {
     retries: &'a Retries,
+    attempts: u32,
     failures: u32,
     throttled: u32,
 }
 
+/// Further tries where something else can be tried instead.
+const HASTY: u32 = 1;
+
 impl<'a> Backoff<'a> {
     pub(super) fn new(retries: &'a Retries) -> Self {
-        Backoff { retries, failures: 0, throttled: 0 }
+        Backoff { retries, attempts: retries.attempts, failures: 0, throttled: 0 }
+    }
+
+    /// Tries that soon give way to something else.
+    pub(super) fn hasty(retries: &'a Retries) -> Self {
+        Backoff { attempts: retries.attempts.min(HASTY), ..Backoff::new(retries) }
     }
 
     /// The wait before the next try after a failure; `None`: that was the last.
     pub(super) fn after_failure(&mut self) -> Option<Duration> {
         self.failures += 1;
-        (self.failures <= self.retries.attempts).then(|| self.wait(self.failures))
+        (self.failures <= self.attempts).then(|| self.wait(self.failures))
     }
 
     /// The wait before the next try after the host asked for fewer requests without saying how long.

@@ -1,8 +1,8 @@
 //! The seam over registries: which file does what, and which endpoint is asked.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use http::{HeaderMap, Method};
@@ -11,6 +11,7 @@ use url::Url;
 use super::answer::Answer;
 use super::auth::{Authority, Scopes};
 use super::client::{Registry, Shared};
+use super::endpoints::{self, Endpoints};
 use super::facts::{HostFacts, RepoFacts};
 use super::http::{Call, Identity, Payload, Read, Wire};
 use super::kind::Kind;
@@ -38,21 +39,20 @@ pub(super) struct Repo {
     /// The name as written, for messages.
     pub(super) place: String,
     pub(super) facts: Arc<RepoFacts>,
+    /// There is another endpoint to ask, so that this one is not insisted on.
+    pub(super) hasty: bool,
 }
 
 /// One repository of a registry. Made by [`super::Client::repository`].
 pub struct RegistryStore {
     name: Name,
     domain: String,
-    /// In the order in which they are asked; the first is written to.
     repos: Result<Repos, String>,
-    /// Which endpoint a blob was last read from, where there are several: a blob that is asked for
-    /// again came damaged, perhaps.
-    opened: Mutex<HashMap<Digest, usize>>,
 }
 
 struct Repos {
-    read: Vec<Repo>,
+    read: Endpoints,
+    /// The first endpoint.
     write: Repo,
 }
 
@@ -60,7 +60,7 @@ impl RegistryStore {
     pub(super) fn new(name: Name, registry: Result<Arc<Registry>, String>) -> Self {
         let domain = super::endpoint::canonical(name.registry()).to_owned();
         let repos = registry.map(|registry| Repos::new(&name, &registry));
-        RegistryStore { name, domain, repos, opened: Mutex::default() }
+        RegistryStore { name, domain, repos }
     }
 
     fn repos(&self) -> Result<&Repos, StoreError> {
@@ -73,38 +73,13 @@ impl RegistryStore {
         Ok(&self.repos()?.write)
     }
 
-    /// The endpoint to begin with when a blob is opened.
-    fn turn(&self, digest: &Digest, endpoints: usize) -> usize {
-        if endpoints < 2 {
-            return 0;
-        }
-        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        let turn = opened.entry(digest.clone()).or_insert(0);
-        let now = *turn;
-        *turn = (now + 1) % endpoints;
-        now
-    }
-
-    /// Asks one endpoint after another until one has an answer. The error is that of the first,
-    /// unless that merely has not what another failed to give.
-    async fn first<T, F>(&self, turn: usize, ask: impl Fn(Repo) -> F) -> Result<T, StoreError>
+    /// Asks the endpoints that are read from, in their order.
+    async fn first<T, F>(&self, ask: impl Fn(Repo) -> F) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, StoreError>>,
     {
-        let repos = &self.repos()?.read;
-        let mut worst: Option<StoreError> = None;
-        for at in 0..repos.len() {
-            match ask(repos[(turn + at) % repos.len()].clone()).await {
-                Ok(found) => return Ok(found),
-                Err(error) => {
-                    if worst.as_ref().is_none_or(StoreError::is_not_found) {
-                        worst = Some(error);
-                    }
-                }
-            }
-        }
-        let none = || ErrorKind::Configuration("the registry has no endpoint".to_owned());
-        Err(worst.unwrap_or_else(|| StoreError::new(self.place(), none())))
+        let repos = self.repos()?.read.in_order();
+        Ok(endpoints::first(&repos, 0, ask).await?.1)
     }
 }
 
@@ -126,9 +101,10 @@ impl Repos {
             path: path.to_owned(),
             place: name.to_string(),
             facts: registry.repository(path),
+            hasty: false,
         };
         let read = registry.hosts.iter().map(|host| repo(host, &rewritten)).collect();
-        Repos { read, write: repo(&registry.hosts[0], path) }
+        Repos { read: Endpoints::new(read), write: repo(&registry.hosts[0], path) }
     }
 }
 
@@ -148,6 +124,8 @@ impl Repo {
             lane: Lane::Small,
             place: self.place.clone(),
             read,
+            hasty: self.hasty,
+            permit: Mutex::default(),
         }
     }
 
@@ -180,25 +158,31 @@ impl Source for RegistryStore {
     }
 
     async fn resolve(&self, version: &Version) -> Result<Descriptor, StoreError> {
-        self.first(0, |repo| async move { manifest::resolve(&repo, version).await }).await
+        self.first(|repo| async move { manifest::resolve(&repo, version).await }).await
     }
 
     async fn fetch(&self, version: &Version) -> Result<Manifest, StoreError> {
-        self.first(0, |repo| async move { manifest::fetch(&repo, version).await }).await
+        self.first(|repo| async move { manifest::fetch(&repo, version).await }).await
     }
 
     async fn open(&self, descriptor: &Descriptor, offset: u64) -> Result<Blob, StoreError> {
-        let turn = self.turn(&descriptor.digest, self.repos()?.read.len());
-        let open = |repo| async move { blob_read::open(repo, descriptor, offset).await };
-        self.first(turn, open).await
+        blob_read::open(&self.repos()?.read, &self.place(), descriptor, offset).await
+    }
+
+    async fn open_range(
+        &self,
+        descriptor: &Descriptor,
+        range: Range<u64>,
+    ) -> Result<Blob, StoreError> {
+        blob_read::open_range(&self.repos()?.read, &self.place(), descriptor, range).await
     }
 
     async fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, StoreError> {
-        self.first(0, |repo| async move { referrers::list(&repo, subject).await }).await
+        self.first(|repo| async move { referrers::list(&repo, subject).await }).await
     }
 
     async fn tags(&self) -> Result<Vec<Tag>, StoreError> {
-        self.first(0, |repo| async move { tags::list(&repo).await }).await
+        self.first(|repo| async move { tags::list(&repo).await }).await
     }
 }
 

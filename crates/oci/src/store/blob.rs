@@ -23,6 +23,8 @@ pub struct Blob {
     bytes: BoxStream<'static, Result<Bytes, StoreError>>,
     hasher: Option<Hasher>,
     position: u64,
+    /// Where the stream ends: the content's end, or before.
+    end: u64,
     done: bool,
 }
 
@@ -35,7 +37,19 @@ impl Blob {
         bytes: BoxStream<'static, Result<Bytes, StoreError>>,
     ) -> Self {
         let hasher = (offset == 0).then(|| Hasher::new(descriptor.digest.algorithm()));
-        Blob { descriptor, place: place.into(), bytes, hasher, position: offset, done: false }
+        let end = descriptor.size;
+        Blob { descriptor, place: place.into(), bytes, hasher, position: offset, end, done: false }
+    }
+
+    /// Ends the stream before byte `end` of the content. What is left out is not looked at, and of
+    /// a part no digest is checked.
+    #[must_use]
+    pub fn until(mut self, end: u64) -> Self {
+        if end < self.end {
+            self.end = end.max(self.position);
+            self.hasher = None;
+        }
+        self
     }
 
     /// A blob whose bytes are at hand.
@@ -47,6 +61,27 @@ impl Blob {
     ) -> Self {
         let rest = bytes.slice(usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len())..);
         Blob::new(descriptor, offset, place, stream::iter([Ok(rest)]).boxed())
+    }
+
+    /// A blob whose bytes are at hand and are checked now, instead of when they are read.
+    pub fn check(
+        descriptor: Descriptor,
+        place: impl Into<String>,
+        bytes: Bytes,
+    ) -> Result<Self, StoreError> {
+        let (place, expected) = (place.into(), descriptor.size);
+        let digest = descriptor.digest.clone();
+        let found = bytes.len() as u64;
+        if found != expected {
+            return Err(StoreError::new(place, ErrorKind::Size { digest, expected, found }));
+        }
+        let found = digest.like(&bytes);
+        if found != digest {
+            return Err(StoreError::new(place, ErrorKind::Digest { expected: digest, found }));
+        }
+        let mut blob = Blob::from_bytes(descriptor, 0, place, bytes);
+        blob.hasher = None;
+        Ok(blob)
     }
 
     /// Calls `see` with the length of every chunk as it passes.
@@ -75,7 +110,7 @@ impl Blob {
 
     /// Reads to the end, checked. Only for content that is known to be small.
     pub async fn read_all(mut self) -> Result<Bytes, StoreError> {
-        let left = self.descriptor.size.saturating_sub(self.position);
+        let left = self.end.saturating_sub(self.position);
         let mut all = BytesMut::with_capacity(usize::try_from(left).unwrap_or(0).min(1 << 22));
         while let Some(chunk) = self.next().await {
             let chunk = chunk?;
@@ -100,13 +135,17 @@ impl Blob {
     fn wrong_size(&mut self) -> Poll<Option<Result<Bytes, StoreError>>> {
         let kind = ErrorKind::Size {
             digest: self.descriptor.digest.clone(),
-            expected: self.descriptor.size,
+            expected: self.end,
             found: self.position,
         };
         self.fail(kind)
     }
 
-    fn take_in(&mut self, chunk: Bytes) -> Poll<Option<Result<Bytes, StoreError>>> {
+    fn take_in(&mut self, mut chunk: Bytes) -> Poll<Option<Result<Bytes, StoreError>>> {
+        if self.end < self.descriptor.size {
+            let left = usize::try_from(self.end - self.position).unwrap_or(usize::MAX);
+            chunk.truncate(left);
+        }
         self.position += chunk.len() as u64;
         if self.position > self.descriptor.size {
             return self.wrong_size();
@@ -119,7 +158,7 @@ impl Blob {
 
     fn end(&mut self) -> Poll<Option<Result<Bytes, StoreError>>> {
         self.done = true;
-        if self.position != self.descriptor.size {
+        if self.position != self.end {
             return self.wrong_size();
         }
         match self.hasher.take().map(Hasher::finish) {
@@ -136,7 +175,7 @@ impl Stream for Blob {
     type Item = Result<Bytes, StoreError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.done {
+        if self.done || (self.position == self.end && self.end < self.descriptor.size) {
             return Poll::Ready(None);
         }
         match ready!(self.bytes.poll_next_unpin(cx)) {
@@ -248,6 +287,20 @@ mod tests {
         assert_eq!(read(descriptor.clone(), 0, &["hello"]).await.unwrap(), "hello");
         assert_eq!(read(descriptor, 3, &["lo"]).await.unwrap(), "lo");
         assert_eq!(read(Descriptor::of("m", b""), 0, &[]).await.unwrap(), "");
+    }
+
+    #[tokio::test]
+    async fn a_part_ends_where_it_should_and_not_before() {
+        let part = |chunks: &[&'static str]| {
+            let chunks: Vec<_> =
+                chunks.iter().map(|text| Ok(Bytes::from_static(text.as_bytes()))).collect();
+            let descriptor = Descriptor::of("m", b"hello world");
+            Blob::new(descriptor, 2, "here", stream::iter(chunks).boxed()).until(7).read_all()
+        };
+        assert_eq!(part(&["llo w", "never read"]).await.unwrap(), "llo w");
+        assert_eq!(part(&["llo", " world"]).await.unwrap(), "llo w");
+        let error = part(&["llo"]).await.unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Size { .. }), "{error}");
     }
 
     #[tokio::test]

@@ -14,6 +14,8 @@ mod ingest;
 mod layout;
 mod memory;
 
+use std::ops::Range;
+
 use async_trait::async_trait;
 
 pub use archive::ArchiveStore;
@@ -42,6 +44,16 @@ pub trait Source: Send + Sync {
 
     /// Opens a blob at `offset`. Not for manifests: registries keep those apart.
     async fn open(&self, descriptor: &Descriptor, offset: u64) -> Result<Blob, StoreError>;
+
+    /// Opens the bytes of `range` of a blob: as [`Source::open`], but what lies behind them is not
+    /// asked for where the store can do without. Of a part the size is checked and not the digest.
+    async fn open_range(
+        &self,
+        descriptor: &Descriptor,
+        range: Range<u64>,
+    ) -> Result<Blob, StoreError> {
+        Ok(self.open(descriptor, range.start).await?.until(range.end))
+    }
 
     /// The manifest of a descriptor found in another manifest: as [`Source::fetch`], and its size
     /// and type are the descriptor's.

@@ -126,6 +126,8 @@ impl Exchange<'_> {
             lane: Lane::Small,
             place: self.account.to_owned(),
             read: Read::Whole(ANSWER),
+            hasty: false,
+            permit: std::sync::Mutex::default(),
         }
     }
 

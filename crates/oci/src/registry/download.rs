@@ -1,0 +1,359 @@
+//! One connection that reads a blob or a part of one, and goes on from where it broke.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
+use http::{HeaderValue, Method, StatusCode, header};
+use tokio::time::Instant;
+
+use super::answer::Answer;
+use super::endpoints;
+use super::http::Read;
+use super::kind::Kind;
+use super::limits::{Lane, Permit};
+use super::retry::Backoff;
+use super::store::Repo;
+use crate::store::{ErrorKind, StoreError, chain};
+use crate::types::Descriptor;
+
+/// Bytes between two measurements of a connection's speed.
+const MEASURED: u64 = 1 << 20;
+
+/// Bytes of a blob on their way here.
+pub(super) struct Download {
+    /// The endpoints that can be asked, the one in use at `at`.
+    repos: Arc<[Repo]>,
+    at: usize,
+    descriptor: Descriptor,
+    /// Bytes from the blob's start to the next that is handed out.
+    position: u64,
+    /// Where to end: the blob's end, or before.
+    end: u64,
+    body: Option<Body>,
+}
+
+/// One answer's body.
+struct Body {
+    bytes: BoxStream<'static, reqwest::Result<Bytes>>,
+    /// Bytes in front that are known already.
+    drop: u64,
+    /// The length is known to be right, so that nothing is expected beyond it.
+    sized: bool,
+    /// The answer holds everything to the blob's end.
+    whole: bool,
+    /// What was read and how long that took, without the time in which nobody wanted to read.
+    read: u64,
+    took: Duration,
+    _under_way: UnderWay,
+    _permit: Option<Permit>,
+}
+
+/// Counts a download as under way at its host.
+struct UnderWay(Arc<AtomicUsize>);
+
+enum Step {
+    Chunk(Bytes),
+    End,
+    Broken(StoreError),
+}
+
+impl Download {
+    /// Asks for the bytes from `position` to `end`, at the first of `repos` that gives them.
+    /// `permit` is the right to send, when it was had before.
+    pub(super) async fn open(
+        repos: Arc<[Repo]>,
+        descriptor: &Descriptor,
+        position: u64,
+        end: u64,
+        permit: Option<Permit>,
+    ) -> Result<Self, StoreError> {
+        let descriptor = descriptor.clone();
+        let mut download = Download { repos, at: 0, descriptor, position, end, body: None };
+        if position < end {
+            download.connect(permit).await?;
+        }
+        Ok(download)
+    }
+
+    pub(super) fn into_stream(self) -> BoxStream<'static, Result<Bytes, StoreError>> {
+        stream::try_unfold(self, |mut download| async move {
+            Ok(download.next().await?.map(|chunk| (chunk, download)))
+        })
+        .boxed()
+    }
+
+    /// Whether what comes goes on to the blob's end, whatever was asked for.
+    pub(super) fn is_whole(&self) -> bool {
+        self.body.as_ref().is_some_and(|body| body.whole)
+    }
+
+    /// Ends at the blob's end.
+    pub(super) fn read_whole(&mut self) {
+        self.end = self.descriptor.size;
+    }
+
+    /// The endpoint that is read from.
+    pub(super) fn repo(&self) -> &Repo {
+        &self.repos[self.at]
+    }
+
+    /// The next bytes, over as many requests as it takes.
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
+        let repos = self.repos.clone();
+        let settings = &repos[0].host.wire.common.settings;
+        let mut backoff = Backoff::new(&settings.retries);
+        loop {
+            let error = match self.step(settings.stall_timeout).await {
+                Step::Chunk(chunk) => {
+                    self.position += chunk.len() as u64;
+                    return Ok(Some(chunk));
+                }
+                Step::End => return Ok(None),
+                Step::Broken(error) => error,
+            };
+            self.body = None;
+            let Some(wait) = backoff.after_failure() else { return Err(error) };
+            let cause = format!(
+                "{}: {} broke at byte {}: {}, going on from there",
+                self.repo().place,
+                self.descriptor.digest.short(),
+                self.position,
+                chain(error.kind())
+            );
+            self.repo().host.wire.tell(wait, &cause);
+            tokio::time::sleep(wait).await;
+            self.connect(None).await?;
+        }
+    }
+
+    async fn connect(&mut self, permit: Option<Permit>) -> Result<(), StoreError> {
+        let permit = std::sync::Mutex::new(permit);
+        let (descriptor, position, end) = (&self.descriptor, self.position, self.end);
+        let asked = endpoints::first(&self.repos, self.at, |repo| {
+            let permit = permit.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+            async move { connect(&repo, descriptor, position, end, permit).await }
+        });
+        let (at, body) = asked.await?;
+        (self.at, self.body) = (at, Some(body));
+        Ok(())
+    }
+
+    async fn step(&mut self, stall: Duration) -> Step {
+        let (size, end) = (self.descriptor.size, self.end);
+        loop {
+            let Some(body) = &mut self.body else { return Step::End };
+            if self.position >= end && (end < size || body.sized) {
+                return Step::End;
+            }
+            let begun = Instant::now();
+            let next = tokio::time::timeout(stall, body.bytes.next()).await;
+            let place = &self.repos[self.at].place;
+            let Ok(next) = next else {
+                let kind = ErrorKind::TimedOut(stall.as_secs());
+                return Step::Broken(StoreError::new(&**place, kind));
+            };
+            match next {
+                Some(Ok(mut chunk)) => {
+                    body.measure(chunk.len() as u64, begun.elapsed(), &self.repos[self.at]);
+                    let known = body.drop.min(chunk.len() as u64);
+                    body.drop -= known;
+                    let mut chunk = chunk.split_off(known as usize);
+                    if end < size {
+                        let left = usize::try_from(end - self.position).unwrap_or(usize::MAX);
+                        chunk.truncate(left);
+                    }
+                    if !chunk.is_empty() {
+                        return Step::Chunk(chunk);
+                    }
+                }
+                Some(Err(error)) => return Step::Broken(super::failure::network(place, error)),
+                None if self.position < end => {
+                    let short = "the connection ended early".into();
+                    return Step::Broken(StoreError::new(&**place, ErrorKind::Network(short)));
+                }
+                None => return Step::End,
+            }
+        }
+    }
+}
+
+impl Body {
+    /// Notes how fast bytes come, for the choice of endpoints and of how many connections a large
+    /// blob is worth.
+    fn measure(&mut self, bytes: u64, took: Duration, repo: &Repo) {
+        self.read += bytes;
+        self.took += took;
+        if self.read >= MEASURED {
+            repo.host.facts.learn_speed(self.read, self.took);
+            (self.read, self.took) = (0, Duration::ZERO);
+        }
+    }
+}
+
+impl UnderWay {
+    fn at(repo: &Repo) -> Self {
+        let count = repo.host.facts.downloads.clone();
+        count.fetch_add(1, Ordering::Relaxed);
+        UnderWay(count)
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Asks one endpoint for a blob from `position` to `end`. Where the range is refused or answered
+/// with another one, the whole is asked for and what is known of it dropped.
+async fn connect(
+    repo: &Repo,
+    descriptor: &Descriptor,
+    position: u64,
+    end: u64,
+    permit: Option<Permit>,
+) -> Result<Body, StoreError> {
+    let size = descriptor.size;
+    let range = if end < size {
+        Some(format!("bytes={position}-{}", end - 1))
+    } else {
+        (position > 0).then(|| format!("bytes={position}-"))
+    };
+    let mut answer = ask(repo, descriptor, range.as_deref(), permit).await?;
+    let ranges = &repo.host.facts.ranges;
+    if range.is_some() {
+        match answer.status.as_u16() {
+            206 => match check_range(repo, descriptor, position, &answer) {
+                Ok(start) => {
+                    ranges.set_once(true);
+                    return body(repo, descriptor, position, start, answer);
+                }
+                Err(error) if matches!(error.kind(), ErrorKind::Size { .. }) => return Err(error),
+                Err(error) => {
+                    tracing::debug!(place = repo.place, %error, "read whole instead");
+                    ranges.set(false);
+                    drop(answer);
+                    answer = ask(repo, descriptor, None, None).await?;
+                }
+            },
+            400 | 405 | 416 | 501 => {
+                tracing::debug!(place = repo.place, status = %answer.status, "a range was refused");
+                ranges.set(false);
+                drop(answer);
+                answer = ask(repo, descriptor, None, None).await?;
+            }
+            200 => ranges.set(false),
+            _ => {}
+        }
+    }
+    if !answer.status.is_success() {
+        return Err(answer.error_about(&descriptor.digest));
+    }
+    check_size(repo, descriptor, answer.length())?;
+    body(repo, descriptor, position, 0, answer)
+}
+
+async fn ask(
+    repo: &Repo,
+    descriptor: &Descriptor,
+    range: Option<&str>,
+    permit: Option<Permit>,
+) -> Result<Answer, StoreError> {
+    let rest = format!("blobs/{}", descriptor.digest);
+    let mut call = repo.call(Kind::BlobGet, Method::GET, &rest, Read::Stream);
+    call.lane = Lane::Down;
+    call.permit = permit.into();
+    let range = range.and_then(|range| HeaderValue::from_str(range).ok());
+    call.headers.extend(range.map(|range| (header::RANGE, range)));
+    repo.pull(&call).await
+}
+
+/// The body of a good answer that starts at `start`.
+fn body(
+    repo: &Repo,
+    descriptor: &Descriptor,
+    position: u64,
+    start: u64,
+    answer: Answer,
+) -> Result<Body, StoreError> {
+    let rest = descriptor.size - start;
+    let sized = answer.length() == Some(rest);
+    let whole = answer.status != StatusCode::PARTIAL_CONTENT || sized;
+    let Some((response, permit)) = answer.into_stream() else {
+        return Err(repo.protocol("an answer without a body"));
+    };
+    Ok(Body {
+        bytes: response.bytes_stream().boxed(),
+        drop: position - start,
+        sized,
+        whole,
+        read: 0,
+        took: Duration::ZERO,
+        _under_way: UnderWay::at(repo),
+        _permit: permit,
+    })
+}
+
+/// Where a partial answer starts: not behind what was asked for, and of a blob of the right size.
+fn check_range(
+    repo: &Repo,
+    descriptor: &Descriptor,
+    position: u64,
+    answer: &Answer,
+) -> Result<u64, StoreError> {
+    let digest = &descriptor.digest;
+    let Some((start, total)) = content_range(answer.header("content-range").unwrap_or("")) else {
+        return Err(repo.protocol(format!("a part of {digest} without a valid Content-Range")));
+    };
+    check_size(repo, descriptor, total)?;
+    if start > position {
+        let text = format!(
+            "bytes of {digest} from {position} on were asked for, from {start} on they came"
+        );
+        return Err(repo.protocol(text));
+    }
+    Ok(start)
+}
+
+fn check_size(repo: &Repo, descriptor: &Descriptor, stated: Option<u64>) -> Result<(), StoreError> {
+    let (digest, expected) = (descriptor.digest.clone(), descriptor.size);
+    match stated.filter(|stated| *stated != expected) {
+        Some(found) => {
+            Err(StoreError::new(&*repo.place, ErrorKind::Size { digest, expected, found }))
+        }
+        None => Ok(()),
+    }
+}
+
+/// First byte and total size of `bytes FIRST-LAST/TOTAL`; the total may be unknown (`*`).
+fn content_range(text: &str) -> Option<(u64, Option<u64>)> {
+    let (range, total) = text.trim().strip_prefix("bytes")?.trim().split_once('/')?;
+    let (first, last) = range.split_once('-')?;
+    let (first, last): (u64, u64) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
+    let total = match total.trim() {
+        "*" => None,
+        total => Some(total.parse::<u64>().ok()?),
+    };
+    let fits = first <= last && total.is_none_or(|total| last < total);
+    fits.then_some((first, total))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges() {
+        assert_eq!(content_range("bytes 3-9/10"), Some((3, Some(10))));
+        assert_eq!(content_range("bytes 3-9/*"), Some((3, None)));
+        for bad in
+            ["", "bytes", "bytes 9-3/10", "bytes 3-10/10", "3-9/10 ", "bytes */10", "items 3-9/10"]
+        {
+            assert_eq!(content_range(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Large blobs by ranges over several connections, and parts of blobs.
+
+use super::*;
+
+/// Enough to be worth several connections.
+const HUGE: usize = 33 << 20;
+
+fn huge() -> Watched {
+    Watched::new(bytes(5, HUGE))
+}
+
+/// First and last byte of every range that was asked for, in order of the bytes.
+fn asked(registry: &TestRegistry) -> Vec<(u64, u64)> {
+    let range = |exchange: &airlift_tests::Exchange| {
+        let (first, last) = exchange.header("range")?.strip_prefix("bytes=")?.split_once('-')?;
+        Some((first.parse().ok()?, last.parse().unwrap_or(HUGE as u64 - 1)))
+    };
+    let mut ranges: Vec<_> = registry.log().iter().filter_map(range).collect();
+    ranges.sort_unstable();
+    ranges
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_blob_comes_over_several_connections_and_no_byte_twice() {
+    let blob = huge();
+    let registry = with_blob(FaultPlan::none().rate(30_000_000), &blob).await;
+    assert_eq!(read(&*open(&registry), &blob).await.unwrap(), bytes(5, HUGE));
+    let ranges = asked(&registry);
+    assert!(ranges.len() > 4 && registry.log().len() == ranges.len(), "{ranges:?}");
+    let mut next = 0;
+    for (first, last) in &ranges {
+        assert_eq!(*first, next, "{ranges:?}");
+        next = last + 1;
+    }
+    assert_eq!(next, HUGE as u64);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_is_sent_while_it_comes_and_each_part_goes_on_from_where_it_broke() {
+    let blob = huge();
+    let plan = FaultPlan::none()
+        .rate(30_000_000)
+        .on(Kind::BlobGet, When::Every(2), Fault::CutDownload(1_500_000))
+        .on(Kind::BlobGet, When::Nth(3), Fault::status(503));
+    let registry = with_blob(plan, &blob).await;
+    let target = TestRegistry::start(FaultPlan::none()).await;
+    let source = open(&registry);
+    let content = airlift_oci::store::Remote::new(source, blob.descriptor().clone());
+    open(&target).put(&content, &absent()).await.unwrap();
+    assert!(holds(&target, &blob));
+    assert_eq!(target.counts().upload_post, 1, "the upload was never begun anew");
+    assert!(registry.faults() > 3);
+}
+
+#[tokio::test]
+async fn a_host_that_ignores_ranges_is_read_by_one_connection() {
+    let blob = huge();
+    let registry = with_blob(FaultPlan::none().ignoring_range().rate(60_000_000), &blob).await;
+    let store = open(&registry);
+    assert_eq!(read(&*store, &blob).await.unwrap(), bytes(5, HUGE));
+    assert_eq!(read(&*store, &blob).await.unwrap(), bytes(5, HUGE));
+    let log = registry.log();
+    assert_eq!(log.len(), 2);
+    assert_eq!(log[1].header("range"), None, "what was learned is remembered");
+}
+
+#[tokio::test]
+async fn a_host_that_refuses_ranges_is_asked_for_the_whole() {
+    for status in [400, 416, 501] {
+        let blob = huge();
+        let plan = FaultPlan::none().on(Kind::BlobGet, When::Nth(1), Fault::status(status));
+        let registry = with_blob(plan, &blob).await;
+        assert_eq!(read(&*open(&registry), &blob).await.unwrap(), bytes(5, HUGE));
+        assert_eq!(registry.counts().blob_get, 2, "{status}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn damage_in_any_part_is_found() {
+    let blob = huge();
+    let plan = FaultPlan::none().rate(60_000_000).on(
+        Kind::BlobGet,
+        When::Nth(3),
+        Fault::FlipDownload(100),
+    );
+    let registry = with_blob(plan, &blob).await;
+    let error = read(&*open(&registry), &blob).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Digest { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_part_is_asked_for_with_its_end() {
+    let blob = large();
+    let plan = FaultPlan::none().on(Kind::BlobGet, When::Nth(2), Fault::CutDownload(1000));
+    let registry = with_blob(plan, &blob).await;
+    let store = open(&registry);
+    for _ in 0..2 {
+        let part = store.open_range(blob.descriptor(), 300_000..900_000).await.unwrap();
+        assert_eq!(part.read_all().await.unwrap(), bytes(7, LARGE).slice(300_000..900_000));
+    }
+    let expected = [(300_000, 899_999), (300_000, 899_999), (301_000, 899_999)];
+    assert_eq!(asked(&registry), expected);
+    let ignoring = with_blob(FaultPlan::none().ignoring_range(), &blob).await;
+    let part = open(&ignoring).open_range(blob.descriptor(), 300_000..900_000).await.unwrap();
+    assert_eq!(part.read_all().await.unwrap(), bytes(7, LARGE).slice(300_000..900_000));
+}
