@@ -24,7 +24,7 @@ fn asked(registry: &TestRegistry) -> Vec<(u64, u64)> {
 async fn a_large_blob_comes_over_several_connections_and_no_byte_twice() {
     let blob = huge();
     let registry = with_blob(FaultPlan::none().rate(30_000_000), &blob).await;
-    assert_eq!(read(&*open(&registry), &blob).await.unwrap(), bytes(5, HUGE));
+    assert!(read(&*open(&registry), &blob).await.unwrap() == bytes(5, HUGE));
     let ranges = asked(&registry);
     assert!(ranges.len() > 4 && registry.log().len() == ranges.len(), "{ranges:?}");
     let mut next = 0;
@@ -57,8 +57,8 @@ async fn a_host_that_ignores_ranges_is_read_by_one_connection() {
     let blob = huge();
     let registry = with_blob(FaultPlan::none().ignoring_range().rate(60_000_000), &blob).await;
     let store = open(&registry);
-    assert_eq!(read(&*store, &blob).await.unwrap(), bytes(5, HUGE));
-    assert_eq!(read(&*store, &blob).await.unwrap(), bytes(5, HUGE));
+    assert!(read(&*store, &blob).await.unwrap() == bytes(5, HUGE));
+    assert!(read(&*store, &blob).await.unwrap() == bytes(5, HUGE));
     let log = registry.log();
     assert_eq!(log.len(), 2);
     assert_eq!(log[1].header("range"), None, "what was learned is remembered");
@@ -70,7 +70,7 @@ async fn a_host_that_refuses_ranges_is_asked_for_the_whole() {
         let blob = huge();
         let plan = FaultPlan::none().on(Kind::BlobGet, When::Nth(1), Fault::status(status));
         let registry = with_blob(plan, &blob).await;
-        assert_eq!(read(&*open(&registry), &blob).await.unwrap(), bytes(5, HUGE));
+        assert!(read(&*open(&registry), &blob).await.unwrap() == bytes(5, HUGE));
         assert_eq!(registry.counts().blob_get, 2, "{status}");
     }
 }
@@ -78,13 +78,13 @@ async fn a_host_that_refuses_ranges_is_asked_for_the_whole() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn damage_in_any_part_is_found() {
     let blob = huge();
-    let plan = FaultPlan::none().rate(60_000_000).on(
+    let plan = FaultPlan::none().rate(30_000_000).on(
         Kind::BlobGet,
-        When::Nth(3),
+        When::Nth(2),
         Fault::FlipDownload(100),
     );
     let registry = with_blob(plan, &blob).await;
-    let error = read(&*open(&registry), &blob).await.unwrap_err();
+    let error = read(&*open(&registry), &blob).await.map(drop).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Digest { .. }), "{error}");
 }
 

@@ -60,7 +60,7 @@ pub(super) struct Ranged {
 }
 
 enum Part {
-    Streamed(Download),
+    Streamed(Box<Download>),
     Ahead(mpsc::UnboundedReceiver<Chunk>),
 }
 
@@ -101,7 +101,7 @@ impl Ranged {
         loop {
             self.fetch_ahead();
             let chunk = match self.parts.front_mut() {
-                Some(Part::Streamed(download)) => download.next().await?,
+                Some(Part::Streamed(Box::new(download))) => download.next().await?,
                 Some(Part::Ahead(chunks)) => match chunks.recv().await {
                     // The permit goes with the bytes: they leave the budget here.
                     Some(chunk) => Some(chunk?.0),
@@ -142,7 +142,7 @@ impl Ranged {
             download.read_whole();
             self.next = size;
         }
-        self.parts.push_back(Part::Streamed(download));
+        self.parts.push_back(Part::Streamed(Box::new(download)));
         Ok(())
     }
 
