@@ -101,7 +101,7 @@ impl Ranged {
         loop {
             self.fetch_ahead();
             let chunk = match self.parts.front_mut() {
-                Some(Part::Streamed(Box::new(download))) => download.next().await?,
+                Some(Part::Streamed(download)) => download.next().await?,
                 Some(Part::Ahead(chunks)) => match chunks.recv().await {
                     // The permit goes with the bytes: they leave the budget here.
                     Some(chunk) => Some(chunk?.0),
