@@ -27,6 +27,7 @@ mod progress;
 mod runtime;
 mod screen;
 mod session;
+mod shard;
 mod size;
 mod table;
 

@@ -17,6 +17,7 @@ use crate::interrupt::go_on;
 use crate::outcome::Outcome;
 use crate::runtime;
 use crate::session::Session;
+use crate::shard::Sharding;
 
 /// Write every source of a list onto a medium, with nothing staged between
 ///
@@ -49,6 +50,8 @@ pub(crate) struct Args {
     /// Name indexes in an annotation, for registries that refuse an index within an index
     #[arg(long)]
     index_fallback: bool,
+    #[command(flatten)]
+    sharding: Sharding,
     /// An image that the far side has: its blobs are left out; repeatable
     #[arg(long, value_name = "IMAGE", value_parser = inputs::location)]
     existing: Vec<Location>,
@@ -64,12 +67,14 @@ pub(crate) struct Args {
 /// Archives.
 pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
     let lines = inputs::sources(&args.sources)?;
+    let lines = args.sharding.part(lines, |line| &line.text, session);
     let options = GatherOptions {
         platforms: args.choice.platforms.clone(),
         referrers: args.choice.recursive,
         index_fallback: args.index_fallback,
         annotations: inputs::annotations(&args.annotations)?,
         version: VERSION.to_owned(),
+        empty: lines.is_empty(),
     };
     let tag = args.tag.clone().or_else(|| args.reference.clone()).unwrap_or_else(Tag::latest);
     let medium = destination(&args.dest)?;

@@ -14,6 +14,7 @@ use crate::exit::{Exit, exit_codes};
 use crate::inputs::{self, Opened};
 use crate::outcome::Outcome;
 use crate::session::Session;
+use crate::shard::Sharding;
 use crate::table::Format;
 use crate::{dispatch, output, runtime};
 
@@ -39,6 +40,8 @@ pub(crate) struct Args {
     check: bool,
     #[command(flatten)]
     choice: gather::Choice,
+    #[command(flatten)]
+    sharding: Sharding,
     /// Only sources whose labels match, as in Kubernetes; several mean any of them
     #[arg(short = 'l', long, value_name = "SELECTOR")]
     selector: Vec<String>,
@@ -59,11 +62,14 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
     if args.go_on {
         session.say("--continue changes nothing: a failure never stops the other images");
     }
+    // What two shards must not both claim, no shard finds in its own part.
+    let whole = args.sharding.is_whole() || needs_whole(&ruleset, &lines);
+    let part = args.sharding.part(lines.clone(), |line| &line.text, session);
     let watch = session.watch()?;
     let result = runtime::guarded(async {
         let stores = session.stores(watch.observer())?;
         let executor = session.executor(watch.observer());
-        let opened = inputs::open(&lines, &stores).await;
+        let opened = inputs::open(if whole { &lines } else { &part }, &stores).await;
         carry(args, &ruleset, &executor, &stores, opened).await
     });
     drop(watch);
@@ -84,6 +90,11 @@ fn chosen(args: &Args) -> anyhow::Result<Vec<SourceLine>> {
         return Err(crate::failure::Usage::new("no source is chosen by --selector", hint).into());
     }
     Ok(lines)
+}
+
+/// Whether it takes the content of all sources to know that no two of them claim one destination.
+fn needs_whole(ruleset: &Ruleset, lines: &[SourceLine]) -> bool {
+    ruleset.reads_content() || dispatch::route(ruleset, &dispatch::unread(lines)).is_err()
 }
 
 /// Reads, routes and sends; `None` after a dry run.
@@ -108,13 +119,16 @@ async fn carry(
         }
     }
     let items: Vec<Item> = good.iter().map(|(_, read)| read.item.clone()).collect();
+    // Whatever is wrong with the whole is an error in every shard.
+    dispatch::route(ruleset, &items)?;
+    good.retain(|(source, _)| args.sharding.takes(&source.text));
+    failed.retain(|report| args.sharding.takes(&report.item));
+    let items: Vec<Item> = good.iter().map(|(_, read)| read.item.clone()).collect();
     let routing = dispatch::route(ruleset, &items)?;
     if args.check {
         output::text(&dispatch::table(&routing, &items, Format::Table)?)?;
-        if failed.is_empty() {
-            return Ok(None);
-        }
-        return Ok(Some(Report { items: failed, index: None }));
+        let failed = Report { items: failed, index: None };
+        return Ok((!failed.items.is_empty()).then_some(failed));
     }
     if args.fail_fast && !failed.is_empty() {
         return Ok(Some(Report { items: failed, index: None }));

@@ -28,6 +28,8 @@ pub struct GatherOptions {
     pub annotations: Annotations,
     /// Name and version of the program, for the index.
     pub version: String,
+    /// Write the index even of nothing: a part of a list may be empty, and is none the less done.
+    pub empty: bool,
 }
 
 /// Why nothing was gathered. Failures of single sources are in the report instead.
@@ -46,21 +48,32 @@ pub enum GatherError {
         #[source]
         source: StoreError,
     },
+    /// Two artifacts that are to be joined have a source with different content.
+    #[error("{text} is in {one} and in {other} with different content; gather one of them anew")]
+    Twice {
+        /// The source.
+        text: String,
+        /// The artifact that has it.
+        one: String,
+        /// The other artifact.
+        other: String,
+    },
 }
 
 /// What became of one source.
-struct Gathered {
-    item: Item,
-    totals: Totals,
-    /// What it consists of; `None` when the earlier gather says that it is in place.
-    graph: Option<Graph>,
+pub(super) struct Gathered {
+    pub(super) item: Item,
+    pub(super) totals: Totals,
+    /// What it consists of; `None` when it is known to be in place.
+    pub(super) graph: Option<Graph>,
 }
 
 /// Copies every source into `store` and puts the gathered index there under `tag`, last.
 ///
 /// What the index at `tag` already lists with the same content is not looked at again, unless
 /// referrers are to be followed, which may have been added since. A source that fails is reported
-/// and left out of the index; when all fail no index is written.
+/// and left out of the index; when all fail no index is written, nor when there are none, unless
+/// [`GatherOptions::empty`].
 pub async fn gather(
     executor: &Executor,
     sources: Vec<SourceImage>,
@@ -86,13 +99,13 @@ pub async fn gather(
         report.items.push(report_item(&text, &result));
         gathered.extend(result.ok());
     }
-    if !gathered.is_empty() {
+    if !gathered.is_empty() || options.empty {
         report.index = Some(run.finish(gathered, tag).await?);
     }
     Ok(report)
 }
 
-fn report_item(text: &str, result: &Result<Gathered, SourceFault>) -> ItemReport {
+pub(super) fn report_item(text: &str, result: &Result<Gathered, SourceFault>) -> ItemReport {
     let mut report = ItemReport::new(text);
     match result {
         Ok(done) => {
@@ -105,14 +118,14 @@ fn report_item(text: &str, result: &Result<Gathered, SourceFault>) -> ItemReport
 }
 
 /// What the destination holds from an earlier gather.
-struct Earlier {
+pub(super) struct Earlier {
     index: Option<Manifest>,
-    items: HashMap<String, Item>,
-    presence: Presence,
+    pub(super) items: HashMap<String, Item>,
+    pub(super) presence: Presence,
 }
 
 impl Earlier {
-    async fn read(store: &Arc<dyn Store>, tag: &Tag) -> Result<Self, GatherError> {
+    pub(super) async fn read(store: &Arc<dyn Store>, tag: &Tag) -> Result<Self, GatherError> {
         let failed = |source| GatherError::Destination { place: store.place(), source };
         match store.fetch(&Version::Tag(tag.clone())).await {
             Ok(index) => {
@@ -143,11 +156,11 @@ impl Earlier {
     }
 }
 
-struct Run<'a> {
-    executor: &'a Executor,
-    store: &'a Arc<dyn Store>,
-    options: &'a GatherOptions,
-    earlier: &'a Earlier,
+pub(super) struct Run<'a> {
+    pub(super) executor: &'a Executor,
+    pub(super) store: &'a Arc<dyn Store>,
+    pub(super) options: &'a GatherOptions,
+    pub(super) earlier: &'a Earlier,
 }
 
 impl Run<'_> {
@@ -202,7 +215,11 @@ impl Run<'_> {
     }
 
     /// Puts the index, unless it is there already.
-    async fn finish(&self, gathered: Vec<Gathered>, tag: &Tag) -> Result<Digest, GatherError> {
+    pub(super) async fn finish(
+        &self,
+        gathered: Vec<Gathered>,
+        tag: &Tag,
+    ) -> Result<Digest, GatherError> {
         let failed = |source| GatherError::Destination { place: self.store.place(), source };
         let items: Vec<Item> = gathered.iter().map(|done| done.item.clone()).collect();
         let write = |sizes| {

@@ -12,6 +12,7 @@ pub mod diff;
 mod executor;
 pub mod gather;
 pub mod inspect;
+mod join;
 mod kinship;
 mod odds;
 mod placement;
@@ -23,6 +24,7 @@ mod sources;
 mod union;
 
 pub use executor::{Executor, ExecutorOptions, TransferError};
+pub use join::join;
 pub use plan::{Target, Transfer};
 pub use platforms::{PlatformFault, Selection, select};
 pub use report::{Cause, ItemReport, Report, Status};

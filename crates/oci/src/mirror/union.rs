@@ -74,7 +74,7 @@ pub async fn unite(
         }
         report.items.push(line);
     }
-    if items.is_empty() {
+    if items.is_empty() && !options.empty {
         return Ok(Union { source: Arc::new(union), index: None, report });
     }
     let (version, user) = (&options.version, &options.annotations);

@@ -1,7 +1,5 @@
 //! Runs a plan, and ends the run.
 
-use std::path::{Path, PathBuf};
-
 use airlift_oci::mirror::copy::{CopyOptions, Spec, all_tags, copy};
 use airlift_oci::mirror::{Executor, ExecutorOptions, ItemReport, Report, Status};
 use airlift_oci::registry::{Client, Credential};
@@ -17,8 +15,9 @@ use crate::progress::Watch;
 use crate::session::Session;
 use crate::{output, runtime};
 
-/// Where failed lines are written when nothing else is said.
-const FAILED_LINES: &str = "mirror-failed.txt";
+/// Where failed lines are written when nothing else is said; behind it the shard, so that several
+/// processes in one directory do not write over each other.
+const FAILED_LINES: &str = "mirror-failed";
 
 /// What came of a run.
 struct Done {
@@ -29,12 +28,15 @@ struct Done {
 /// Runs a plan.
 pub(super) fn run(args: &Args, session: &Session, plan: Plan) -> anyhow::Result<Exit> {
     let of_lines = matches!(plan, Plan::Lines(..));
+    let part = |specs: Vec<Spec>| args.sharding.part(specs, Spec::source, session);
     let plan = match plan {
         Plan::Ready(specs) | Plan::Lines(specs, _) if args.check => {
-            show(&specs)?;
+            show(&part(specs))?;
             return Ok(Exit::Done);
         }
-        plan => plan,
+        Plan::Ready(specs) => Plan::Ready(part(specs)),
+        Plan::Lines(specs, credentials) => Plan::Lines(part(specs), credentials),
+        plan @ Plan::Tags { .. } => plan,
     };
     let watch = session.watch()?;
     let result = runtime::guarded(async {
@@ -44,7 +46,8 @@ pub(super) fn run(args: &Args, session: &Session, plan: Plan) -> anyhow::Result<
             Plan::Tags { prefix, repositories, filter } => {
                 let stores = session.stores(watch.observer())?;
                 let (images, failed) = tags(&stores, &repositories, &filter).await;
-                (plan::placed(&prefix, images.iter().map(String::as_str), args)?, failed, None)
+                let specs = plan::placed(&prefix, images.iter().map(String::as_str), args)?;
+                (part(specs), failed, None)
             }
         };
         if args.check {
@@ -128,7 +131,7 @@ fn conclude(
     };
     let again = |report: &Report| failed(&specs, report);
     if let (Ok(report), true) = (&result, of_lines) {
-        write_failed_lines(args.output.as_deref(), &again(report))?;
+        write_failed_lines(args, &again(report))?;
     }
     args.outcome.conclude_as(session, "copy", result, again)
 }
@@ -147,8 +150,12 @@ fn failed(specs: &[Spec], report: &Report) -> String {
 }
 
 /// Writes the lines that failed; with none there is no such file.
-pub(super) fn write_failed_lines(path: Option<&Path>, lines: &str) -> anyhow::Result<()> {
-    let path = path.map_or_else(|| PathBuf::from(FAILED_LINES), Path::to_owned);
+pub(super) fn write_failed_lines(args: &Args, lines: &str) -> anyhow::Result<()> {
+    let path = match (&args.output, args.sharding.shard) {
+        (Some(path), _) => path.clone(),
+        (None, Some(shard)) => format!("{FAILED_LINES}-{}.txt", shard.file_name()).into(),
+        (None, None) => format!("{FAILED_LINES}.txt").into(),
+    };
     if !lines.is_empty() {
         return write_whole(&path, lines.as_bytes());
     }

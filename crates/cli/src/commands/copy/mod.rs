@@ -14,6 +14,7 @@ use clap::Args as Derive;
 use crate::exit::{Exit, exit_codes};
 use crate::outcome::Outcome;
 use crate::session::Session;
+use crate::shard::Sharding;
 use form::Form;
 
 /// Copy images from where they are to where they belong, one by one
@@ -71,6 +72,8 @@ pub(crate) struct Args {
     /// With lines: where those that failed are written [default: mirror-failed.txt]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    sharding: Sharding,
     /// Show what would go where, and move nothing
     #[arg(long)]
     check: bool,

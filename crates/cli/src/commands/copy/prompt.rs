@@ -38,7 +38,7 @@ pub(super) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
                 }
             }
         }
-        carry::write_failed_lines(args.output.as_deref(), &typed.failed)?;
+        carry::write_failed_lines(args, &typed.failed)?;
         args.outcome.conclude_as(session, "copy", Ok(typed.report), |_| typed.failed.clone())
     })
 }
