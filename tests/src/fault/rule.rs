@@ -12,6 +12,8 @@ pub enum When {
     Always,
     /// The first so many times.
     First(u64),
+    /// Every time but the first so many.
+    After(u64),
     /// This one time.
     Nth(u64),
     /// Every so many times.
@@ -30,6 +32,7 @@ impl When {
         match self {
             When::Always => true,
             When::First(first) => number <= first,
+            When::After(first) => number > first,
             When::Nth(nth) => number == nth,
             When::Every(every) => number.is_multiple_of(every),
             When::Chance { percent, seed } => mix(seed ^ mix(number)) % 100 < percent,

@@ -3,7 +3,10 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 
+use airlift_oci::store::Source;
+use airlift_oci::types::Version;
 use airlift_tests::image;
+use airlift_tests::model::Model;
 use airlift_tests::{Fault, When};
 use airlift_tests::{FaultPlan, Kind, TestRegistry};
 
@@ -93,6 +96,95 @@ async fn the_second_signal_ends_at_once() {
     assert!(said.is_some(), "it says that it waits");
     signal(&child, "INT");
     assert_eq!(child.wait().expect("ends").code(), Some(130));
+}
+
+/// Images that come to a stop: the destination takes no more than so many blobs.
+async fn stopping(blobs: u64) -> (TestRegistry, TestRegistry, Place) {
+    let low = TestRegistry::start(FaultPlan::none()).await;
+    let plan = FaultPlan::none().on(Kind::UploadPut, When::After(blobs), Fault::Hang);
+    let high = TestRegistry::start(plan).await;
+    let place = Place::new();
+    let mut list = String::new();
+    for number in 0..12 {
+        let image = image::simple(number);
+        image.push(low.store(&format!("i{number}")).as_ref(), Some("1")).await;
+        list.extend([low.host(), format!("/i{number}:1\n")]);
+    }
+    place.file("s.list", list);
+    place.airlift(&format!("gather s.list {}/gather:1", low.host())).with(0);
+    (low, high, place)
+}
+
+/// Starts a line, and sends it signals once an image has arrived and another cannot.
+async fn stopped(line: &str, place: &Place, high: &TestRegistry, signals: &[&str]) -> String {
+    let mut command = place.command();
+    let child = command.args(line.split(' ')).stderr(Stdio::piped()).spawn().expect("starts");
+    let hangs =
+        |seen: &airlift_tests::Exchange| seen.kind == Kind::UploadPut && seen.status.is_none();
+    let arrived =
+        |seen: &airlift_tests::Exchange| seen.kind == Kind::ManifestPut && seen.status.is_some();
+    while !(high.log().iter().any(hangs) && high.log().iter().any(arrived)) {
+        tokio::task::yield_now().await;
+    }
+    for name in signals {
+        signal(&child, name);
+    }
+    let output = child.wait_with_output().expect("ends");
+    let err = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(130), "{line}: {err}");
+    err
+}
+
+/// The repositories of `high` that have the tag `1`, each of which is whole.
+async fn whole(high: &TestRegistry, below: &str) -> usize {
+    let mut count = 0;
+    for number in 0..12 {
+        let store = high.store(&format!("{below}i{number}"));
+        let version = Version::Tag("1".parse().expect("a tag"));
+        if store.resolve(&version).await.is_ok() {
+            Model::walk(store.as_ref(), &version).await.expect("whole");
+            count += 1;
+        }
+    }
+    count
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_interrupt_leaves_is_whole_and_gone_on_with() {
+    for signals in [&["INT"][..], &["TERM"], &["INT", "INT"]] {
+        let (low, high, place) = stopping(14).await;
+        let (from, to) = (low.host(), high.host());
+        let below = format!("m/{}/", from.replace(':', "_"));
+        let scatter = format!("scatter {from}/gather:1 nest={to}/m");
+        let err = stopped(&scatter, &place, &high, signals).await;
+        assert!(signals.len() > 1 || err.contains("hint: run the same command again"), "{err}");
+        let before = whole(&high, &below).await;
+        assert!((1..12).contains(&before), "{before} of 12");
+
+        // A destination that is well again; a second run moves only what is missing.
+        let well = TestRegistry::over(high.storage().clone(), FaultPlan::none()).await;
+        let scatter = scatter.replace(&to, &well.host());
+        place.airlift(&scatter).with(0).says(&format!("{before} unchanged"));
+        assert_eq!(whole(&well, &below).await, 12);
+
+        let (low, high, place) = stopping(14).await;
+        let gather = format!("gather s.list {}/g:1", high.host());
+        stopped(&gather, &place, &high, signals).await;
+        assert!(
+            high.store("g").tags().await.expect("tags").is_empty(),
+            "no tag before its content"
+        );
+        let well = TestRegistry::over(high.storage().clone(), FaultPlan::none()).await;
+        low.reset_counts();
+        let again = gather.replace(&high.host(), &well.host());
+        let said = place.airlift(&again).with(0).err;
+        let unchanged = said.split(", ").find_map(|part| part.split_once(" unchanged"));
+        let unchanged: u64 = unchanged.and_then(|(n, _)| n.parse().ok()).expect(&said);
+        assert!(low.counts().blob_get <= (12 - unchanged) * 3, "whole images are not moved again");
+        Model::walk(well.store("g").as_ref(), &Version::Tag("1".parse().expect("a tag")))
+            .await
+            .expect("whole");
+    }
 }
 
 /// An artifact that is larger than a pipe and the buffer before it.

@@ -68,7 +68,9 @@ fn unknown(value: &Value, at: &str, found: &mut Vec<String>) {
             }
         }
         Value::Sequence(items) => {
-            items.iter().for_each(|item| unknown(item, &format!("{at}[]"), found))
+            for item in items {
+                unknown(item, &format!("{at}[]"), found);
+            }
         }
         _ => {}
     }

@@ -22,7 +22,7 @@ async fn low(plan: FaultPlan) -> (TestRegistry, Place) {
         let store = registry.store(&format!("i{number}"));
         image.push(store.as_ref(), Some("1")).await;
         image::sbom(image.root()).push(store.as_ref(), None).await;
-        list += &format!("{}/i{number}:1,number=n{number}\n", registry.host());
+        list.extend([registry.host(), format!("/i{number}:1,number=n{number}\n")]);
     }
     place.file("s.list", list);
     (registry, place)

@@ -3,6 +3,7 @@
 mod counts;
 mod examples;
 mod faults;
+mod halfway;
 mod list;
 mod names;
 mod prompt;
