@@ -136,6 +136,53 @@ impl Device for FakeDrive {
     }
 }
 
+/// A tape being read, block by block, of which some blocks cannot be read.
+struct BadTape {
+    blocks: Vec<Vec<u8>>,
+    at: usize,
+    bad: Vec<usize>,
+    /// Whether the drive knows how long a block is that it cannot read.
+    measured: bool,
+    ready: Vec<u8>,
+}
+
+impl Tape {
+    /// As something to read from, of which the blocks `bad` cannot be read. A drive in variable
+    /// block mode, which is not `measured`, does not know how many bytes that loses.
+    pub fn damaged(&self, bad: &[usize], measured: bool) -> Medium {
+        let blocks = self.0.lock().unwrap().blocks.clone();
+        let bad = bad.to_vec();
+        Medium::Device(Box::new(BadTape { blocks, at: 0, bad, measured, ready: Vec::new() }))
+    }
+}
+
+impl ReadDevice for BadTape {
+    fn place(&self) -> String {
+        "the tape".to_owned()
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.ready.is_empty() {
+            if self.bad.contains(&self.at) {
+                let text = format!("block {} of the tape: input/output error", self.at);
+                return Err(io::Error::other(text));
+            }
+            self.ready = self.blocks.get(self.at).cloned().unwrap_or_default();
+            self.at += 1;
+        }
+        let length = self.ready.len().min(buffer.len());
+        buffer[..length].copy_from_slice(&self.ready[..length]);
+        self.ready.drain(..length);
+        Ok(length)
+    }
+
+    fn skip(&mut self) -> Option<Option<u64>> {
+        let block = self.blocks.get(self.at)?;
+        self.at += 1;
+        Some(self.measured.then_some(block.len() as u64))
+    }
+}
+
 /// Bytes as a medium, given in short and odd pieces, as pipes give them.
 pub fn in_hand(bytes: &[u8]) -> Medium {
     Medium::Device(Box::new(InHand(Cursor::new(bytes.to_vec()))))

@@ -24,6 +24,7 @@ mod medium;
 mod outcome;
 mod output;
 mod progress;
+mod received;
 mod runtime;
 mod screen;
 mod session;

@@ -163,7 +163,7 @@ fn failed_list<'a>(report: &Report, labels: impl Fn(&str) -> Option<&'a Labels>)
 }
 
 /// A file that will be written at the end: that it can be shows before the run, not after it.
-fn writable(text: &str) -> Result<PathBuf, String> {
+pub(crate) fn writable(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     let meta = std::fs::metadata(&path);
     if meta.as_ref().is_ok_and(std::fs::Metadata::is_dir) {

@@ -19,10 +19,13 @@ mod serialize;
 mod verify;
 mod writer;
 
-pub use deserialize::{DeserializeError, DeserializeOptions, Missing, Received, Spot, deserialize};
+pub use deserialize::{
+    Damage, DeserializeError, DeserializeOptions, Lost, Missing, PARTIAL_OF, Partial, Received,
+    Spot, deserialize,
+};
 pub use framing::{Compression, CompressionError};
 pub use mbuffer::{MbufferError, MbufferOptions, mbuffer};
 pub use medium::{Medium, ReadDevice, ReadError};
 pub use resume::{Resume, ResumeError};
 pub use serialize::{DEFAULT_MEMORY, SerializeError, SerializeOptions, Written, serialize};
-pub use verify::{Damage, VerifyOptions, VerifyReport, verify};
+pub use verify::{VerifyOptions, VerifyReport, verify};

@@ -8,20 +8,24 @@ use clap::Args as Derive;
 
 use crate::commands::verify;
 use crate::exit::{Exit, exit_codes};
+use crate::outcome::{writable, write_whole};
 use crate::session::Session;
-use crate::size::{human, parse};
-use crate::{inputs, output, runtime};
+use crate::size::parse;
+use crate::{failure, inputs, output, received, runtime};
 
 /// Read archives back into a repository
 ///
 /// One pass over each medium: blobs go in as they pass, manifests when everything they name is there,
 /// the tag last. Every byte of the medium is checked, also of what the repository has already.
-/// When anything is damaged or missing nothing is tagged and the exit code is 4.
+/// When anything is damaged or missing nothing is tagged and the exit code is 4. With --keep-going
+/// the images that are whole are delivered all the same: TAG-partial names them, ready to be
+/// scattered, and every image that is lost is listed with the damage.
 #[derive(Debug, Derive)]
 #[command(after_long_help = concat!(
     "Examples:\n  \
      airlift deserialize /dev/nst0 reg.high.example.com/scatter:sync-45\n  \
      airlift deserialize base.tar delta.tar oci:landed:sync-45\n  \
+     airlift deserialize /dev/nst0 oci:landed:sync-45 --keep-going --failed again.list\n  \
      ssh low cat sync-45.tar | airlift deserialize - reg.high.example.com/scatter:sync-45",
     exit_codes!()
 ))]
@@ -34,6 +38,12 @@ pub(crate) struct Args {
     image: Location,
     #[command(flatten)]
     reading: Reading,
+    /// Write a JSON report of every image to FILE
+    #[arg(long, value_name = "FILE", value_parser = writable)]
+    report: Option<PathBuf>,
+    /// Write the sources of the images that are lost to FILE, ready to be gathered again
+    #[arg(long, value_name = "FILE", value_parser = writable)]
+    failed: Option<PathBuf>,
     /// Changes nothing: an archive brings what it holds
     #[arg(short, long, hide = true)]
     recursive: bool,
@@ -48,6 +58,9 @@ pub(crate) struct Reading {
     /// Accept nothing but what an image archive needs
     #[arg(long)]
     pub(crate) strict: bool,
+    /// Read on behind damage, and deliver the images that are whole
+    #[arg(long)]
+    pub(crate) keep_going: bool,
     /// Read the media whole and check them, as verify does; send nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -71,6 +84,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
         let mut options = DeserializeOptions { tag: Some(tag), ..DeserializeOptions::default() };
         options.memory = options.memory.max(args.reading.block_size);
         options.strict = args.reading.strict;
+        options.keep_going = args.reading.keep_going;
         for image in &args.reading.existing {
             options.existing.push(stores.source(image).await?.store);
         }
@@ -79,20 +93,36 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
         anyhow::Ok(received)
     });
     drop(watch);
-    let received = result?;
-    output::line(&format!("{}@{}", args.image, received.root))?;
-    session.say(&summary(&received));
-    Ok(Exit::Done)
+    conclude(args, session, result)
 }
 
-fn summary(received: &Received) -> String {
-    let blobs = received.blobs;
-    format!(
-        "deserialize: {} read, {} manifests; blobs: {} moved, {} mounted, {} skipped",
-        human(received.bytes),
-        received.manifests,
-        blobs.moved,
-        blobs.mounted,
-        blobs.skipped
-    )
+/// Ends a run: says what became of it and writes the files that were asked for.
+fn conclude(
+    args: &Args,
+    session: &Session,
+    result: anyhow::Result<Received>,
+) -> anyhow::Result<Exit> {
+    let exit = match &result {
+        Ok(received) if received.partial.is_some() => Exit::Damaged,
+        Ok(_) => Exit::Done,
+        Err(error) => failure::exit(error),
+    };
+    if let Some(path) = &args.report {
+        let document = serde_json::to_string_pretty(&received::json(&result, exit))? + "\n";
+        write_whole(path, document.as_bytes())?;
+    }
+    let received = result?;
+    if let Some(path) = &args.failed {
+        write_whole(path, received::lost(&received).as_bytes())?;
+    }
+    for line in received::complaints(&received) {
+        session.complain(&line);
+    }
+    if let Some(line) = received::delivered(&args.image, &received) {
+        output::line(&line)?;
+    }
+    for line in received::summary(&args.image, &received) {
+        session.say(&line);
+    }
+    Ok(exit)
 }

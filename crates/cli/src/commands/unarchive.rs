@@ -23,7 +23,7 @@ use crate::outcome::Outcome;
 use crate::session::Session;
 use crate::size::parse;
 use crate::table::Format;
-use crate::{dispatch, inputs, medium, output, runtime};
+use crate::{dispatch, inputs, medium, output, received, runtime};
 use router::Router;
 
 /// Send every image of an archive to where a ruleset sends it
@@ -59,6 +59,9 @@ pub(crate) struct Args {
     /// Accept nothing but what an image archive needs, and read all of it
     #[arg(long)]
     strict: bool,
+    /// Read on behind damage, and deliver the images that are whole
+    #[arg(long)]
+    keep_going: bool,
     /// Changes nothing: ace-dt tags its cache with it, and there is none here
     #[arg(long, value_name = "TAG", hide = true)]
     reference: Option<String>,
@@ -76,22 +79,25 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
     inputs::selectors(&args.choice.selector)?;
     let in_place = args.source != std::path::Path::new("-")
         && !args.strict
+        && !args.keep_going
         && medium::is_plain_file(&args.source)
             .map_err(|error| Usage::new(format!("{error:#}"), "name an archive that is there"))?;
     let watch = session.watch()?;
     let result = runtime::guarded(async {
         let stores = session.stores(watch.observer())?;
         if in_place {
-            from_file(args, session, &ruleset, &stores, watch.observer()).await
+            let read = from_file(args, session, &ruleset, &stores, watch.observer()).await;
+            read.map(|report| report.map(|report| (report, false)))
         } else {
-            from_stream(args, ruleset, stores, watch.observer()).await
+            from_stream(args, session, ruleset, stores, watch.observer()).await
         }
     });
     drop(watch);
-    match result.transpose() {
-        Some(result) => args.outcome.conclude(session, "unarchive", result, |_| None),
-        None => Ok(Exit::Done),
-    }
+    let Some(result) = result.transpose() else { return Ok(Exit::Done) };
+    let damaged = matches!(result, Ok((_, true)));
+    let result = result.map(|(report, _)| report);
+    let exit = args.outcome.conclude(session, "unarchive", result, |_| None)?;
+    Ok(if damaged && exit != Exit::Done { Exit::Damaged } else { exit })
 }
 
 /// A file: the archive is a repository like any other, and is scattered.
@@ -117,18 +123,20 @@ async fn from_file(
     Ok(Some(scatter(&executor, opened.store, opened.mount_from, routed, &options).await))
 }
 
-/// Anything else: one pass.
+/// Anything else: one pass. Says whether the archive is damaged, too.
 async fn from_stream(
     args: &Args,
+    session: &Session,
     ruleset: Ruleset,
     stores: Stores,
     observer: Arc<dyn Observer>,
-) -> anyhow::Result<Option<Report>> {
+) -> anyhow::Result<Option<(Report, bool)>> {
     let router = Arc::new(Router::new(ruleset, stores, args.choice.clone()));
     let delivery = Arc::new(Delivery::new(router.clone(), args.recursive, args.tag.clone()));
     let sink: Arc<dyn Store> = delivery.clone();
     let mut options = DeserializeOptions { strict: args.strict, ..DeserializeOptions::default() };
     options.memory = options.memory.max(args.block_size);
+    options.keep_going = args.keep_going;
     let read = deserialize(vec![Medium::at(&args.source)], sink, &options, observer).await;
     if let Some(plan) = router.plan() {
         output::text(&plan)?;
@@ -137,6 +145,13 @@ async fn from_stream(
     if let Some(error) = router.failure() {
         return Err(error);
     }
-    read?;
-    Ok(Some(delivery.finish().await))
+    let read = read?;
+    for line in received::complaints(&read) {
+        session.complain(&line);
+    }
+    let report = delivery.finish().await;
+    if args.keep_going && report.items.is_empty() {
+        anyhow::bail!("the gathered index is damaged or missing, so no image has a destination");
+    }
+    Ok(Some((report, !read.damage.is_empty())))
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::exit::{Exit, exit_codes};
 use crate::outcome::write_whole;
+use crate::received::damage_json;
 use crate::session::Session;
 use crate::size::{human, parse};
 use crate::{output, runtime};
@@ -126,9 +127,7 @@ fn json(report: &VerifyReport) -> Value {
         }).collect::<Vec<_>>(),
         "entries": report.entries,
         "bytes": report.bytes,
-        "damage": report.damage.iter().map(|damage| {
-            json!({"at": damage.at.to_string(), "reason": damage.reason, "images": damage.images})
-        }).collect::<Vec<_>>(),
+        "damage": report.damage.iter().map(damage_json).collect::<Vec<_>>(),
         "missing": missing(&report.missing),
         "omitted": missing(&report.omitted),
     })

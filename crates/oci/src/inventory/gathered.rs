@@ -102,7 +102,9 @@ impl Item {
         Item { descriptor, source: source.to_owned(), labels, source_index }
     }
 
-    fn read(descriptor: &Descriptor) -> Result<Self, InventoryError> {
+    /// Reads an item from a descriptor of a gathered index, or of another list that has its
+    /// annotations.
+    pub fn read(descriptor: &Descriptor) -> Result<Self, InventoryError> {
         let source =
             descriptor.annotation(media::SOURCE).or_else(|| descriptor.annotation(media::REF_NAME));
         let source =

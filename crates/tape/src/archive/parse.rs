@@ -3,6 +3,8 @@
 //! Only what an image layout can hold is accepted: regular files and directories. Several
 //! archives may follow one another, as when a second one was appended to a medium.
 
+mod recover;
+
 use bytes::{Buf, Bytes};
 use tar::{EntryType, Header};
 
@@ -47,7 +49,8 @@ pub enum Step {
 pub enum ArchiveError {
     /// A header with a wrong checksum.
     #[error(
-        "at byte {offset}: no tar header is found here (after entry {after:?}): the archive is damaged, or is no archive"
+        "at byte {offset}: no tar header is found here, {}: the archive is damaged, or is no archive",
+        behind(after)
     )]
     Header {
         /// In the uncompressed stream.
@@ -86,7 +89,7 @@ pub enum ArchiveError {
         within: String,
     },
     /// Bytes where zeros belong.
-    #[error("at byte {offset}: the padding after {after:?} is not zero: the archive is damaged")]
+    #[error("at byte {offset}: the padding {} is not zero: the archive is damaged", behind(after))]
     Padding {
         /// In the uncompressed stream.
         offset: u64,
@@ -95,10 +98,26 @@ pub enum ArchiveError {
     },
 }
 
+/// What stands before a place.
+fn behind(after: &str) -> String {
+    if after.is_empty() { "at the start".to_owned() } else { format!("behind the entry {after:?}") }
+}
+
 impl ArchiveError {
     /// Whether all there is to be said against the archive is that it ends too early.
     pub fn is_truncated(&self) -> bool {
         matches!(self, ArchiveError::Truncated { .. })
+    }
+
+    /// Where it was found, in the uncompressed stream.
+    pub fn offset(&self) -> u64 {
+        match self {
+            ArchiveError::Header { offset, .. }
+            | ArchiveError::Field { offset, .. }
+            | ArchiveError::Unexpected { offset, .. }
+            | ArchiveError::Truncated { offset, .. }
+            | ArchiveError::Padding { offset, .. } => *offset,
+        }
     }
 }
 
@@ -118,6 +137,13 @@ enum State {
     Padding(u64),
     /// Zero blocks seen, in bytes.
     Zeros(u64),
+    /// Bytes left to pass over; what comes then is content of this size, or a header.
+    Skip {
+        left: u64,
+        body: Option<u64>,
+    },
+    /// Behind damage: whatever is no header passes.
+    Seek,
 }
 
 /// The state of reading.
@@ -179,6 +205,8 @@ impl Parser {
                 State::Extension { .. } => self.extension()?,
                 State::ExtensionPadding(_) | State::Padding(_) => self.pad()?,
                 State::Body { .. } => self.body(),
+                State::Skip { .. } => self.skip(),
+                State::Seek => self.seek_header(),
             };
             if let Some(step) = step {
                 return Ok(step);
@@ -191,16 +219,20 @@ impl Parser {
         let last = &self.last;
         let within = match &self.state {
             State::Zeros(zeros) if *zeros >= 2 * BLOCK && self.block.is_empty() => return Ok(()),
-            State::Zeros(_) => format!("within the end mark after the entry {last:?}"),
-            State::Body { .. } | State::Padding(_) => format!("within the entry {last:?}"),
-            State::Extension { .. } | State::ExtensionPadding(_) => {
-                format!("within the header after the entry {last:?}")
+            // That something is damaged was said; the end mark was passed with it.
+            State::Seek => return Ok(()),
+            State::Zeros(_) => format!("within the end mark {}", behind(last)),
+            State::Body { .. } | State::Padding(_) | State::Skip { body: Some(_), .. } => {
+                format!("within the entry {last:?}")
             }
             State::Header if self.offset == 0 => "which is its start: there is nothing".to_owned(),
             State::Header if self.block.is_empty() => {
-                format!("after the entry {last:?}, without an end mark")
+                format!("{}, without an end mark", behind(last))
             }
-            State::Header => format!("within the header after the entry {last:?}"),
+            State::Skip { .. } => format!("within what is damaged {}", behind(last)),
+            State::Header | State::Extension { .. } | State::ExtensionPadding(_) => {
+                format!("within the header {}", behind(last))
+            }
         };
         Err(ArchiveError::Truncated { offset: self.offset, within })
     }
@@ -209,7 +241,10 @@ impl Parser {
     fn is_due(&self) -> bool {
         matches!(
             self.state,
-            State::Body { left: 0, .. } | State::Padding(0) | State::ExtensionPadding(0)
+            State::Body { left: 0, .. }
+                | State::Padding(0)
+                | State::ExtensionPadding(0)
+                | State::Skip { left: 0, .. }
         ) || matches!(self.state, State::Extension { left: 0, .. })
     }
 
@@ -340,11 +375,16 @@ impl Parser {
             return Ok(None);
         };
         let part = self.take(left);
+        let left = left - part.len() as u64;
         if part.iter().any(|byte| *byte != 0) {
             let offset = self.offset - part.len() as u64;
+            // Whoever wants to go on all the same calls again.
+            match &mut self.state {
+                State::Padding(rest) | State::ExtensionPadding(rest) => *rest = left,
+                _ => {}
+            }
             return Err(ArchiveError::Padding { offset, after: self.last.clone() });
         }
-        let left = left - part.len() as u64;
         if let State::ExtensionPadding(_) = self.state {
             self.raw.extend_from_slice(&part);
             self.state = if left == 0 { State::Header } else { State::ExtensionPadding(left) };
@@ -389,16 +429,13 @@ impl Parser {
             let ended = zeros == BLOCK;
             return Ok(ended.then_some(Step::EndOfArchive(self.offset)));
         }
+        self.unread(&block);
+        self.state = State::Header;
         if zeros < 2 * BLOCK {
-            return Err(ArchiveError::Header { offset: start, after: self.last.clone() });
+            let offset = start - zeros;
+            return Err(ArchiveError::Header { offset, after: self.last.clone() });
         }
         // Another archive was appended: its first header is this block.
-        self.state = State::Header;
-        self.offset = start;
-        self.block.clear();
-        let mut again = block.to_vec();
-        again.extend_from_slice(&self.input);
-        self.input = Bytes::from(again);
         Ok(None)
     }
 

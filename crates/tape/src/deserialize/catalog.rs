@@ -9,6 +9,11 @@ use super::error::{DeserializeError, Missing, Spot};
 use crate::archive::{Omitted, TRANSFER_LIST, Transfer};
 use airlift_oci::types::{Descriptor, Digest, Manifest, ManifestKind, Tag, media};
 
+/// What names a manifest that `index.json` names.
+const INDEX: &str = "index.json";
+/// What names a manifest that the transfer list names.
+const LIST: &str = "the transfer list";
+
 #[derive(Deserialize)]
 struct Index {
     #[serde(default)]
@@ -56,6 +61,10 @@ pub(crate) struct Catalog {
     pub(crate) omitted: HashMap<Digest, Omitted>,
     /// Sources by the digest of the image.
     pub(crate) images: HashMap<Digest, BTreeSet<String>>,
+    /// The entries of each `index.json` that say where an image was gathered from.
+    pub(crate) listed: Vec<Descriptor>,
+    /// Sources as transfer lists have them.
+    pub(crate) sources: BTreeSet<String>,
     /// Blobs that serve the archive itself.
     own: BTreeSet<Digest>,
     transfer_lists: HashSet<Digest>,
@@ -69,6 +78,9 @@ impl Catalog {
             let name = entry.annotation(media::REF_NAME).map(str::to_owned);
             let tag: Option<Tag> = name.as_deref().and_then(|name| name.parse().ok());
             let source = entry.annotation(media::SOURCE).map(str::to_owned);
+            if source.is_some() {
+                self.listed.push(entry.clone());
+            }
             if let Some(image) = source.or(name) {
                 self.images.entry(entry.digest.clone()).or_default().insert(image);
             }
@@ -80,7 +92,7 @@ impl Catalog {
                 }
                 _ => {}
             }
-            self.need_manifest(entry, "index.json");
+            self.need_manifest(entry, INDEX);
         }
         Ok(())
     }
@@ -137,6 +149,7 @@ impl Catalog {
     pub(crate) fn transfer(&mut self, text: &[u8]) -> Result<Transfer, serde_json::Error> {
         let transfer = Transfer::read(text)?;
         for item in &transfer.items {
+            self.sources.insert(item.source.clone());
             self.images.entry(item.digest.clone()).or_default().insert(item.source.clone());
         }
         for blob in &transfer.omitted {
@@ -145,7 +158,36 @@ impl Catalog {
         Ok(transfer)
     }
 
-    /// Turns candidates into the manifests that they are needed as, until no more are needed.
+    /// The `index.json` of the archive is not what was written, or is lost: what it says counts
+    /// only where the transfer list or a digest bears it out.
+    pub(crate) fn distrust_index(&mut self, transfer: &Transfer) {
+        let known: HashSet<Digest> =
+            self.manifests.keys().chain(self.candidates.keys()).cloned().collect();
+        self.as_manifest.retain(|digest, named| named.by != INDEX || known.contains(digest));
+        self.listed.retain(|entry| known.contains(&entry.digest));
+        let of_known = |tag: &Tag| {
+            let (algorithm, hex) = tag.as_str().split_once('.')?.0.split_once('-')?;
+            format!("{algorithm}:{hex}").parse().ok().filter(|digest| known.contains(digest))
+        };
+        self.tags.retain(|tag, digest| known.contains(digest) && of_known(tag).is_some());
+        self.roots.retain(|(root, _)| known.contains(root) && *root != transfer.root);
+        self.roots.push((transfer.root.clone(), transfer.tag()));
+        for digest in transfer.items.iter().map(|item| &item.digest).chain([&transfer.root]) {
+            self.need_manifest(Descriptor::new(media::OCI_MANIFEST, digest.clone(), 0), LIST);
+        }
+        // Types and sizes are those of what is found under the digest.
+        for (digest, (raw, _)) in &self.candidates {
+            let named = self.as_manifest.get_mut(digest);
+            if let Some(named) = named.filter(|named| named.by == INDEX || named.by == LIST)
+                && let Ok(manifest) = Manifest::parse("", raw.clone())
+            {
+                named.descriptor = manifest.descriptor().bare();
+            }
+        }
+    }
+
+    /// Turns candidates into the manifests that they are needed as, until no more are needed. May
+    /// be called again after an error.
     pub(crate) fn settle(&mut self) -> Result<(), DeserializeError> {
         loop {
             let due: Vec<Descriptor> = self
@@ -160,13 +202,17 @@ impl Catalog {
             }
             for descriptor in due {
                 let Some((raw, at)) = self.candidates.get(&descriptor.digest) else { continue };
-                let (media_type, digest) = (&descriptor.media_type, descriptor.digest);
+                let (media_type, digest) = (&descriptor.media_type, descriptor.digest.clone());
                 let manifest = Manifest::parse_as(media_type, digest, raw.clone());
-                let manifest = manifest.map_err(|source| DeserializeError::Manifest {
-                    at: Box::new(at.clone()),
-                    source: Box::new(source),
-                })?;
-                self.hold(manifest);
+                match manifest {
+                    Ok(manifest) => self.hold(manifest),
+                    Err(source) => {
+                        let (at, source) = (Box::new(at.clone()), Box::new(source));
+                        // So that whoever goes on does not meet it again.
+                        self.candidates.remove(&descriptor.digest);
+                        return Err(DeserializeError::Manifest { at, source });
+                    }
+                }
             }
         }
     }

@@ -7,6 +7,9 @@ use std::sync::Arc;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::catalog::{Catalog, Named};
+use super::damage::Partial;
+use super::intake::Finished;
+use super::salvage::Salvage;
 use super::{DeserializeError, DeserializeOptions, Missing, Received};
 use airlift_oci::observe::{Event, How, Observer, Tally};
 use airlift_oci::store::{Hints, Remote, Store, StoreError};
@@ -30,27 +33,61 @@ enum Found {
 }
 
 impl Completion<'_> {
-    pub(super) async fn run(
-        self,
-        mut catalog: Catalog,
-        bytes: u64,
-    ) -> Result<Received, DeserializeError> {
+    pub(super) async fn run(self, finished: Finished) -> Result<Received, DeserializeError> {
+        let Finished { mut catalog, mut ills, bytes, .. } = finished;
         let mut missing = self.manifests(&mut catalog).await?;
         missing.extend(self.blobs(&catalog).await?);
-        if !missing.is_empty() {
+        if !missing.is_empty() && !self.options.keep_going {
             missing.sort_by(|a, b| a.descriptor.digest.cmp(&b.descriptor.digest));
             return Err(DeserializeError::Missing(missing));
         }
-        self.put_manifests(&catalog).await?;
-        let (root, _) = self.tag(&catalog).await?;
+        let Some((root, _)) = catalog.roots.last().cloned() else {
+            return Err(DeserializeError::NoIndex("the archive".to_owned()));
+        };
+        let whole = missing.is_empty();
+        let salvage = Salvage::new(&catalog, missing);
+        self.put_manifests(&catalog, &salvage).await?;
+        let partial = if whole {
+            None
+        } else {
+            let tag = self.options.tag.as_ref();
+            let (partial, index) = salvage
+                .partial(&root, tag, &ills.places)
+                .map_err(|source| DeserializeError::Partial { source: Box::new(source) })?;
+            self.put_partial(&partial, index.as_ref()).await?;
+            Some(partial)
+        };
+        self.tag(&catalog, &salvage).await?;
+        for damage in &mut ills.damage {
+            if let Some(digest) = super::blob_digest(&damage.at.entry) {
+                damage.images = catalog.images_with(&digest);
+            }
+        }
         Ok(Received {
+            images: salvage.images(&root),
             root,
             roots: catalog.roots.clone(),
-            manifests: catalog.manifests.len() as u64,
+            manifests: catalog.manifests.keys().filter(|digest| salvage.is_whole(digest)).count()
+                as u64,
             blobs: self.tally.totals(),
             bytes,
             omitted: catalog.left_out(),
+            damage: ills.damage,
+            partial,
         })
+    }
+
+    async fn put_partial(
+        &self,
+        partial: &Partial,
+        index: Option<&Manifest>,
+    ) -> Result<(), StoreError> {
+        match index {
+            Some(index) if self.options.tag.is_some() => {
+                self.sink.put_manifest(index, partial.tag.as_ref()).await
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Looks for the manifests that are needed and in no archive.
@@ -140,10 +177,15 @@ impl Completion<'_> {
     }
 
     /// Puts the manifests, those of one depth at a time, children before parents.
-    async fn put_manifests(&self, catalog: &Catalog) -> Result<(), DeserializeError> {
+    async fn put_manifests(
+        &self,
+        catalog: &Catalog,
+        salvage: &Salvage<'_>,
+    ) -> Result<(), DeserializeError> {
         let mut depth: HashMap<&Digest, usize> = HashMap::new();
         let mut levels: Vec<Vec<&Manifest>> = Vec::new();
-        for manifest in catalog.children_first() {
+        let whole = |manifest: &&Manifest| salvage.is_whole(manifest.digest());
+        for manifest in catalog.children_first().into_iter().filter(whole) {
             let below = manifest.manifests().chain(manifest.subject());
             let level = below.filter_map(|child| depth.get(&child.digest)).max();
             let level = level.map_or(0, |level| level + 1);
@@ -159,26 +201,20 @@ impl Completion<'_> {
         Ok(())
     }
 
-    /// Sets the tags: those of signatures and the like, those of earlier roots, the root's last.
-    async fn tag(&self, catalog: &Catalog) -> Result<(Digest, Option<Tag>), DeserializeError> {
-        let Some((last, earlier)) = catalog.roots.split_last() else {
-            return Err(DeserializeError::NoIndex("the archive".to_owned()));
-        };
+    /// Sets the tags of what is whole: those of signatures and the like, those of earlier roots,
+    /// the root's last.
+    async fn tag(&self, catalog: &Catalog, salvage: &Salvage<'_>) -> Result<(), DeserializeError> {
+        let Some((last, earlier)) = catalog.roots.split_last() else { return Ok(()) };
         let wanted = self.options.tag.as_ref();
-        for (tag, digest) in catalog.tags.iter().filter(|(tag, _)| Some(*tag) != wanted) {
+        let tags = catalog.tags.iter().filter(|(tag, _)| Some(*tag) != wanted);
+        let earlier = earlier.iter().filter_map(|(digest, tag)| Some((tag.as_ref()?, digest)));
+        let earlier =
+            earlier.filter(|(tag, _)| Some(*tag) != wanted && Some(*tag) != last.1.as_ref());
+        let all = tags.chain(earlier).chain(wanted.map(|tag| (tag, &last.0)));
+        for (tag, digest) in all.filter(|(_, digest)| salvage.is_whole(digest)) {
             self.tag_one(catalog, digest, tag).await?;
         }
-        for (digest, tag) in earlier {
-            if let Some(tag) =
-                tag.as_ref().filter(|tag| Some(*tag) != wanted && Some(*tag) != last.1.as_ref())
-            {
-                self.tag_one(catalog, digest, tag).await?;
-            }
-        }
-        if let Some(tag) = wanted {
-            self.tag_one(catalog, &last.0, tag).await?;
-        }
-        Ok(last.clone())
+        Ok(())
     }
 
     async fn tag_one(
@@ -191,7 +227,11 @@ impl Completion<'_> {
             return Ok(self.sink.put_manifest(manifest, Some(tag)).await?);
         }
         let Some(named) = catalog.as_manifest.get(digest) else { return Ok(()) };
-        let manifest = self.sink.manifest(&named.descriptor).await?;
+        let manifest = match self.sink.manifest(&named.descriptor).await {
+            // A sink that takes everything for granted until it is complete.
+            Err(error) if self.options.keep_going && error.is_not_found() => return Ok(()),
+            other => other?,
+        };
         Ok(self.sink.put_manifest(&manifest, Some(tag)).await?)
     }
 }

@@ -1,6 +1,6 @@
 //! Why archives cannot be read back.
 
-use airlift_oci::store::StoreError;
+use airlift_oci::store::{StoreError, chain};
 use airlift_oci::types::{Descriptor, Digest, ManifestError};
 
 use crate::medium::ReadError;
@@ -62,9 +62,42 @@ pub enum DeserializeError {
     /// There is no `index.json`.
     #[error("{0} holds no index.json: it is no image archive")]
     NoIndex(String),
+    /// The index of what is whole cannot be made.
+    #[error("the index of the images that are whole cannot be made")]
+    Partial {
+        /// Why.
+        source: Box<airlift_oci::inventory::InventoryError>,
+    },
     /// Content is needed that is neither in the archives nor at the destination.
     #[error("{}", list(.0))]
     Missing(Vec<Missing>),
+}
+
+impl DeserializeError {
+    /// What is wrong with an entry, and where it stands, when that is the error.
+    pub(super) fn damage(&self) -> Option<(&Spot, String)> {
+        match self {
+            DeserializeError::Damaged { at, found } => {
+                Some((at, format!("its content has the digest {found}")))
+            }
+            DeserializeError::Unexpected { at, reason } => Some((at, (*reason).to_owned())),
+            DeserializeError::Malformed { at, source } => {
+                Some((at, format!("it is malformed: {source}")))
+            }
+            DeserializeError::Manifest { at, source } => {
+                let source = chain(source.as_ref());
+                Some((at, format!("it cannot be used as a manifest: {source}")))
+            }
+            DeserializeError::Size { at, found, expected, named_by } => {
+                Some((at, format!("it has {found} bytes where {named_by} says {expected}")))
+            }
+            DeserializeError::Read(_)
+            | DeserializeError::Store(_)
+            | DeserializeError::NoIndex(_)
+            | DeserializeError::Partial { .. }
+            | DeserializeError::Missing(_) => None,
+        }
+    }
 }
 
 /// Where an entry stands.
@@ -88,7 +121,7 @@ impl Spot {
 impl std::fmt::Display for Spot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.entry.is_empty() {
-            return write!(f, "{}, byte {}", self.place, self.offset);
+            return write!(f, "{} at byte {}", self.place, self.offset);
         }
         write!(f, "{}: the entry {:?} at byte {}", self.place, self.entry, self.offset)
     }
@@ -122,9 +155,12 @@ impl std::fmt::Display for Missing {
 
 fn list(missing: &[Missing]) -> String {
     const SHOWN: usize = 10;
+    let what = match missing.len() {
+        1 => "one blob or manifest that is needed is".to_owned(),
+        count => format!("{count} blobs and manifests that are needed are"),
+    };
     let mut text = format!(
-        "{} of the content is neither in the archive nor at the destination; nothing was tagged. Give the earlier archives too, or name with --existing an image that has it:",
-        missing.len()
+        "{what} neither in the archive nor at the destination; nothing was tagged. Give the earlier archives too, or name with --existing an image that has what is missing:",
     );
     for one in missing.iter().take(SHOWN) {
         text.push_str("\n  ");

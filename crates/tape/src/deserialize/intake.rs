@@ -7,6 +7,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::catalog::{Catalog, Role, may_be_manifest};
 use super::error::Spot;
+use super::keep_going::Ills;
 use super::uploads::{Feed, Uploads};
 use super::{DeserializeError, DeserializeOptions};
 use crate::archive::{Head, Kind, Transfer};
@@ -20,15 +21,25 @@ const MAX_DOCUMENT: u64 = 256 << 20;
 /// Bytes held of content that may be a manifest and that nothing has named yet.
 const MAX_CANDIDATES: u64 = 256 << 20;
 
+/// What reading came to.
+pub(super) struct Finished {
+    pub(super) catalog: Catalog,
+    pub(super) tally: Arc<Tally>,
+    pub(super) ills: Ills,
+    /// Bytes of the media, uncompressed.
+    pub(super) bytes: u64,
+}
+
 /// The reading side of a run.
 pub(super) struct Intake<'a> {
-    catalog: Catalog,
+    pub(super) catalog: Catalog,
     uploads: Uploads,
-    options: &'a DeserializeOptions,
-    observer: Arc<dyn Observer>,
+    pub(super) options: &'a DeserializeOptions,
+    pub(super) observer: Arc<dyn Observer>,
+    pub(super) ills: Ills,
     candidate_bytes: u64,
     bytes: u64,
-    sink: Arc<dyn Store>,
+    pub(super) sink: Arc<dyn Store>,
     /// Whether no other medium follows.
     last: bool,
     /// How many of the manifests known the sink was told of.
@@ -50,17 +61,13 @@ impl<'a> Intake<'a> {
             uploads,
             options,
             observer,
+            ills: Ills::default(),
             candidate_bytes,
             bytes,
             sink,
             last,
             announced,
         }
-    }
-
-    /// Bytes of the media read so far, uncompressed.
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes
     }
 
     /// Reads one medium to its end. One that ends too early is an error only as the last: the
@@ -71,7 +78,8 @@ impl<'a> Intake<'a> {
         last: bool,
     ) -> Result<(), DeserializeError> {
         self.last = last;
-        let mut reader = EntryReader::open(medium, self.options.memory).await?;
+        let whole = !self.options.keep_going;
+        let mut reader = EntryReader::open(medium, self.options.memory, whole).await?;
         let done = self.archive(&mut reader).await;
         self.bytes += reader.offset();
         match done {
@@ -79,8 +87,10 @@ impl<'a> Intake<'a> {
                 let text = format!("{}; going on with the next medium", chain(&error));
                 self.observer.event(&Event::Warning { text: &text });
             }
+            Err(DeserializeError::Read(error)) if !whole => self.ends_early(&reader, &error),
             done => done?,
         }
+        self.close(&mut reader);
         if last && self.catalog.roots.is_empty() {
             return Err(DeserializeError::NoIndex(reader.place().to_owned()));
         }
@@ -88,8 +98,8 @@ impl<'a> Intake<'a> {
     }
 
     /// Waits for what is on its way; what is known then.
-    pub(super) async fn finish(mut self) -> Result<(Catalog, Arc<Tally>), DeserializeError> {
-        self.catalog.settle()?;
+    pub(super) async fn finish(mut self) -> Result<Finished, DeserializeError> {
+        self.settle()?;
         self.announce_manifests().await?;
         let named = |digest: &Digest| self.catalog.as_blob.get(digest).cloned();
         let blobs = self.catalog.candidates.iter();
@@ -103,13 +113,16 @@ impl<'a> Intake<'a> {
         }
         self.uploads.finish().await?;
         let tally = self.uploads.tally();
-        Ok((self.catalog, tally))
+        Ok(Finished { catalog: self.catalog, tally, ills: self.ills, bytes: self.bytes })
     }
 
     async fn archive(&mut self, reader: &mut EntryReader) -> Result<(), DeserializeError> {
         loop {
             match reader.next().await? {
-                Passing::Entry(head) => self.entry(reader, &head).await?,
+                Passing::Entry(head) => {
+                    let done = self.entry(reader, &head).await;
+                    self.endure(&head, done)?;
+                }
                 Passing::EndOfArchive => {}
                 Passing::End => return Ok(()),
             }
@@ -129,6 +142,7 @@ impl<'a> Intake<'a> {
             (Kind::Directory, "" | "." | "blobs" | "blobs/sha256" | "blobs/sha512") => Ok(()),
             (Kind::File, "index.json") => {
                 let text = self.document(reader, head).await?;
+                self.ills.index = Some((text.clone(), *spot(reader, head)));
                 self.catalog.index(&text).map_err(|source| malformed(reader, head, source))
             }
             (Kind::File, "oci-layout") => {
@@ -170,11 +184,14 @@ impl<'a> Intake<'a> {
                 if self.catalog.as_blob.contains_key(&digest) {
                     self.keep_candidate(*spot(reader, head), &digest, &raw);
                 }
-                let manifest = Manifest::parse_as(&descriptor.media_type, digest, raw);
-                let manifest = manifest.map_err(|source| DeserializeError::Manifest {
-                    at: spot(reader, head),
-                    source: Box::new(source),
+                let manifest =
+                    Manifest::parse_as(&descriptor.media_type, digest.clone(), raw.clone());
+                let manifest = manifest.map_err(|source| {
+                    // Where it goes on, what it is may turn out to be something else.
+                    self.keep_candidate(*spot(reader, head), &digest, &raw);
+                    DeserializeError::Manifest { at: spot(reader, head), source: Box::new(source) }
                 })?;
+                self.meet(&manifest);
                 self.catalog.hold(manifest);
                 self.announce_manifests().await
             }
@@ -183,6 +200,8 @@ impl<'a> Intake<'a> {
                 let transfer = self.catalog.transfer(&text);
                 let transfer = transfer.map_err(|source| malformed(reader, head, source))?;
                 self.announce(&transfer);
+                self.listed(reader, head, &transfer).await?;
+                self.announce_manifests().await?;
                 self.refuse_incomplete(&transfer).await
             }
             Role::Blob(descriptor) => self.blob(reader, head, descriptor).await,
@@ -193,7 +212,7 @@ impl<'a> Intake<'a> {
     /// A delta that lacks its base is refused before its first blob; not while another medium may
     /// bring what is missing.
     async fn refuse_incomplete(&self, transfer: &Transfer) -> Result<(), DeserializeError> {
-        if !self.last {
+        if !self.last || self.options.keep_going {
             return Ok(());
         }
         let open = transfer.omitted.iter();
@@ -249,6 +268,7 @@ impl<'a> Intake<'a> {
         }
         if may_be_manifest(&raw) {
             self.keep_candidate(*spot(reader, head), &digest, &raw);
+            self.adopt_transfer(&digest, &raw);
             return Ok(());
         }
         self.catalog.stored.insert(digest);
@@ -339,7 +359,7 @@ impl<'a> Intake<'a> {
 }
 
 #[allow(clippy::unnecessary_box_returns, reason = "errors hold it boxed, to stay small")]
-fn spot(reader: &EntryReader, head: &Head) -> Box<Spot> {
+pub(super) fn spot(reader: &EntryReader, head: &Head) -> Box<Spot> {
     let (place, entry) = (reader.place().to_owned(), head.name.clone());
     Box::new(Spot { place, entry, offset: head.offset })
 }

@@ -5,9 +5,12 @@
 
 mod catalog;
 mod complete;
+mod damage;
 mod error;
 mod intake;
+mod keep_going;
 mod once;
+mod salvage;
 mod uploads;
 
 use std::sync::Arc;
@@ -16,7 +19,9 @@ use airlift_oci::observe::{Observer, Totals};
 use airlift_oci::store::Store;
 use airlift_oci::types::{Digest, Tag};
 
+pub use damage::{Damage, Lost, Partial};
 pub use error::{DeserializeError, Missing, Spot};
+pub use salvage::PARTIAL_OF;
 
 pub(crate) use catalog::{Catalog, Role, may_be_manifest};
 pub(crate) use intake::blob_digest;
@@ -39,6 +44,8 @@ pub struct DeserializeOptions {
     /// Accept nothing but what an image layout needs: no `manifest.json`, no entry twice, no blob
     /// that nothing names.
     pub strict: bool,
+    /// Deliver what is whole of archives that are damaged or incomplete.
+    pub keep_going: bool,
     /// Stores of the destination that may have what an archive leaves out.
     pub existing: Vec<Arc<dyn Store>>,
 }
@@ -50,6 +57,7 @@ impl Default for DeserializeOptions {
             memory: 64 << 20,
             concurrency: CONCURRENCY,
             strict: false,
+            keep_going: false,
             existing: Vec::new(),
         }
     }
@@ -62,6 +70,8 @@ pub struct Received {
     pub root: Digest,
     /// Every root, in the order they were met, with the tag that its archive gives it.
     pub roots: Vec<(Digest, Option<Tag>)>,
+    /// The gathered images that are whole, by their sources.
+    pub images: Vec<(String, Digest)>,
     /// Manifests put.
     pub manifests: u64,
     /// What became of the blobs.
@@ -70,9 +80,17 @@ pub struct Received {
     pub bytes: u64,
     /// What the archives say they leave out, and none of them holds; sorted by digest.
     pub omitted: Vec<Omitted>,
+    /// What is damaged on the media, in order. Empty unless the run kept going.
+    pub damage: Vec<Damage>,
+    /// What was delivered when not everything could be. None: everything was.
+    pub partial: Option<Partial>,
 }
 
 /// Reads `media`, in this order, into `sink`. Nothing is tagged unless everything is there.
+///
+/// A run that keeps going takes damage for what it is: it puts what is whole, and where the root
+/// is a gathered index that is not, an index of the images that are whole, under the tag
+/// `TAG-partial`. That anything is lost is no error then; [`Received::partial`] says it.
 ///
 /// Dropped, it stops; blobs that are in the store by then stay there.
 pub async fn deserialize(
@@ -86,8 +104,7 @@ pub async fn deserialize(
     for (index, medium) in media.into_iter().enumerate() {
         intake.medium(medium, index + 1 == count).await?;
     }
-    let bytes = intake.bytes();
-    let (catalog, tally) = intake.finish().await?;
-    let completion = Completion { sink, options, observer, tally };
-    completion.run(catalog, bytes).await
+    let finished = intake.finish().await?;
+    let completion = Completion { sink, options, observer, tally: finished.tally.clone() };
+    completion.run(finished).await
 }

@@ -134,6 +134,14 @@ pub struct TapeReader {
     block: Vec<u8>,
     ready: std::ops::Range<usize>,
     blocks: u64,
+    /// Bytes of a block in fixed block mode; 0 in variable block mode.
+    fixed: u64,
+    /// The drive's number of the block at which reading began.
+    first: Option<u64>,
+    /// Blocks of the drive's that were read or gone over.
+    passed: u64,
+    /// Bytes of the block read last.
+    last: Option<u64>,
 }
 
 impl TapeReader {
@@ -146,8 +154,18 @@ impl TapeReader {
         let state = status(&tape)?;
         let size = block.unwrap_or(TAPE_BLOCK).next_multiple_of(state.block_size().max(1));
         let size = usize::try_from(size).unwrap_or(LARGEST_BLOCK).min(LARGEST_BLOCK);
-        let (block, path) = (vec![0; size], path.to_owned());
-        Ok(TapeReader { tape, path, block, ready: 0..0, blocks: 0 })
+        let first = position(&tape).ok();
+        Ok(TapeReader {
+            tape,
+            path: path.to_owned(),
+            block: vec![0; size],
+            ready: 0..0,
+            blocks: 0,
+            fixed: state.block_size(),
+            first,
+            passed: 0,
+            last: None,
+        })
     }
 
     /// Reads one block; 0 bytes at a filemark or the end of the data.
@@ -155,7 +173,11 @@ impl TapeReader {
         loop {
             match self.tape.read(&mut self.block) {
                 Ok(length) => {
-                    self.blocks += u64::from(length > 0);
+                    if length > 0 {
+                        self.blocks += 1;
+                        self.passed += (length as u64).checked_div(self.fixed).unwrap_or(1);
+                        self.last = Some(length as u64);
+                    }
                     return Ok(length);
                 }
                 Err(error) => match Errno::from_io_error(&error) {
@@ -194,6 +216,21 @@ impl ReadDevice for TapeReader {
         buffer[..length].copy_from_slice(&self.block[self.ready.start..][..length]);
         self.ready.start += length;
         Ok(length)
+    }
+
+    fn skip(&mut self) -> Option<Option<u64>> {
+        // Some drives stand behind a block that they could not read, some before it.
+        let before = self.first? + self.passed;
+        let mut now = position(&self.tape).ok()?;
+        if now <= before {
+            perform(&self.tape, Operation::ForwardBlocks, 1).ok()?;
+            now = position(&self.tape).ok()?;
+        }
+        let gone = now.checked_sub(before).filter(|gone| *gone > 0)?;
+        self.passed += gone;
+        self.blocks += gone;
+        let size = if self.fixed > 0 { Some(self.fixed) } else { self.last };
+        Some(size.map(|size| size * gone))
     }
 }
 

@@ -103,6 +103,19 @@ pub(crate) fn has_check(bytes: &[u8]) -> Option<bool> {
     (bytes.len() >= FRONT).then(|| bytes[..10] == HEADER && bytes[12..14] == CHECK)
 }
 
+/// Where the first member of this program's may begin: bytes before that begin none.
+pub(super) fn find(bytes: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(next) = bytes[at..].iter().position(|byte| *byte == HEADER[0]) {
+        at += next;
+        if HEADER.starts_with(&bytes[at..bytes.len().min(at + HEADER.len())]) {
+            return at;
+        }
+        at += 1;
+    }
+    bytes.len()
+}
+
 /// What stands at the start of `bytes`.
 pub(super) enum Parsed {
     /// More bytes are needed.

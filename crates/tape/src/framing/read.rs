@@ -42,6 +42,7 @@ pub(crate) struct FrameReader<R> {
     from: R,
     compression: Compression,
     bytes: Vec<u8>,
+    chunk: Vec<u8>,
     used: usize,
     offset: u64,
     ended: bool,
@@ -49,7 +50,13 @@ pub(crate) struct FrameReader<R> {
 
 impl<R: Read> FrameReader<R> {
     pub(crate) fn new(from: R, compression: Compression) -> Self {
-        FrameReader { from, compression, bytes: Vec::new(), used: 0, offset: 0, ended: false }
+        let (bytes, chunk) = (Vec::new(), vec![0; CHUNK]);
+        FrameReader { from, compression, bytes, chunk, used: 0, offset: 0, ended: false }
+    }
+
+    /// What is read from.
+    pub(crate) fn source_mut(&mut self) -> &mut R {
+        &mut self.from
     }
 
     /// The next frame with content; `None` at the end of the medium.
@@ -74,6 +81,49 @@ impl<R: Read> FrameReader<R> {
         }
     }
 
+    /// Behind damage: goes to the next place where a whole frame stands. `false` when there is none
+    /// to the end of the medium.
+    pub(crate) fn resync(&mut self) -> io::Result<bool> {
+        if !self.rest().is_empty() {
+            self.take(1);
+        }
+        loop {
+            let start = match self.compression {
+                Compression::Gzip(_) => gzip::find(self.rest()),
+                _ => zstandard::find(self.rest()),
+            };
+            self.take(start);
+            if self.is_whole()? {
+                return Ok(true);
+            }
+            if !self.rest().is_empty() {
+                self.take(1);
+            } else if !self.more()? {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Whether a frame of a piece stands here, whole and right.
+    fn is_whole(&mut self) -> io::Result<bool> {
+        /// Longer than any frame of a piece.
+        const LONGEST: usize = 2 * FRAME as usize;
+        loop {
+            let known = match self.compression {
+                Compression::Gzip(_) => match gzip::parse(self.rest(), LONGEST) {
+                    Ok(gzip::Parsed::More) => None,
+                    found => Some(found.is_ok()),
+                },
+                _ => zstandard::is_checked(self.rest(), LONGEST),
+            };
+            match known {
+                Some(known) => return Ok(known),
+                None if self.rest().len() > LONGEST || !self.more()? => return Ok(false),
+                None => {}
+            }
+        }
+    }
+
     fn rest(&self) -> &[u8] {
         &self.bytes[self.used..]
     }
@@ -85,10 +135,8 @@ impl<R: Read> FrameReader<R> {
         }
         self.bytes.drain(..self.used);
         self.used = 0;
-        let length = self.bytes.len();
-        self.bytes.resize(length + CHUNK, 0);
-        let read = self.from.read(&mut self.bytes[length..])?;
-        self.bytes.truncate(length + read);
+        let read = self.from.read(&mut self.chunk)?;
+        self.bytes.extend_from_slice(&self.chunk[..read]);
         self.ended = read == 0;
         Ok(read > 0)
     }

@@ -81,6 +81,37 @@ pub(crate) fn has_check(bytes: &[u8]) -> Option<bool> {
     Some(*bytes.get(length..length + 4)? == CHECK)
 }
 
+/// Where the first frame may begin: bytes before that begin none.
+pub(super) fn find(bytes: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(next) = bytes[at..].iter().position(|byte| *byte == MAGIC[0]) {
+        at += next;
+        if MAGIC.starts_with(&bytes[at..bytes.len().min(at + MAGIC.len())]) {
+            return at;
+        }
+        at += 1;
+    }
+    bytes.len()
+}
+
+/// Whether a frame with its right checksum stands at the start of `bytes`; `None` while that cannot
+/// be told.
+pub(super) fn is_checked(bytes: &[u8], limit: usize) -> Option<bool> {
+    match parse(bytes, limit) {
+        Ok(Parsed::Piece(_, length)) => match parse(&bytes[length..], limit) {
+            Ok(Parsed::More) => None,
+            Ok(Parsed::Check(sum, _)) => {
+                let mut crc = Crc::new();
+                crc.update(&bytes[..length]);
+                Some(crc.sum() == sum)
+            }
+            _ => Some(false),
+        },
+        Ok(Parsed::More) => None,
+        _ => Some(false),
+    }
+}
+
 /// What stands at the start of `bytes`, once enough of them are there.
 pub(super) enum Parsed {
     /// More bytes are needed.

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
+use super::stream::{Gap, Piece, Pieces};
 use crate::framing::{self, FrameError, FrameReader};
 
 const CHUNK: usize = 1 << 20;
@@ -32,21 +33,23 @@ impl Compression {
     }
 }
 
-/// Starts a thread that decompresses `first` and what follows it.
+/// Starts a thread that decompresses `first` and what follows it. Unless the medium is to be
+/// `whole`, reading goes on behind a damaged frame where frames can be told from what is between.
 pub(super) fn start(
     kind: Compression,
-    first: Bytes,
-    chunks: mpsc::Receiver<io::Result<Bytes>>,
+    first: Option<Piece>,
+    pieces: Pieces,
     checked: Arc<AtomicBool>,
-) -> io::Result<mpsc::Receiver<io::Result<Bytes>>> {
+    whole: bool,
+) -> io::Result<Pieces> {
     let (sender, receiver) = mpsc::channel(4);
     std::thread::Builder::new().name("decompress".to_owned()).spawn(move || {
-        let mut input = Chunks { current: first, chunks };
-        let mut give = |bytes| sender.blocking_send(Ok(bytes)).is_ok();
+        let mut input = Chunks { current: Bytes::new(), first, pieces, lost: None };
+        let mut give = |piece| sender.blocking_send(Ok(piece)).is_ok();
         let done = input.has_checks(kind).and_then(|checks| {
             checked.store(checks, Ordering::Release);
             if checks {
-                frames(kind, &mut input, &mut give)
+                frames(kind, input, &mut give, whole)
             } else {
                 decode(kind, &mut input, &mut give)
             }
@@ -62,8 +65,9 @@ pub(super) fn start(
 /// Decompresses an archive of this program, of which every frame is checked before it is used.
 fn frames(
     kind: Compression,
-    input: &mut Chunks,
-    give: &mut impl FnMut(Bytes) -> bool,
+    input: Chunks,
+    give: &mut impl FnMut(Piece) -> bool,
+    whole: bool,
 ) -> io::Result<()> {
     let kind = match kind {
         Compression::Zstd => framing::Compression::Zstd(0),
@@ -71,20 +75,31 @@ fn frames(
     };
     let mut reader = FrameReader::new(input, kind);
     loop {
-        match reader.next() {
+        let error = match reader.next() {
             Ok(Some(frame)) => {
-                if !give(frame.piece.into()) {
+                if !give(Piece::Bytes(frame.piece.into())) {
                     return Ok(());
                 }
+                continue;
             }
             Ok(None) => return Ok(()),
-            Err(FrameError::Io(error)) => return Err(error),
-            Err(error @ FrameError::Truncated(_)) => {
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, error.to_string()));
-            }
-            Err(error) => {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, error.to_string()));
-            }
+            Err(error) => error,
+        };
+        let (kind, reason) = match error {
+            FrameError::Io(error) => return Err(error),
+            FrameError::Truncated(_) => (io::ErrorKind::UnexpectedEof, error.to_string()),
+            FrameError::Damaged { .. } => (io::ErrorKind::InvalidData, error.to_string()),
+        };
+        if whole {
+            return Err(io::Error::new(kind, reason));
+        }
+        let found = reader.resync()?;
+        if !found && kind == io::ErrorKind::UnexpectedEof {
+            return Err(io::Error::new(kind, reason));
+        }
+        let reason = reader.source_mut().lost.take().unwrap_or(reason);
+        if !give(Piece::Lost(Gap { bytes: None, reason })) || !found {
+            return Ok(());
         }
     }
 }
@@ -92,7 +107,7 @@ fn frames(
 fn decode(
     kind: Compression,
     input: &mut Chunks,
-    give: &mut impl FnMut(Bytes) -> bool,
+    give: &mut impl FnMut(Piece) -> bool,
 ) -> io::Result<()> {
     // A tape's last block may be filled up with zeros behind the last frame.
     while skip_zeros(input)? {
@@ -132,7 +147,7 @@ fn skip_zeros(input: &mut Chunks) -> io::Result<bool> {
 }
 
 /// Hands on everything from one frame; `false` when nobody wants it.
-fn pump(mut from: impl Read, give: &mut impl FnMut(Bytes) -> bool) -> io::Result<bool> {
+fn pump(mut from: impl Read, give: &mut impl FnMut(Piece) -> bool) -> io::Result<bool> {
     loop {
         let mut chunk = vec![0; CHUNK];
         let mut filled = 0;
@@ -144,7 +159,7 @@ fn pump(mut from: impl Read, give: &mut impl FnMut(Bytes) -> bool) -> io::Result
             }
         }
         chunk.truncate(filled);
-        if filled > 0 && !give(Bytes::from(chunk)) {
+        if filled > 0 && !give(Piece::Bytes(chunk.into())) {
             return Ok(false);
         }
         if ended {
@@ -155,7 +170,10 @@ fn pump(mut from: impl Read, give: &mut impl FnMut(Bytes) -> bool) -> io::Result
 
 struct Chunks {
     current: Bytes,
-    chunks: mpsc::Receiver<io::Result<Bytes>>,
+    first: Option<Piece>,
+    pieces: Pieces,
+    /// Why bytes are missing among those given last.
+    lost: Option<String>,
 }
 
 impl Chunks {
@@ -172,8 +190,8 @@ impl Chunks {
             if known.is_some() || peeked.len() > ENOUGH {
                 break known.unwrap_or(false);
             }
-            match self.chunks.blocking_recv() {
-                Some(chunk) => peeked.extend_from_slice(&chunk?),
+            match self.more()? {
+                Some(bytes) => peeked.extend_from_slice(&bytes),
                 None => break false,
             }
         };
@@ -182,11 +200,31 @@ impl Chunks {
     }
 }
 
+impl Chunks {
+    /// The next bytes of the medium, with zeros for those that could not be read.
+    fn more(&mut self) -> io::Result<Option<Bytes>> {
+        let next = match self.first.take() {
+            Some(first) => Some(first),
+            None => self.pieces.blocking_recv().transpose()?,
+        };
+        Ok(match next {
+            None => None,
+            Some(Piece::Bytes(bytes)) => Some(bytes),
+            Some(Piece::Lost(gap)) => {
+                self.lost = Some(gap.reason);
+                // Where it is not known how many, any number tells that the frame is not whole.
+                let zeros = gap.bytes.unwrap_or(1).clamp(1, 1 << 24) as usize;
+                Some(Bytes::from(vec![0; zeros]))
+            }
+        })
+    }
+}
+
 impl BufRead for Chunks {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         while self.current.is_empty() {
-            match self.chunks.blocking_recv() {
-                Some(chunk) => self.current = chunk?,
+            match self.more()? {
+                Some(bytes) => self.current = bytes,
                 None => break,
             }
         }

@@ -4,9 +4,11 @@ use std::io;
 
 use bytes::{Bytes, BytesMut};
 
-use super::Medium;
-use super::stream::ByteStream;
+use super::stream::{ByteStream, Gap, Piece};
+use super::{Chart, Medium};
 use crate::archive::{ArchiveError, Head, Parser, Step};
+use airlift_oci::store::chain;
+use airlift_oci::types::Digest;
 
 /// Why a medium cannot be read on.
 #[derive(Debug, thiserror::Error)]
@@ -51,11 +53,37 @@ impl ReadError {
     }
 }
 
+/// Headers that cannot be read one after the other, behind which a chart is not believed.
+const BELIEF: u32 = 3;
+
 /// A medium, entry by entry.
 pub(crate) struct EntryReader {
     stream: ByteStream,
     parser: Parser,
     place: String,
+    /// Whether damage is an error; otherwise it is a fault, and reading goes on behind it.
+    whole: bool,
+    chart: Chart,
+    faults: Vec<Fault>,
+    /// Headers that could not be read since the last that could.
+    unread: u32,
+    /// Zeros still to be taken in for bytes that could not be read.
+    zeros: u64,
+    /// Whether bytes are missing of which it is not known how many they are.
+    adrift: bool,
+}
+
+/// Damage that is in no content.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    /// In the uncompressed stream.
+    pub(crate) offset: u64,
+    /// The entry, where it is known.
+    pub(crate) entry: String,
+    /// What is wrong.
+    pub(crate) reason: String,
+    /// What is known to stand there.
+    pub(crate) touches: Vec<Digest>,
 }
 
 /// What passes.
@@ -66,12 +94,39 @@ pub(crate) enum Passing {
 }
 
 impl EntryReader {
-    pub(crate) async fn open(medium: Medium, memory: u64) -> Result<Self, ReadError> {
+    /// Opens a medium, of which `memory` bytes are read ahead. When it is to be `whole`, damage
+    /// is an error.
+    pub(crate) async fn open(medium: Medium, memory: u64, whole: bool) -> Result<Self, ReadError> {
         let place = medium.place();
-        let stream = ByteStream::open(medium, memory)
+        let stream = ByteStream::open(medium, memory, whole)
             .await
             .map_err(|source| ReadError::Open { place: place.clone(), source })?;
-        Ok(EntryReader { stream, parser: Parser::new(), place })
+        Ok(EntryReader {
+            stream,
+            parser: Parser::new(),
+            place,
+            whole,
+            chart: Chart::default(),
+            faults: Vec::new(),
+            unread: 0,
+            zeros: 0,
+            adrift: false,
+        })
+    }
+
+    /// Says where entries stand that were not read yet.
+    pub(crate) fn follow(&mut self, chart: Chart) {
+        self.chart = chart;
+    }
+
+    /// What is known to stand behind what was read.
+    pub(crate) fn ahead(&self) -> impl Iterator<Item = &Digest> {
+        self.chart.within(self.parser.offset(), u64::MAX)
+    }
+
+    /// The faults since this was called last.
+    pub(crate) fn faults(&mut self) -> Vec<Fault> {
+        std::mem::take(&mut self.faults)
     }
 
     pub(crate) fn place(&self) -> &str {
@@ -126,11 +181,25 @@ impl EntryReader {
         loop {
             match self.parser.step() {
                 Ok(Step::Starved) => {}
+                Ok(Step::Entry(head)) => return Ok(Some(Step::Entry(self.found(head)))),
                 Ok(step) => return Ok(Some(step)),
-                Err(source) => return Err(broken(&self.place, source)),
+                Err(source) if self.whole => return Err(broken(&self.place, source)),
+                Err(source) => match self.go_on(&source) {
+                    Some(head) => return Ok(Some(Step::Entry(head))),
+                    None => continue,
+                },
+            }
+            if self.zeros > 0 {
+                let part = self.zeros.min(1 << 20);
+                self.zeros -= part;
+                self.parser.push(Bytes::from(vec![0; part as usize]));
+                continue;
             }
             match self.stream.next().await {
-                Ok(Some(bytes)) => self.parser.push(bytes),
+                Ok(Some(Piece::Bytes(bytes))) => self.parser.push(bytes),
+                // What the entry has so far is not all of it.
+                Ok(Some(Piece::Lost(gap))) if self.lose(&gap) => return Ok(Some(Step::EndOfEntry)),
+                Ok(Some(Piece::Lost(_))) => {}
                 Ok(None) => {
                     self.parser.finish().map_err(|source| broken(&self.place, source))?;
                     return Ok(None);
@@ -139,6 +208,68 @@ impl EntryReader {
                     let (place, offset) = (self.place.clone(), self.parser.offset());
                     return Err(ReadError::Io { place, offset, source });
                 }
+            }
+        }
+    }
+
+    /// Takes note of bytes that could not be read. Whether it is unknown how many they are.
+    fn lose(&mut self, gap: &Gap) -> bool {
+        let offset = self.parser.offset();
+        let touches = self.chart.within(offset, gap.bytes.unwrap_or(1)).cloned().collect();
+        let reason = match gap.bytes {
+            Some(bytes) => format!("{bytes} bytes cannot be read: {}", gap.reason),
+            None => format!("some bytes cannot be read: {}", gap.reason),
+        };
+        self.faults.push(Fault { offset, entry: String::new(), reason, touches });
+        if let Some(bytes) = gap.bytes {
+            self.zeros = bytes;
+        } else {
+            self.adrift = true;
+            self.parser.seek();
+        }
+        gap.bytes.is_none()
+    }
+
+    /// A header that could be read.
+    fn found(&mut self, mut head: Head) -> Head {
+        self.unread = 0;
+        if self.adrift
+            && let Some(start) = self.chart.start_of(&head.name, head.offset)
+        {
+            self.parser.realign(head.offset, start);
+            head.offset = start;
+            self.adrift = false;
+        }
+        head
+    }
+
+    /// Goes on behind a header that cannot be read: with its content, when it is known what and
+    /// where that is.
+    fn go_on(&mut self, error: &ArchiveError) -> Option<Head> {
+        let offset = error.offset();
+        let known = self.chart.next(offset).filter(|entry| entry.start <= offset);
+        let entry = known.map(|entry| entry.name.clone()).unwrap_or_default();
+        let touches = known.map(|entry| entry.digest.clone()).into_iter().collect();
+        self.faults.push(Fault { offset, entry, reason: chain(error), touches });
+        if matches!(error, ArchiveError::Padding { .. }) {
+            return None;
+        }
+        self.unread += 1;
+        let at = self.parser.offset();
+        let next = self.chart.next(offset).filter(|_| self.unread < BELIEF);
+        match next {
+            Some(entry) if entry.start <= offset && at <= entry.data => {
+                self.parser.assume(&entry.name, entry.size, entry.data);
+                Some(entry.head())
+            }
+            Some(entry) if at <= entry.start => {
+                self.parser.go_on_at(entry.start);
+                None
+            }
+            _ => {
+                self.adrift = true;
+                self.parser.seek();
+                None
             }
         }
     }

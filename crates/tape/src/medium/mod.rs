@@ -1,7 +1,9 @@
 //! What an archive is read from: a file, a pipe, a tape; read ahead by a thread of its own,
 //! decompressed when its content says that it is compressed.
 
+mod chart;
 mod decode;
+mod disc;
 mod entries;
 mod stream;
 
@@ -10,8 +12,10 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::device::{Destination, TapeReader};
+pub(crate) use chart::Chart;
+pub(crate) use disc::DiscReader;
 pub use entries::ReadError;
-pub(crate) use entries::{EntryReader, Passing};
+pub(crate) use entries::{EntryReader, Fault, Passing};
 
 /// Something that gives an archive, in order.
 pub trait ReadDevice: Send {
@@ -20,6 +24,12 @@ pub trait ReadDevice: Send {
 
     /// Reads into `buffer` and says how many bytes; 0 at the end.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// After a read that failed: goes past what cannot be read, and says how many bytes of the
+    /// archive that is, if it is known. `None`: this cannot be read on.
+    fn skip(&mut self) -> Option<Option<u64>> {
+        None
+    }
 }
 
 /// Where an archive is read from.
@@ -64,7 +74,10 @@ impl Medium {
     fn open(self) -> io::Result<Box<dyn ReadDevice>> {
         let place = self.place();
         Ok(match self {
-            Medium::File(path) => Box::new(PlainReader::new(File::open(&path)?, place)),
+            Medium::File(path) => match DiscReader::open(&path, place.clone())? {
+                Some(reader) => Box::new(reader),
+                None => Box::new(PlainReader::new(File::open(&path)?, place)),
+            },
             Medium::Stdin => Box::new(PlainReader::new(io::stdin(), place)),
             Medium::Tape { path, block } => Box::new(TapeReader::open(&path, block)?),
             Medium::Device(device) => device,

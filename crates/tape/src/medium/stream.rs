@@ -11,35 +11,57 @@ use super::{Medium, ReadDevice, decode};
 
 /// Bytes asked for at once.
 const CHUNK: usize = 1 << 20;
+/// Failed reads one after the other, behind which a medium is given up.
+const PATIENCE: u32 = 4096;
+
+/// What comes from a medium.
+#[derive(Debug)]
+pub(crate) enum Piece {
+    /// Bytes.
+    Bytes(Bytes),
+    /// Some that could not be read.
+    Lost(Gap),
+}
+
+/// Bytes that could not be read.
+#[derive(Debug)]
+pub(crate) struct Gap {
+    /// How many, where that is known.
+    pub(crate) bytes: Option<u64>,
+    /// Why.
+    pub(crate) reason: String,
+}
+
+pub(super) type Pieces = mpsc::Receiver<io::Result<Piece>>;
 
 /// The uncompressed bytes of a medium, in order.
 pub(crate) struct ByteStream {
-    chunks: mpsc::Receiver<io::Result<Bytes>>,
-    first: Option<Bytes>,
+    pieces: Pieces,
+    first: Option<Piece>,
     compressed: bool,
     checked: Arc<AtomicBool>,
 }
 
 impl ByteStream {
-    /// Opens `medium` and begins to read it ahead, up to `memory` bytes.
-    pub(crate) async fn open(medium: Medium, memory: u64) -> io::Result<Self> {
+    /// Opens `medium` and begins to read it ahead, up to `memory` bytes. When it is to be `whole`,
+    /// what cannot be read is an error; otherwise it is a gap wherever reading can go on behind it.
+    pub(crate) async fn open(medium: Medium, memory: u64, whole: bool) -> io::Result<Self> {
         // Opening a FIFO waits for its writer.
         let opened = tokio::task::spawn_blocking(|| medium.open()).await;
         let device = opened.map_err(io::Error::other)??;
         let ahead = usize::try_from(memory / CHUNK as u64).unwrap_or(usize::MAX).clamp(2, 4096);
-        let mut chunks = read_ahead(device, ahead)?;
-        let first = match chunks.recv().await {
-            Some(first) => first?,
-            None => Bytes::new(),
-        };
+        let mut pieces = read_ahead(device, ahead, whole)?;
+        let first = pieces.recv().await.transpose()?;
         let checked = Arc::new(AtomicBool::new(false));
-        match decode::Compression::detect(&first) {
-            None => Ok(ByteStream { chunks, first: Some(first), compressed: false, checked }),
-            Some(kind) => {
-                let chunks = decode::start(kind, first, chunks, checked.clone())?;
-                Ok(ByteStream { chunks, first: None, compressed: true, checked })
-            }
-        }
+        let kind = match &first {
+            Some(Piece::Bytes(first)) => decode::Compression::detect(first),
+            _ => None,
+        };
+        let Some(kind) = kind else {
+            return Ok(ByteStream { pieces, first, compressed: false, checked });
+        };
+        let pieces = decode::start(kind, first, pieces, checked.clone(), whole)?;
+        Ok(ByteStream { pieces, first: None, compressed: true, checked })
     }
 
     /// Whether the medium is compressed in frames without checksums of their own. Known once bytes
@@ -48,28 +70,25 @@ impl ByteStream {
         self.compressed && !self.checked.load(Ordering::Acquire)
     }
 
-    /// The next bytes; `None` at the end.
-    pub(crate) async fn next(&mut self) -> io::Result<Option<Bytes>> {
+    /// What comes next; `None` at the end.
+    pub(crate) async fn next(&mut self) -> io::Result<Option<Piece>> {
         match self.first.take() {
-            Some(first) if !first.is_empty() => Ok(Some(first)),
-            _ => self.chunks.recv().await.transpose(),
+            Some(first) => Ok(Some(first)),
+            None => self.pieces.recv().await.transpose(),
         }
     }
 }
 
 /// Starts the thread that reads. It ends when the receiver is dropped, after the read in flight;
 /// nobody waits for it, since a read from a pipe may never end.
-fn read_ahead(
-    mut device: Box<dyn ReadDevice>,
-    ahead: usize,
-) -> io::Result<mpsc::Receiver<io::Result<Bytes>>> {
+fn read_ahead(device: Box<dyn ReadDevice>, ahead: usize, whole: bool) -> io::Result<Pieces> {
     let (sender, receiver) = mpsc::channel(ahead);
+    let mut source = ReadAhead { device, failures: 0, whole };
     std::thread::Builder::new().name("medium".to_owned()).spawn(move || {
         loop {
-            let chunk = read_chunk(&mut *device).transpose();
-            let Some(chunk) = chunk else { return };
-            let failed = chunk.is_err();
-            if sender.blocking_send(chunk).is_err() || failed {
+            let Some(piece) = source.piece().transpose() else { return };
+            let failed = piece.is_err();
+            if sender.blocking_send(piece).is_err() || failed {
                 return;
             }
         }
@@ -77,17 +96,42 @@ fn read_ahead(
     Ok(receiver)
 }
 
-fn read_chunk(device: &mut dyn ReadDevice) -> io::Result<Option<Bytes>> {
-    let mut chunk = vec![0; CHUNK];
-    let mut filled = 0;
-    // Pipes give little at a time; full chunks are cheaper to hand on. The first read is handed on
-    // as it comes when it is enough to tell compression by, so that nothing waits needlessly.
-    while filled < 512 {
-        match device.read(&mut chunk[filled..])? {
-            0 => break,
-            read => filled += read,
+struct ReadAhead {
+    device: Box<dyn ReadDevice>,
+    failures: u32,
+    whole: bool,
+}
+
+impl ReadAhead {
+    fn piece(&mut self) -> io::Result<Option<Piece>> {
+        let mut chunk = vec![0; CHUNK];
+        let mut filled = 0;
+        // Pipes give little at a time; full chunks are cheaper to hand on. The first read is handed
+        // on as it comes when it is enough to tell compression by, so that nothing waits needlessly.
+        while filled < 512 {
+            match self.device.read(&mut chunk[filled..]) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                // What was read before it is handed on first; the same error comes again.
+                Err(_) if filled > 0 && !self.whole => break,
+                Err(error) => return self.past(error).map(Some),
+            }
+        }
+        self.failures = 0;
+        chunk.truncate(filled);
+        Ok((filled > 0).then(|| Piece::Bytes(chunk.into())))
+    }
+
+    /// Goes past what cannot be read.
+    fn past(&mut self, error: io::Error) -> io::Result<Piece> {
+        self.failures += 1;
+        if self.whole || self.failures > PATIENCE {
+            return Err(error);
+        }
+        let reason = error.to_string();
+        match self.device.skip() {
+            Some(bytes) => Ok(Piece::Lost(Gap { bytes, reason })),
+            None => Err(error),
         }
     }
-    chunk.truncate(filled);
-    Ok((filled > 0).then(|| Bytes::from(chunk)))
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::report::{Damage, VerifyReport};
+use super::report::VerifyReport;
 use crate::archive::{Head, Kind, MARKER, Transfer, encode_header, index_without};
-use crate::deserialize::{Catalog, Role, Spot, blob_digest, may_be_manifest};
-use crate::medium::{EntryReader, Medium, Passing, ReadError};
+use crate::deserialize::{Catalog, Damage, Role, Spot, blob_digest, may_be_manifest};
+use crate::medium::{Chart, EntryReader, Fault, Medium, Passing, ReadError};
 use airlift_oci::observe::{Event, Observer};
 use airlift_oci::store::chain;
 use airlift_oci::types::{Digest, Hasher, MAX_MANIFEST, Manifest};
@@ -48,25 +48,48 @@ impl Checker {
         }
     }
 
-    pub(super) async fn medium(&mut self, medium: Medium, memory: u64) -> Result<(), ReadError> {
-        let mut reader = EntryReader::open(medium, memory).await?;
-        if let Err(error) = self.entries(&mut reader).await {
-            // What follows cannot be told from what is damaged: reading ends here.
-            let reason = chain(&error);
-            self.damage(spot(&reader, "", reader.offset()), reason);
+    /// Reads a medium. One that ends too early is not damaged when another follows, which may
+    /// hold the rest.
+    pub(super) async fn medium(
+        &mut self,
+        medium: Medium,
+        memory: u64,
+        last: bool,
+    ) -> Result<(), ReadError> {
+        let mut reader = EntryReader::open(medium, memory, false).await?;
+        let done = self.entries(&mut reader).await;
+        let truncated = matches!(&done, Err(error) if error.is_truncated());
+        for Fault { offset, entry, reason, touches } in reader.faults() {
+            self.damaged.extend(touches.into_iter().map(|one| (self.report.damage.len(), one)));
+            self.damage(spot(&reader, &entry, offset), reason);
+        }
+        if let Err(error) = done {
+            if truncated && !last {
+                let text = format!("{}; going on with the next medium", chain(&error));
+                self.observer.event(&Event::Warning { text: &text });
+            } else {
+                let reason = match &error {
+                    ReadError::Archive { source, .. } => chain(source),
+                    other => chain(other),
+                };
+                self.damage(spot(&reader, "", reader.offset()), reason);
+            }
         }
         self.report.bytes += reader.offset();
-        self.close(&reader);
+        self.close(&reader, truncated && !last);
         Ok(())
     }
 
     /// What is known at the end.
     pub(super) fn finish(mut self) -> VerifyReport {
-        if let Err(error) = self.catalog.settle() {
+        while let Err(error) = self.catalog.settle() {
             self.damage(Spot::nowhere(), chain(&error));
         }
         for (index, digest) in std::mem::take(&mut self.damaged) {
-            self.report.damage[index].images = self.catalog.images_with(&digest);
+            let images = &mut self.report.damage[index].images;
+            images.extend(self.catalog.images_with(&digest));
+            images.sort();
+            images.dedup();
         }
         for missing in self.catalog.absent(&self.seen) {
             if missing.expected.is_some() {
@@ -122,7 +145,9 @@ impl Checker {
         }
         let found = hasher.finish();
         if found == digest {
-            self.good(&digest, role, kept.into(), at);
+            if let Some(transfer) = self.good(&digest, role, kept.into(), at) {
+                reader.follow(Chart::of(&transfer, head));
+            }
         } else {
             self.damaged.push((self.report.damage.len(), digest));
             self.damage(at, format!("its content has the digest {found}"));
@@ -130,15 +155,15 @@ impl Checker {
         Ok(())
     }
 
-    /// Takes in content that is what it says.
-    fn good(&mut self, digest: &Digest, role: Role, raw: Bytes, at: Spot) {
+    /// Takes in content that is what it says; of a transfer list, says what it says.
+    fn good(&mut self, digest: &Digest, role: Role, raw: Bytes, at: Spot) -> Option<Transfer> {
         self.seen.insert(digest.clone());
         let failed = match role {
-            Role::Blob(_) => return,
+            Role::Blob(_) => return None,
             Role::Transfer => match self.catalog.transfer(&raw) {
                 Ok(transfer) => {
-                    self.archive.transfer = Some((transfer, at));
-                    return;
+                    self.archive.transfer = Some((transfer.clone(), at));
+                    return Some(transfer);
                 }
                 Err(error) => error.to_string(),
             },
@@ -149,7 +174,7 @@ impl Checker {
                             self.archive.transfer_manifest = Some(manifest.clone());
                         }
                         self.catalog.hold(manifest);
-                        return;
+                        return None;
                     }
                     Err(error) => chain(&error),
                 }
@@ -158,10 +183,11 @@ impl Checker {
                 if may_be_manifest(&raw) {
                     self.catalog.candidates.insert(digest.clone(), (raw, at));
                 }
-                return;
+                return None;
             }
         };
         self.damage(at, failed);
+        None
     }
 
     async fn document(
@@ -192,8 +218,9 @@ impl Checker {
         Ok(())
     }
 
-    /// The end of a medium: what the transfer manifest says of it.
-    fn close(&mut self, reader: &EntryReader) {
+    /// The end of a medium: what the transfer manifest says of it. When it is `cut`, its length
+    /// says nothing.
+    fn close(&mut self, reader: &EntryReader, cut: bool) {
         let archive = std::mem::take(&mut self.archive);
         let Some((transfer, list)) = archive.transfer else { return };
         for (at, reason) in archive.odd {
@@ -210,7 +237,7 @@ impl Checker {
         {
             self.damage(at, format!("its content has the digest {found}"));
         }
-        if transfer.record > 0 && !reader.offset().is_multiple_of(transfer.record) {
+        if !cut && transfer.record > 0 && !reader.offset().is_multiple_of(transfer.record) {
             let reason = format!("the archive's length is no multiple of {}", transfer.record);
             self.damage(spot(reader, "", reader.offset()), reason);
         }

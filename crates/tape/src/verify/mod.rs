@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use airlift_oci::observe::Observer;
 
-pub use report::{Damage, VerifyReport};
+pub use report::VerifyReport;
 
 use crate::medium::{Medium, ReadError};
 use archive::Checker;
@@ -37,8 +37,9 @@ pub async fn verify(
     observer: Arc<dyn Observer>,
 ) -> Result<VerifyReport, ReadError> {
     let mut checker = Checker::new(observer);
-    for medium in media {
-        checker.medium(medium, options.memory).await?;
+    let count = media.len();
+    for (index, medium) in media.into_iter().enumerate() {
+        checker.medium(medium, options.memory, index + 1 == count).await?;
     }
     Ok(checker.finish())
 }

@@ -2,7 +2,7 @@
 
 use airlift_oci::types::{Digest, Tag};
 
-use crate::deserialize::{Missing, Spot};
+use crate::deserialize::{Damage, Missing};
 
 /// What verifying found.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -21,32 +21,10 @@ pub struct VerifyReport {
     pub omitted: Vec<Missing>,
 }
 
-/// Damage at one place.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Damage {
-    /// The entry.
-    pub at: Spot,
-    /// What is wrong.
-    pub reason: String,
-    /// The gathered images that need it.
-    pub images: Vec<String>,
-}
-
 impl VerifyReport {
     /// Whether the media are whole and right. What was left out on purpose does not count against
     /// them.
     pub fn is_good(&self) -> bool {
         self.damage.is_empty() && self.missing.is_empty() && !self.roots.is_empty()
-    }
-}
-
-impl std::fmt::Display for Damage {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.at, self.reason)?;
-        if self.images.is_empty() {
-            Ok(())
-        } else {
-            write!(f, "; needed by {}", self.images.join(", "))
-        }
     }
 }
