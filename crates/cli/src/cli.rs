@@ -4,7 +4,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
     archive, batch_deserialize, batch_serialize, clone, completion, config, copy, deserialize,
-    diff, gather, inspect, login, logout, man, mbuffer, route, scatter, serialize, serve,
+    diff, gather, inspect, login, logout, man, mbuffer, proxy, route, scatter, serialize, serve,
     unarchive, verify,
 };
 use crate::drop_in;
@@ -50,6 +50,7 @@ enum Command {
     Inspect(inspect::Args),
     Diff(diff::Args),
     Serve(serve::Args),
+    Proxy(proxy::Args),
     Mbuffer(mbuffer::Args),
     Login(login::Args),
     Logout(logout::Args),
@@ -113,9 +114,11 @@ impl Invocation {
             Command::Completion(args) => return completion::run(args),
             Command::Man(args) => return man::run(args),
             Command::Config(args) if args.sample => return config::sample(),
+            // This one has a configuration of its own, with what is logged in it.
+            Command::Proxy(args) => return proxy::run(args, &self.global, screen),
             _ => {}
         }
-        let session = Session::open(self.global, screen)?;
+        let session = Session::open(self.global.clone(), screen)?;
         match &self.command {
             Command::Gather(args) => gather::run(args, &session),
             Command::Serialize(args) => serialize::run(args, &session),
@@ -138,6 +141,7 @@ impl Invocation {
             Command::Config(_) => config::run(&session),
             Command::Completion(args) => completion::run(args),
             Command::Man(args) => man::run(args),
+            Command::Proxy(args) => proxy::run(args, &self.global, screen),
         }
     }
 }

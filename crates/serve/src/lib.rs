@@ -8,6 +8,7 @@
 pub mod access;
 mod api;
 mod options;
+pub mod proxy;
 mod server;
 pub mod storage;
 mod tls;

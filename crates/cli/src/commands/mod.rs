@@ -15,6 +15,7 @@ pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod man;
 pub(crate) mod mbuffer;
+pub(crate) mod proxy;
 pub(crate) mod route;
 pub(crate) mod scatter;
 pub(crate) mod serialize;

@@ -34,6 +34,16 @@ impl Environment {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// Every variable whose name begins so, with its name.
+    pub(crate) fn beginning<'a>(
+        &'a self,
+        prefix: &'a str,
+    ) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let range = self.variables.range(prefix.to_owned()..);
+        let pairs = range.map(|(name, value)| (name.as_str(), value.as_str()));
+        pairs.take_while(move |(name, _)| name.starts_with(prefix))
+    }
+
     /// The first of `names` that is set to something.
     pub(crate) fn first(&self, names: &[&'static str]) -> Option<(&'static str, &str)> {
         names.iter().find_map(|name| Some((*name, self.get(name)?)))

@@ -20,6 +20,7 @@ use std::path::PathBuf;
 
 pub(crate) use environment::Environment;
 pub(crate) use error::ConfigError;
+pub(crate) use nearest::nearest;
 pub(crate) use show::show;
 
 use crate::global::{Global, LogFormat, ProgressStyle};

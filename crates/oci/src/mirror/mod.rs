@@ -25,7 +25,7 @@ mod union;
 
 pub use executor::{Executor, ExecutorOptions, TransferError};
 pub use join::join;
-pub use plan::{Target, Transfer};
+pub use plan::{Root, Target, Transfer};
 pub use platforms::{PlatformFault, Selection, select};
 pub use report::{Cause, ItemReport, Report, Status};
 pub use sources::{ReadSource, SourceFault, SourceImage, read_source, resolve_source};
