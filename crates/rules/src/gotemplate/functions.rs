@@ -1,7 +1,10 @@
 //! What a function is.
 
+use std::cell::RefCell;
+
 use super::limits::Budget;
 use super::regexp::RegexCache;
+use super::text::GoStr;
 use super::time::{Clock, Time};
 use super::value::{Dict, Out, Value};
 
@@ -87,12 +90,36 @@ pub(crate) struct Env<'t> {
     pub(crate) budget: Budget,
     pub(crate) regexes: &'t RegexCache,
     pub(crate) clock: &'t Clock,
+    /// Dictionaries that were given a container after they were made: only these can come to hold themselves.
+    changed: RefCell<Vec<Dict>>,
 }
 
-impl Env<'_> {
+impl<'t> Env<'t> {
+    /// The surroundings of one rendering.
+    pub(crate) fn new(regexes: &'t RegexCache, clock: &'t Clock) -> Self {
+        Self { budget: Budget::default(), regexes, clock, changed: RefCell::default() }
+    }
+
+    /// Sets the value of a key of a dictionary that others may hold already.
+    pub(crate) fn set(&self, dict: &Dict, key: GoStr, value: Value) {
+        if matches!(value, Value::Dict(_) | Value::List(_)) {
+            self.changed.borrow_mut().push(dict.clone());
+        }
+        dict.set(key, value);
+    }
+
     /// The moment that `ago` counts from.
     pub(crate) fn now(&self) -> Time {
         self.clock.now()
+    }
+}
+
+impl Drop for Env<'_> {
+    /// Counted references do not free a ring: it is cut where it was closed.
+    fn drop(&mut self) {
+        for dict in self.changed.take() {
+            dict.clear();
+        }
     }
 }
 
@@ -185,5 +212,26 @@ pub(crate) const fn variadic(
         name,
         signature: Signature { params, variadic: Some(more) },
         call: Call::Plain(call),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::rc::Rc;
+
+    use super::*;
+
+    #[test]
+    fn a_dictionary_that_holds_itself_is_freed() {
+        let held = Rc::new(BTreeMap::new());
+        let (regexes, clock) = (RegexCache::default(), Clock::default());
+        let env = Env::new(&regexes, &clock);
+        let dict = Dict::new(BTreeMap::from([("held".into(), Value::StrMap(Some(held.clone())))]));
+        env.set(&dict, "itself".into(), Value::Dict(Some(dict.clone())));
+        drop(dict);
+        assert_eq!(Rc::strong_count(&held), 2);
+        drop(env);
+        assert_eq!(Rc::strong_count(&held), 1);
     }
 }

@@ -8,7 +8,7 @@ mod pipeline;
 use super::error::{ExecError, location};
 use super::fmt;
 use super::functions::Env;
-use super::limits::{Budget, MAX_OUTPUT};
+use super::limits::MAX_OUTPUT;
 use super::regexp::RegexCache;
 use super::syntax::{Command, Expr, Node, Pipe, Trees};
 use super::time::Clock;
@@ -102,7 +102,7 @@ impl Program<'_> {
     }
 
     fn attempt(self, data: Value, max_depth: usize) -> Run<Vec<u8>> {
-        let env = Env { budget: Budget::default(), regexes: self.regexes, clock: self.clock };
+        let env = Env::new(self.regexes, self.clock);
         let mut state = State {
             program: self,
             env,

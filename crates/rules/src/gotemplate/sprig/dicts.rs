@@ -73,7 +73,7 @@ fn dict(env: &Env<'_>, args: Args<'_>) -> Out {
 fn set(env: &Env<'_>, args: Args<'_>) -> Out {
     env.budget.elements(1)?;
     let dict = args.dict(0).ok_or("assignment to entry in nil map")?;
-    dict.set(args.text(1).into(), args.value(2).clone());
+    env.set(dict, args.text(1).into(), args.value(2).clone());
     Ok(args.value(0).clone())
 }
 

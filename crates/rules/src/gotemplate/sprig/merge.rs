@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::gotemplate::functions::{Args, Env};
-use crate::gotemplate::limits::{Budget, check_depth};
+use crate::gotemplate::limits::check_depth;
 use crate::gotemplate::text::GoStr;
 use crate::gotemplate::value::{Dict, Fail, Kind, Out, StrMap, Value, truth};
 
@@ -21,7 +21,7 @@ pub(super) fn must_merge(env: &Env<'_>, args: Args<'_>, overwrite: bool) -> Out 
     for index in 1..args.0.len() {
         if let Some(from) = args.dict(index) {
             let into = into.get_or_insert_with(|| Dict::new(std::collections::BTreeMap::new()));
-            merge_dicts(into, from.entries(), overwrite, &env.budget, 0)?;
+            merge_dicts(into, from.entries(), overwrite, env, 0)?;
         }
     }
     Ok(Value::Dict(into))
@@ -36,30 +36,30 @@ fn merge_dicts(
     into: &Dict,
     from: Vec<(GoStr, Value)>,
     overwrite: bool,
-    budget: &Budget,
+    env: &Env<'_>,
     depth: usize,
 ) -> Result<(), Fail> {
     check_depth(depth)?;
     for (key, source) in from {
-        budget.elements(1)?;
+        env.budget.elements(1)?;
         let target = into.get(&key);
         if source.is_nothing() {
             if overwrite {
-                into.set(key, Value::Nil);
+                env.set(into, key, Value::Nil);
             }
             continue;
         }
         if matches!(source.kind(), Kind::Struct | Kind::Ptr | Kind::Map)
             && let Some(target) = &target
         {
-            descend(into, &key, target, &source, overwrite, budget, depth)?;
+            descend(into, &key, target, &source, overwrite, env, depth)?;
         }
         if let Some(target) = &target
             && !is_empty(target)
         {
             if source.kind() == Kind::Slice {
                 if overwrite {
-                    into.set(key, source);
+                    env.set(into, key, source);
                 }
                 continue;
             }
@@ -68,7 +68,7 @@ fn merge_dicts(
             }
         }
         if overwrite || target.as_ref().is_none_or(is_empty) {
-            into.set(key, source);
+            env.set(into, key, source);
         }
     }
     Ok(())
@@ -81,16 +81,16 @@ fn descend(
     target: &Value,
     source: &Value,
     overwrite: bool,
-    budget: &Budget,
+    env: &Env<'_>,
     depth: usize,
 ) -> Result<(), Fail> {
     match (target, source) {
         (Value::Dict(Some(target)), Value::Dict(Some(source))) => {
-            merge_dicts(target, source.entries(), overwrite, budget, depth + 1)
+            merge_dicts(target, source.entries(), overwrite, env, depth + 1)
         }
         (Value::Dict(Some(target)), Value::StrMap(Some(source))) => {
             let entries = source.iter().map(|(key, text)| (key.clone(), Value::Str(text.clone())));
-            merge_dicts(target, entries.collect(), overwrite, budget, depth + 1)
+            merge_dicts(target, entries.collect(), overwrite, env, depth + 1)
         }
         (Value::StrMap(Some(_)), Value::StrMap(Some(source))) => {
             let mut merged = match target {
@@ -98,14 +98,14 @@ fn descend(
                 _ => return Ok(()),
             };
             for (name, text) in source.iter() {
-                budget.elements(1)?;
+                env.budget.elements(1)?;
                 let old = merged.get(name);
                 if overwrite || old.is_none_or(|old| old.is_empty()) {
                     merged.insert(name.clone(), text.clone());
                 }
             }
             let merged: StrMap = Some(Rc::new(merged));
-            into.set(key.clone(), Value::StrMap(merged));
+            env.set(into, key.clone(), Value::StrMap(merged));
             Ok(())
         }
         (Value::StrMap(Some(_)), Value::Dict(Some(source))) if source.len() > 0 => {

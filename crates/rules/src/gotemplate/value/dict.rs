@@ -58,6 +58,12 @@ impl Dict {
         drop(removed);
     }
 
+    /// Removes every key.
+    pub(crate) fn clear(&self) {
+        let removed = std::mem::take(&mut *self.0.0.borrow_mut());
+        dismantle(removed.into_values().collect());
+    }
+
     /// Every entry, by key.
     pub(crate) fn entries(&self) -> Vec<(GoStr, Value)> {
         self.0.0.borrow().iter().map(|(key, value)| (key.clone(), value.clone())).collect()
