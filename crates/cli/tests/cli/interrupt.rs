@@ -98,6 +98,9 @@ async fn the_second_signal_ends_at_once() {
     assert_eq!(child.wait().expect("ends").code(), Some(130));
 }
 
+/// So many blobs of twelve images of three that at least one image is whole, whatever their order.
+const ENOUGH: u64 = 25;
+
 /// Images that come to a stop: the destination takes no more than so many blobs.
 async fn stopping(blobs: u64) -> (TestRegistry, TestRegistry, Place) {
     let low = TestRegistry::start(FaultPlan::none()).await;
@@ -152,7 +155,7 @@ async fn whole(high: &TestRegistry, below: &str) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_an_interrupt_leaves_is_whole_and_gone_on_with() {
     for signals in [&["INT"][..], &["TERM"], &["INT", "INT"]] {
-        let (low, high, place) = stopping(14).await;
+        let (low, high, place) = stopping(ENOUGH).await;
         let (from, to) = (low.host(), high.host());
         let below = format!("m/{}/", from.replace(':', "_"));
         let scatter = format!("scatter {from}/gather:1 nest={to}/m");
@@ -167,7 +170,7 @@ async fn what_an_interrupt_leaves_is_whole_and_gone_on_with() {
         place.airlift(&scatter).with(0).says(&format!("{before} unchanged"));
         assert_eq!(whole(&well, &below).await, 12);
 
-        let (low, high, place) = stopping(14).await;
+        let (low, high, place) = stopping(ENOUGH).await;
         let gather = format!("gather s.list {}/g:1", high.host());
         stopped(&gather, &place, &high, signals).await;
         assert!(
