@@ -17,6 +17,8 @@ mod files;
 #[cfg(test)]
 mod from_ace_dt;
 mod global;
+#[cfg(test)]
+mod help_examples;
 mod inputs;
 mod interrupt;
 mod logs;

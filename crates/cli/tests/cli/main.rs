@@ -4,7 +4,9 @@
 
 #![allow(clippy::expect_used, reason = "a test ends where it cannot go on")]
 
+mod clone;
 mod copy;
+mod endpoints;
 mod gap;
 mod guide;
 mod harness;
@@ -16,6 +18,7 @@ mod login;
 mod look;
 mod messages;
 mod mirror;
+mod mirror_guide;
 mod shards;
 mod sources;
 mod toolkit;

@@ -5,22 +5,24 @@ use airlift_tests::{Fault, FaultPlan, Kind, When};
 
 use super::Site;
 
-/// Images in these tests: enough for every fault to happen often.
-const IMAGES: usize = 12;
+/// Images of the corpus where a plan makes for waiting: enough for every fault to happen often.
+const SOME: usize = 12;
+/// All of them.
+const ALL: usize = airlift_tests::corpus::IMAGES;
 
-/// Runs a part of the corpus under a plan; every image must arrive but `dead` of them.
-async fn survives(low: FaultPlan, high: FaultPlan, dead: Option<usize>) {
+/// Runs so many images of the corpus under a plan; each must arrive but the `dead` one.
+async fn survives(count: usize, low: FaultPlan, high: FaultPlan, dead: Option<usize>) {
     let site = Site::with(low, high).await;
     let corpus = Corpus::tiny();
     corpus.push(site.low.storage().as_ref()).await;
     let (low, high) = (site.low.host(), site.high.host());
-    let images: Vec<_> = corpus.images().take(IMAGES).collect();
+    let images: Vec<_> = corpus.images().take(count).collect();
     let spec = |name: String| format!("{{\"src\":\"{low}/{name}\",\"dst\":\"{high}/{name}\"}}");
     let specs: Vec<_> = images.iter().map(|(name, tag, _)| spec(format!("{name}:{tag}"))).collect();
     let ended = site.feed("copy --specs -", &specs.join("\n"));
     match dead {
-        None => ended.with(0).says(&format!("{IMAGES} done")),
-        Some(_) => ended.with(3).says(&format!("{} done, 1 failed", IMAGES - 1)),
+        None => ended.with(0).says(&format!("{count} done")),
+        Some(_) => ended.with(3).says(&format!("{} done, 1 failed", count - 1)),
     };
     for (number, (name, tag, _)) in images.iter().enumerate() {
         let name = name.to_string();
@@ -35,17 +37,30 @@ async fn survives(low: FaultPlan, high: FaultPlan, dead: Option<usize>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn throttling_is_waited_for() {
-    let busy = || Fault::status(429).header("Retry-After", "1");
-    let low = FaultPlan::none().on_any(When::Nth(7), busy()).on_any(When::Nth(40), busy());
-    survives(low, FaultPlan::none().limited(60), None).await;
+    let busy = |seconds| Fault::status(429).header("Retry-After", seconds);
+    let low = FaultPlan::none().on_any(When::Every(10), busy("1"));
+    survives(2, low, FaultPlan::none(), None).await;
+    // As long as the document's registries ask for, but not as often.
+    let low = FaultPlan::none().on_any(When::Nth(40), busy("5"));
+    survives(SOME, low, FaultPlan::none().limited(60), None).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn downloads_cut_half_way_go_on_and_one_in_ten_refused_is_tried_again() {
+async fn one_download_in_three_cut_half_way() {
     let cut = FaultPlan::none().on(Kind::BlobGet, When::Every(3), Fault::CutDownload(300));
-    survives(cut, FaultPlan::none(), None).await;
+    survives(ALL, cut, FaultPlan::none(), None).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_request_in_ten_refused_at_either_side() {
     let busy = FaultPlan::none().on_any(When::Every(10), Fault::status(503));
-    survives(busy.clone(), busy, None).await;
+    survives(SOME, busy.clone(), busy, None).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_blob_in_twenty_damaged_on_its_way() {
+    let damaged = FaultPlan::none().on(Kind::BlobGet, When::Every(20), Fault::FlipDownload(100));
+    survives(ALL, damaged, FaultPlan::none(), None).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -54,9 +69,9 @@ async fn a_dead_image_loses_no_other() {
     let (name, _, _) = corpus.images().nth(5).expect("an image");
     let plan = FaultPlan::none().on_path(
         Kind::ManifestGet,
-        &name.to_string(),
+        &format!("/{name}/"),
         When::Always,
         Fault::status(404),
     );
-    survives(plan, FaultPlan::none(), Some(5)).await;
+    survives(ALL, plan, FaultPlan::none(), Some(5)).await;
 }
