@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::pacing::Pacing;
+
 /// Options of every command.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Common options")]
@@ -15,8 +17,19 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) auth_file: Option<PathBuf>,
     /// Most requests under way to one registry [env: AIRLIFT_CONCURRENT_HTTP]
-    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(
+        long, visible_alias = "connections-per-host", global = true, value_name = "N",
+        value_parser = clap::value_parser!(u16).range(1..)
+    )]
     pub(crate) concurrent_http: Option<u16>,
+    #[command(flatten)]
+    pub(crate) pacing: Pacing,
+    /// Directory for hints on where blobs are [env: AIRLIFT_CACHE_PATH] [default: ~/.cache/airlift]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) cache_path: Option<PathBuf>,
+    /// Neither read nor write hints on where blobs are
+    #[arg(long, global = true, conflicts_with = "cache_path")]
+    pub(crate) no_cache: bool,
     /// Log more: -v infos, -vv details, -vvv everything; or -v=LEVEL [env: AIRLIFT_VERBOSITY]
     #[arg(
         short, long, alias = "verbosity", global = true, value_name = "LEVEL", num_args = 0..=1,
@@ -38,6 +51,9 @@ pub(crate) struct Global {
     /// Write every event of the run to FILE, one JSON object a line
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) debug: Option<PathBuf>,
+    /// Write to FILE where the time of the run went, as a trace for Chrome or Perfetto
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) trace: Option<PathBuf>,
 }
 
 /// Form of the logs.

@@ -25,6 +25,7 @@ mod logs;
 mod medium;
 mod outcome;
 mod output;
+mod pacing;
 mod progress;
 mod received;
 mod runtime;

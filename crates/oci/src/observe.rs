@@ -67,7 +67,9 @@ pub enum Event<'a> {
         host: &'a str,
         /// For how long.
         wait: Duration,
-        /// Why.
+        /// Why, for counting.
+        pause: Pause,
+        /// Why, for people.
         cause: &'a str,
     },
     /// Something the operator should know that is no failure.
@@ -75,6 +77,34 @@ pub enum Event<'a> {
         /// One sentence.
         text: &'a str,
     },
+}
+
+/// Why a run waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Pause {
+    /// A host asked for patience and said for how long.
+    Asked,
+    /// A host asked for fewer requests and did not say for how long.
+    Throttled,
+    /// A request failed in a way that may pass.
+    Failed,
+    /// A download or an upload broke.
+    Broken,
+    /// It is outside the hours of the run.
+    Hours,
+}
+
+impl Pause {
+    /// A word for it, as in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Pause::Asked => "asked",
+            Pause::Throttled => "throttled",
+            Pause::Failed => "failed",
+            Pause::Broken => "broken",
+            Pause::Hours => "hours",
+        }
+    }
 }
 
 /// How content came to be where it should be.

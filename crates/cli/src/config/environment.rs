@@ -59,6 +59,11 @@ impl Environment {
         self.absolute("XDG_CONFIG_HOME").or_else(|| Some(self.home.as_ref()?.join(".config")))
     }
 
+    /// The user's directory for what can be made again.
+    pub(crate) fn cache_home(&self) -> Option<PathBuf> {
+        self.absolute("XDG_CACHE_HOME").or_else(|| Some(self.home.as_ref()?.join(".cache")))
+    }
+
     /// A path as a user writes it: `~/` is the home directory.
     pub(crate) fn expand(&self, path: &str) -> PathBuf {
         match (path.strip_prefix("~/"), &self.home) {

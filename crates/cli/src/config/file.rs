@@ -22,10 +22,15 @@ pub(crate) struct File {
     pub(crate) log_format: Option<String>,
     pub(crate) progress: Option<String>,
     pub(crate) registry_config: RegistryConfig,
+    pub(crate) rate: Option<Scalar>,
+    pub(crate) requests_per_second: Option<Scalar>,
+    pub(crate) between: Option<Scalar>,
+    pub(crate) patience: Option<Scalar>,
+    pub(crate) stall_timeout: Option<Scalar>,
+    pub(crate) cache_path: Option<PathBuf>,
     // Keys of ace-dt that mean nothing here; taken so that its file can be used as it is.
     api_version: Option<de::IgnoredAny>,
     kind: Option<de::IgnoredAny>,
-    cache_path: Option<de::IgnoredAny>,
     cache_prune_max: Option<de::IgnoredAny>,
     chunk_size: Option<de::IgnoredAny>,
     compression_level: Option<de::IgnoredAny>,
@@ -45,7 +50,6 @@ impl File {
     /// The keys that were given and mean nothing here.
     pub(crate) fn unused(&self) -> Vec<&'static str> {
         [
-            ("cachePath", &self.cache_path),
             ("cachePruneMax", &self.cache_prune_max),
             ("chunkSize", &self.chunk_size),
             ("compressionLevel", &self.compression_level),
@@ -57,6 +61,27 @@ impl File {
         .into_iter()
         .filter_map(|(key, value)| value.is_some().then_some(key))
         .collect()
+    }
+}
+
+/// A number or a text, as it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Scalar(pub(crate) String);
+
+impl<'de> Deserialize<'de> for Scalar {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Any {
+            Whole(u64),
+            Fraction(f64),
+            Text(String),
+        }
+        Ok(Scalar(match Any::deserialize(deserializer)? {
+            Any::Whole(number) => number.to_string(),
+            Any::Fraction(number) => number.to_string(),
+            Any::Text(text) => text,
+        }))
     }
 }
 

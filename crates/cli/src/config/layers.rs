@@ -6,6 +6,7 @@ use std::str::FromStr;
 use clap::ValueEnum;
 
 use super::file::File;
+use super::pacing::{Limits, optional};
 use super::{Config, ConfigError, Environment, Origin, Setting, auth, certs};
 use crate::global::{Global, LogFormat, ProgressStyle};
 use crate::logs::Level;
@@ -27,11 +28,10 @@ pub(super) fn merge(
             &CONCURRENCY,
             ("concurrentHTTP", file.concurrent_http.map(|n| n.to_string())),
             positive,
-        )?
-        .map_or_else(
-            || unset(None),
-            |found| Setting { value: Some(found.value), origin: found.origin },
-        );
+        )?;
+    let concurrent_http = optional(concurrent_http);
+    let limits = Limits::merge(&layers, global, &file)?;
+    let cache = cache(&layers, global, &file)?;
     let verbosity = verbosity(&layers, global, &file)?;
     let log_format = layers
         .pick(
@@ -44,6 +44,8 @@ pub(super) fn merge(
     let progress = progress(&layers, global, &file)?;
     Ok(Config {
         concurrent_http,
+        limits,
+        cache,
         verbosity,
         log_format,
         progress,
@@ -59,6 +61,27 @@ pub(super) fn merge(
         endpoints: file.registry_config.endpoint_config,
         file: path,
     })
+}
+
+/// The directory with hints; `None` when there are to be none.
+fn cache(
+    layers: &Layers<'_>,
+    global: &Global,
+    file: &File,
+) -> Result<Setting<Option<PathBuf>>, ConfigError> {
+    if global.no_cache {
+        return Ok(Setting { value: None, origin: Origin::Flag("no-cache") });
+    }
+    let in_file = file.cache_path.as_ref().map(|path| path.display().to_string());
+    let expand = |text: &str| Ok(layers.environment.expand(text));
+    let found = layers.pick(
+        ("cache-path", global.cache_path.clone()),
+        &["AIRLIFT_CACHE_PATH"],
+        ("cachePath", in_file),
+        expand,
+    )?;
+    let default = || layers.environment.cache_home().map(|home| home.join("airlift"));
+    Ok(found.map_or_else(|| unset(default()), |found| optional(Some(found))))
 }
 
 fn verbosity(
@@ -103,14 +126,14 @@ fn progress(
     Ok(found.unwrap_or(unset(ProgressStyle::Auto)))
 }
 
-struct Layers<'a> {
+pub(super) struct Layers<'a> {
     environment: &'a Environment,
     path: Option<&'a PathBuf>,
 }
 
 impl Layers<'_> {
     /// The value of the highest layer that has one. Layers below it are not even parsed.
-    fn pick<T>(
+    pub(super) fn pick<T>(
         &self,
         (flag, given): (&'static str, Option<T>),
         variables: &[&'static str],
@@ -134,7 +157,7 @@ impl Layers<'_> {
     }
 }
 
-fn unset<T>(value: T) -> Setting<T> {
+pub(super) fn unset<T>(value: T) -> Setting<T> {
     Setting { value, origin: Origin::Default }
 }
 

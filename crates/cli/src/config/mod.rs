@@ -11,6 +11,7 @@ mod file;
 mod layers;
 mod locate;
 mod nearest;
+mod pacing;
 mod settings;
 mod show;
 
@@ -27,6 +28,7 @@ use crate::global::{Global, LogFormat, ProgressStyle};
 use crate::logs::Level;
 use certs::HostCertificates;
 use file::{Endpoint, Registry};
+use pacing::Limits;
 
 /// A commented sample, as `airlift config --sample` prints it. A test reads it back.
 pub(crate) const SAMPLE: &str = include_str!("sample.yaml");
@@ -71,6 +73,10 @@ pub(crate) struct Config {
     pub(crate) file: Option<PathBuf>,
     /// Most requests under way to one host; `None` leaves it to the client.
     pub(crate) concurrent_http: Setting<Option<u16>>,
+    /// How fast a run may go, and how patient it is.
+    pub(crate) limits: Limits,
+    /// Directory for hints on where blobs are; `None`: no hints.
+    pub(crate) cache: Setting<Option<PathBuf>>,
     /// How much is logged.
     pub(crate) verbosity: Setting<Level>,
     /// Form of the logs.

@@ -7,6 +7,7 @@ use regex::Regex;
 
 use super::file::{self, Referrers, Registry};
 use super::{Config, ConfigError, Origin};
+use crate::pacing::Between;
 
 impl Config {
     /// The settings of the registry client. What the client cannot know to be wrong (patterns that
@@ -29,6 +30,13 @@ impl Config {
         if let Some(number) = self.concurrent_http.value {
             settings.max_connections_per_host = usize::from(number);
         }
+        let limits = &self.limits;
+        settings.rate = limits.rate.value;
+        settings.requests_per_second = limits.requests.value;
+        settings.hours = limits.between.value.map(Between::hours);
+        settings.retry_after_limit = limits.patience.value.unwrap_or(settings.retry_after_limit);
+        settings.stall_timeout = limits.stall.value.unwrap_or(settings.stall_timeout);
+        settings.blob_hints = self.cache.value.as_ref().map(|path| path.join("blobs"));
         settings.credentials.auth_files =
             self.auth_files.iter().map(|file| file.value.clone()).collect();
         Ok(settings)
@@ -156,6 +164,21 @@ registryConfig:
         let plain = &settings.hosts["plain.lab"];
         assert!(plain.plain_http);
         assert_eq!(plain.referrers, ReferrersMode::Api);
+    }
+
+    #[test]
+    fn limits_of_the_file_are_in_force() {
+        let yaml = "rate: 50MB/s\nrequestsPerSecond: 2.5\nbetween: 20:00-06:00\npatience: 2h\n\
+                    stallTimeout: 90\ncachePath: /var/cache/x\n";
+        let settings = from_yaml(yaml).expect("reads").settings().expect("makes settings");
+        assert_eq!(settings.rate, Some(50_000_000));
+        assert_eq!(settings.requests_per_second, Some(2.5));
+        assert_eq!(settings.hours.map(|hours| hours.to_string()), Some("20:00-06:00".to_owned()));
+        assert_eq!(settings.retry_after_limit.as_secs(), 7200);
+        assert_eq!(settings.stall_timeout.as_secs(), 90);
+        assert_eq!(settings.blob_hints, Some("/var/cache/x/blobs".into()));
+        let error = from_yaml("between: 8-9").expect_err("no hours").to_string();
+        assert!(error.contains("between") && error.contains("20:00-06:00"), "{error}");
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::fmt::{Display, Write as _};
 
+use std::time::Duration;
+
 use super::file::Referrers;
 use super::{Config, Setting};
 
@@ -21,6 +23,7 @@ pub(crate) fn show(config: &Config) -> String {
             text.line(format_args!("# concurrentHTTP: as each registry bears"));
         }
     }
+    limits(&mut text, config);
     text.setting("verbosity", config.verbosity.value.name(), &config.verbosity.origin);
     text.setting("logFormat", name(config.log_format.value), &config.log_format.origin);
     text.setting("progress", name(config.progress.value), &config.progress.origin);
@@ -32,12 +35,34 @@ pub(crate) fn show(config: &Config) -> String {
     text.0
 }
 
+fn limits(text: &mut Text, config: &Config) {
+    let limits = &config.limits;
+    text.optional("rate", limits.rate.value, &limits.rate.origin);
+    text.optional("requestsPerSecond", limits.requests.value, &limits.requests.origin);
+    text.optional("between", limits.between.value, &limits.between.origin);
+    let seconds = |time: &Duration| format!("{}s", time.as_secs());
+    text.optional("patience", limits.patience.value.as_ref().map(seconds), &limits.patience.origin);
+    text.optional("stallTimeout", limits.stall.value.as_ref().map(seconds), &limits.stall.origin);
+    match &config.cache.value {
+        Some(path) => {
+            text.setting("cachePath", quoted(&path.display().to_string()), &config.cache.origin);
+        }
+        None => text.line(format_args!("# cachePath: none  # {}", config.cache.origin)),
+    }
+}
+
 struct Text(String);
 
 impl Text {
     fn line(&mut self, line: std::fmt::Arguments<'_>) {
         // Writing to a string cannot fail.
         let _ = writeln!(self.0, "{line}");
+    }
+
+    fn optional(&mut self, key: &str, value: Option<impl Display>, origin: impl Display) {
+        if let Some(value) = value {
+            self.setting(key, value, origin);
+        }
     }
 
     fn setting(&mut self, key: &str, value: impl Display, origin: impl Display) {

@@ -170,7 +170,7 @@ mod tests {
         counts.add(&Event::Stored { bytes: 100, how: How::Mounted });
         counts.add(&Event::Finished { item: "a", error: Some("no") });
         let wait = Duration::from_secs(60);
-        counts.add(&Event::Waiting { host: "h", wait, cause: "429" });
+        counts.add(&Event::Waiting { host: "h", wait, pause: Pause::Throttled, cause: "429" });
         let reading = counts.read(start + Duration::from_secs(2));
         assert_eq!((reading.done, reading.bytes, reading.rate), (500, 1000, 200));
         assert_eq!(reading.left, Some(Duration::from_secs(3)));

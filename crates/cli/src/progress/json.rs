@@ -76,8 +76,9 @@ pub(super) fn event(event: &Event<'_>) -> Option<Value> {
             let how = word(*how);
             json!({"event": "manifest", "bytes": bytes, "how": how, "platform": platform})
         }
-        Event::Waiting { host, wait, cause } => {
-            json!({"event": "waiting", "host": host, "seconds": wait.as_secs_f64(), "cause": cause})
+        Event::Waiting { host, wait, pause, cause } => {
+            let (seconds, why) = (wait.as_secs_f64(), pause.as_str());
+            json!({"event": "waiting", "host": host, "seconds": seconds, "why": why, "cause": cause})
         }
         Event::Warning { text } => json!({"event": "warning", "text": text}),
         _ => return None,

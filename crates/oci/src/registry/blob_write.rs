@@ -11,6 +11,7 @@ use super::retry::Backoff;
 use super::session::Session;
 use super::store::Repo;
 use super::upload_body::{Feed, Outgoing};
+use crate::observe::Pause;
 use crate::store::{Content, ErrorKind, Presence, Put, StoreError, chain};
 
 /// Chunks are not made smaller than this, in bytes, however often they are refused.
@@ -299,7 +300,7 @@ impl Upload<'_> {
         let Some(wait) = self.backoff.after_failure() else { return Err(error) };
         let short = self.content.descriptor().digest.short();
         let cause = format!("{}: sending {short}: {}", self.repo.place, chain(error.kind()));
-        self.repo.host.wire.tell(wait, &cause);
+        self.repo.host.wire.tell(wait, Pause::Broken, &cause);
         tokio::time::sleep(wait).await;
         Ok(())
     }

@@ -9,9 +9,11 @@ use url::Url;
 use super::auth::{Authority, Credentials};
 use super::endpoint::{Address, addresses, authority, canonical};
 use super::facts::{HostFacts, RepoFacts};
+use super::hints::Hints;
 use super::http::{Common, Wire};
 use super::kind::{Counts, Kind};
 use super::limits::Limits;
+use super::pace::Pace;
 use super::ranges;
 use super::settings::{HostSettings, Settings, Tls};
 use super::store::{Host, RegistryStore};
@@ -33,6 +35,7 @@ pub(super) struct Registry {
     pub(super) hosts: Vec<Arc<Host>>,
     pub(super) settings: HostSettings,
     repositories: Mutex<HashMap<String, Arc<RepoFacts>>>,
+    hints: Option<Arc<Hints>>,
 }
 
 /// What all hosts share.
@@ -58,7 +61,9 @@ impl Client {
         let credentials = Credentials::new(settings.credentials.clone())?;
         let counts = Counts::default();
         let plain = OnceLock::new();
-        let common = Common { settings, observer, counts, plain, ahead: ranges::budget() };
+        let pace = Pace::new(settings.rate, settings.hours.clone(), observer.clone());
+        let ahead = ranges::budget();
+        let common = Common { settings, observer, counts, plain, ahead, pace };
         let shared = Shared {
             common: Arc::new(common),
             credentials,
@@ -96,7 +101,9 @@ impl Client {
         let hosts = addresses(name, &settings).and_then(|found| {
             found.into_iter().map(|address| self.host(address)).collect::<Result<Vec<_>, _>>()
         });
+        let directory = self.shared.common.settings.blob_hints.as_deref();
         let registry = Arc::new(Registry {
+            hints: directory.map(|directory| Arc::new(Hints::of(directory, name))),
             hosts: hosts.map_err(|error| crate::store::chain(&error))?,
             settings,
             repositories: Mutex::default(),
@@ -128,7 +135,8 @@ impl Registry {
     /// What is known of a repository, by all who use it.
     pub(super) fn repository(&self, repository: &str) -> Arc<RepoFacts> {
         let mut known = self.repositories.lock().unwrap_or_else(PoisonError::into_inner);
-        known.entry(repository.to_owned()).or_default().clone()
+        let new = || Arc::new(RepoFacts::new(repository, self.hints.clone()));
+        known.entry(repository.to_owned()).or_insert_with(new).clone()
     }
 }
 

@@ -15,8 +15,10 @@ use super::endpoints;
 use super::http::Read;
 use super::kind::Kind;
 use super::limits::{Lane, Permit};
+use super::pace::Direction;
 use super::retry::Backoff;
 use super::store::Repo;
+use crate::observe::Pause;
 use crate::store::{ErrorKind, StoreError, chain};
 use crate::types::Descriptor;
 
@@ -109,6 +111,8 @@ impl Download {
         loop {
             let error = match self.step(settings.stall_timeout).await {
                 Step::Chunk(chunk) => {
+                    let pace = &repos[0].host.wire.common.pace;
+                    pace.pass(Direction::Received, chunk.len() as u64).await;
                     self.position += chunk.len() as u64;
                     return Ok(Some(chunk));
                 }
@@ -124,7 +128,7 @@ impl Download {
                 self.position,
                 chain(error.kind())
             );
-            self.repo().host.wire.tell(wait, &cause);
+            self.repo().host.wire.tell(wait, Pause::Broken, &cause);
             tokio::time::sleep(wait).await;
             self.connect(None).await?;
         }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 
 use super::health::Health;
+use super::hints::Hints;
 use super::settings::ReferrersMode;
 use crate::types::Digest;
 
@@ -127,8 +128,11 @@ impl HostFacts {
 }
 
 /// What is known of one repository.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct RepoFacts {
+    name: String,
+    /// What earlier runs learned, when that is kept.
+    hints: Option<Arc<Hints>>,
     /// Blobs that are there: put, mounted or seen.
     blobs: Mutex<HashSet<Digest>>,
     /// Blobs that were looked for: found, and not found.
@@ -139,6 +143,29 @@ pub(super) struct RepoFacts {
 }
 
 impl RepoFacts {
+    pub(super) fn new(name: &str, hints: Option<Arc<Hints>>) -> Self {
+        RepoFacts {
+            name: name.to_owned(),
+            hints,
+            blobs: Mutex::default(),
+            hits: AtomicU64::new(0),
+            misses: AtomicU64::new(0),
+            existed: OnceCell::new(),
+        }
+    }
+
+    /// What earlier runs say: whether the blob is here, and another repository that has it.
+    pub(super) fn hinted(&self, digest: &Digest) -> (bool, Option<String>) {
+        self.hints.as_ref().map_or((false, None), |hints| hints.look(digest, &self.name))
+    }
+
+    /// What earlier runs say of `repository` is not so.
+    pub(super) fn hint_was_wrong(&self, digest: &Digest, repository: &str) {
+        if let Some(hints) = &self.hints {
+            hints.remove(digest, repository);
+        }
+    }
+
     /// Whether the blob is known to be there.
     pub(super) fn knows(&self, digest: &Digest) -> bool {
         self.blobs.lock().unwrap_or_else(PoisonError::into_inner).contains(digest)
@@ -146,12 +173,20 @@ impl RepoFacts {
 
     /// The blob is there.
     pub(super) fn learn(&self, digest: &Digest) {
-        self.blobs.lock().unwrap_or_else(PoisonError::into_inner).insert(digest.clone());
+        let mut blobs = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
+        if blobs.insert(digest.clone())
+            && let Some(hints) = &self.hints
+        {
+            hints.add(digest, &self.name);
+        }
     }
 
     /// The registry contradicted what was known.
     pub(super) fn forget(&self) {
-        self.blobs.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let mut blobs = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
+        for digest in blobs.drain() {
+            self.hint_was_wrong(&digest, &self.name);
+        }
     }
 
     /// A blob was looked for.
@@ -166,7 +201,13 @@ impl RepoFacts {
         let misses = self.misses.load(Ordering::Relaxed) as f64;
         // A repository that did not exist counts as many misses: what an interrupted run left may
         // still be there on registries that list no repository before its first tag.
-        let prior = if self.existed.get() == Some(&false) { 24.0 } else { 0.5 };
+        // So does one that earlier runs filled, and of which they do not know this blob.
+        let filled = self.hints.as_ref().is_some_and(|hints| hints.knows(&self.name));
+        let prior = match self.existed.get() {
+            Some(false) => 24.0,
+            _ if filled => 4.0,
+            _ => 0.5,
+        };
         (hits + 0.5) / (hits + misses + 0.5 + prior)
     }
 }

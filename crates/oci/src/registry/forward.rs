@@ -169,7 +169,7 @@ async fn send_streamed(
     proof: &Proof,
     body: Outbound,
 ) -> Result<Answer, StoreError> {
-    let permit = wire.limits.admit(call.lane).await;
+    let permit = wire.admit(call.lane).await;
     wire.common.counts.add(&wire.authority, call.kind);
     let request = wire.request(call, &call.url, proof, true);
     let response = request.body(reqwest::Body::wrap_stream(body)).send().await;

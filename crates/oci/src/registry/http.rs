@@ -18,11 +18,12 @@ use super::endpoint::authority;
 use super::failure::{self, ERROR_BODY};
 use super::kind::{Counts, Kind};
 use super::limits::{Lane, Limits, Permit};
+use super::pace::{Direction, Pace};
 use super::retry::Backoff;
 use super::settings::Settings;
 use super::transport::Transport;
 use super::upload_body::Outgoing;
-use crate::observe::{Event, Observer};
+use crate::observe::{Event, Observer, Pause};
 use crate::store::{ErrorKind, StoreError, chain};
 
 const REDIRECTS: usize = 10;
@@ -38,6 +39,8 @@ pub(super) struct Common {
     pub(super) plain: OnceLock<Option<Transport>>,
     /// The memory for what is fetched ahead of large blobs.
     pub(super) ahead: Arc<Semaphore>,
+    /// How fast the run may go.
+    pub(super) pace: Arc<Pace>,
 }
 
 /// The way to one host.
@@ -165,7 +168,7 @@ impl Wire {
             None => Proof::None,
         };
         let request = self.request(call, &call.url, &proof, true);
-        let (request, progress) = outgoing.attach(request);
+        let (request, progress) = outgoing.attach(request, &self.common.pace);
         self.common.counts.add(&self.authority, call.kind);
         let settings = &self.common.settings;
         let response = tokio::select! {
@@ -211,13 +214,22 @@ impl Wire {
         StoreError::new(&*call.place, ErrorKind::Denied(text))
     }
 
+    /// Waits until a request may be sent.
+    pub(super) async fn admit(&self, lane: Lane) -> Permit {
+        self.common.pace.open().await;
+        self.limits.admit(lane).await
+    }
+
     /// Sends once, following redirects, and reads as much of the answer as the call says.
     pub(super) async fn send_once(&self, call: &Call, proof: &Proof) -> Result<Answer, StoreError> {
         let held = call.permit.lock().unwrap_or_else(PoisonError::into_inner).take();
         let permit = match held {
             Some(permit) => permit,
-            None => self.limits.admit(call.lane).await,
+            None => self.admit(call.lane).await,
         };
+        if let Payload::Bytes(bytes) = &call.payload {
+            self.common.pace.pass(Direction::Sent, bytes.len() as u64).await;
+        }
         let limit = self.common.settings.answer_timeout;
         let sent = tokio::time::timeout(limit, self.follow(call, proof)).await;
         let sent = sent.unwrap_or_else(|_| {
@@ -341,6 +353,7 @@ impl Wire {
                 next.map_err(|_| StoreError::new(place, ErrorKind::TimedOut(stall.as_secs())))?;
             let Some(chunk) = next else { return Ok(all.freeze()) };
             let chunk = chunk.map_err(|error| failure::network(place, error))?;
+            self.common.pace.pass(Direction::Received, chunk.len() as u64).await;
             let room = (limit + 1).saturating_sub(all.len());
             all.extend_from_slice(&chunk[..chunk.len().min(room)]);
             if all.len() > limit {
@@ -372,7 +385,7 @@ impl Wire {
             Err(error) => return Verdict::Break(Err(error)),
         };
         let Some(wait) = tries.backoff.after_failure() else { return Verdict::Break(Err(error)) };
-        self.tell(wait, &format!("{place}: {}, trying again", chain(error.kind())));
+        self.tell(wait, Pause::Failed, &format!("{place}: {}, trying again", chain(error.kind())));
         tokio::time::sleep(wait).await;
         Verdict::Continue(())
     }
@@ -398,7 +411,7 @@ impl Wire {
             return Some(Verdict::Break(Err(answer.error())));
         };
         if self.limits.pause(wait) {
-            self.tell(wait, "it answered 429: too many requests");
+            self.tell(wait, Pause::Throttled, "it answered 429: too many requests");
         }
         Some(Verdict::Continue(()))
     }
@@ -408,14 +421,16 @@ impl Wire {
         let Some(wait) = answer.asked_wait() else { return };
         let wait = wait.min(self.common.settings.retry_after_limit);
         if self.limits.pause(wait) {
-            self.tell(wait, &format!("it answered {} and asks to wait", answer.status.as_u16()));
+            let cause = format!("it answered {} and asks to wait", answer.status.as_u16());
+            self.tell(wait, Pause::Asked, &cause);
         }
     }
 
     /// Tells the observer about a wait.
-    pub(super) fn tell(&self, wait: Duration, cause: &str) {
+    pub(super) fn tell(&self, wait: Duration, pause: Pause, cause: &str) {
         tracing::debug!(host = self.authority, wait_ms = wait.as_millis() as u64, cause, "waiting");
-        self.common.observer.event(&Event::Waiting { host: &self.authority, wait, cause });
+        let event = Event::Waiting { host: &self.authority, wait, pause, cause };
+        self.common.observer.event(&event);
     }
 }
 

@@ -21,11 +21,13 @@ mod failure;
 mod fallback;
 mod forward;
 mod health;
+mod hints;
 mod http;
 mod kind;
 mod limits;
 mod manifest;
 mod mount;
+mod pace;
 mod presence;
 mod ranges;
 mod referrers;
@@ -42,6 +44,7 @@ pub use auth::Credential;
 pub use client::Client;
 pub use forward::{Access, Forward, Forwarded, Outbound};
 pub use kind::Kind;
+pub use pace::{Clock, Hours};
 pub use secret::Secret;
 pub use settings::{
     CredentialSources, Endpoint, HostSettings, ReferrersMode, Retries, Settings, Tls,

@@ -5,6 +5,7 @@
 //! is both question and upload: 201 means that it is there, 202 that it is not and the upload is
 //! open. Where that is not known, one HEAD decides, if finding the blob would save more than the
 //! HEAD costs; by what was found so far, that is seldom so for small blobs and in new repositories.
+//! What earlier runs left as hints ([`super::hints`]) comes first: one request shows whether it holds.
 
 use http::Method;
 
@@ -37,8 +38,22 @@ pub(super) async fn open(
     if repo.facts.knows(digest) {
         return Ok(Opening::There(Put::Existed));
     }
-    if let Some(from) = from.filter(|from| *from != repo.path) {
-        match Session::mount(repo, digest, from).await? {
+    let (here, elsewhere) = repo.facts.hinted(digest);
+    let mut presence = presence;
+    if here && presence == Presence::Unknown {
+        if seen(repo, descriptor).await {
+            return Ok(Opening::There(Put::Existed));
+        }
+        repo.facts.hint_was_wrong(digest, &repo.path);
+        presence = Presence::Absent;
+    }
+    let known = from.filter(|from| *from != repo.path);
+    if let Some(from) = known.or(elsewhere.as_deref()) {
+        let mounted = Session::mount(repo, digest, from).await?;
+        if known.is_none() && !matches!(mounted, Mounted::Yes) {
+            repo.facts.hint_was_wrong(digest, from);
+        }
+        match mounted {
             Mounted::Yes => {
                 repo.host.facts.mounts.set(true);
                 repo.facts.learn(digest);

@@ -195,10 +195,10 @@ impl Session {
     /// Waits until a body may be sent.
     pub(super) async fn admit(&self, repo: &Repo) -> Result<Permit, StoreError> {
         if same_host(&self.location, &repo.host.base) {
-            return Ok(repo.host.wire.limits.admit(Lane::Up).await);
+            return Ok(repo.host.wire.admit(Lane::Up).await);
         }
         let wire = repo.host.shared.wire(&self.location, &repo.host.base)?;
-        Ok(wire.limits.admit(Lane::Up).await)
+        Ok(wire.admit(Lane::Up).await)
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use regex::Regex;
 
-use super::{Credential, Secret};
+use super::{Credential, Hours, Secret};
 
 /// Settings of a [`super::Client`].
 #[derive(Debug, Clone)]
@@ -23,6 +23,12 @@ pub struct Settings {
     pub max_connections_per_host: usize,
     /// Requests a second to one host, when that is to be bounded.
     pub requests_per_second: Option<f64>,
+    /// Bytes a second in each direction, over all hosts, when that is to be bounded.
+    pub rate: Option<u64>,
+    /// The hours of the day outside of which nothing moves.
+    pub hours: Option<Hours>,
+    /// Directory in which hints on where blobs are go from run to run; none are kept without.
+    pub blob_hints: Option<PathBuf>,
     /// How often a request is tried again.
     pub retries: Retries,
     /// The longest wait that a host may ask for with `Retry-After`.
@@ -127,6 +133,9 @@ impl Default for Settings {
             user_agent: concat!("airlift/", env!("CARGO_PKG_VERSION")).to_owned(),
             max_connections_per_host: 32,
             requests_per_second: None,
+            rate: None,
+            hours: None,
+            blob_hints: None,
             retries: Retries::default(),
             retry_after_limit: Duration::from_secs(3600),
             stall_timeout: Duration::from_secs(30),

@@ -8,9 +8,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt};
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, Stream, StreamExt};
 use tokio::time::Instant;
 
+use super::pace::{Direction, Pace};
 use crate::store::{Blob, StoreError};
 
 /// A blob being cut into bodies.
@@ -92,11 +94,13 @@ impl Outgoing {
     pub(super) fn attach(
         self,
         request: reqwest::RequestBuilder,
+        pace: &Arc<Pace>,
     ) -> (reqwest::RequestBuilder, Arc<Progress>) {
         let progress = self.progress.clone();
         progress.touch();
         let length = self.length;
-        let body = Body { feed: self.feed, left: length, progress: self.progress };
+        let pace = (!pace.is_free()).then(|| pace.clone());
+        let body = Body { feed: self.feed, left: length, progress: self.progress, pace, wait: None };
         let request = request.header(http::header::CONTENT_LENGTH, length);
         (request.body(reqwest::Body::wrap_stream(body)), progress)
     }
@@ -106,6 +110,10 @@ struct Body {
     feed: Arc<Mutex<Feed>>,
     left: u64,
     progress: Arc<Progress>,
+    /// How fast it may go, when that is bounded.
+    pace: Option<Arc<Pace>>,
+    /// Until the next bytes may be sent.
+    wait: Option<BoxFuture<'static, ()>>,
 }
 
 impl Stream for Body {
@@ -114,6 +122,14 @@ impl Stream for Body {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         if self.left == 0 {
             return Poll::Ready(None);
+        }
+        if let Some(wait) = &mut self.wait {
+            if wait.poll_unpin(cx).is_pending() {
+                // What we hold back ourselves is no stall.
+                self.progress.lock().starved = true;
+                return Poll::Pending;
+            }
+            self.wait = None;
         }
         let left = self.left;
         let polled = lock(&self.feed).poll(cx, left);
@@ -124,6 +140,11 @@ impl Stream for Body {
         Poll::Ready(match next {
             Some(Ok(chunk)) => {
                 self.left -= chunk.len() as u64;
+                if let Some(pace) = self.pace.clone() {
+                    let bytes = chunk.len() as u64;
+                    let wait = async move { pace.pass(Direction::Sent, bytes).await };
+                    self.wait = Some(wait.boxed());
+                }
                 self.progress.moved(self.left == 0);
                 Some(Ok(chunk))
             }
@@ -199,7 +220,8 @@ mod tests {
     async fn body(feed: &Arc<Mutex<Feed>>, length: u64) -> (Vec<u8>, Option<StoreError>) {
         let outgoing = Outgoing::new(feed, length);
         let progress = outgoing.progress();
-        let mut body = Body { feed: outgoing.feed, left: length, progress: outgoing.progress };
+        let (feed, progress) = (outgoing.feed, outgoing.progress);
+        let mut body = Body { feed, left: length, progress, pace: None, wait: None };
         let mut all = Vec::new();
         while let Some(Ok(chunk)) = body.next().await {
             all.extend_from_slice(&chunk);
