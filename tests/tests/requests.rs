@@ -1,6 +1,7 @@
 //! What the corpus of 60 images costs in requests, counted at the registries.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+use std::path::Path;
 use std::sync::Arc;
 
 use airlift_oci::inventory::{Inventory, Labels};
@@ -20,7 +21,13 @@ const IMAGES: u64 = 60;
 
 /// A process that has learned nothing yet.
 fn fresh() -> (Stores, Executor) {
-    let client = Client::new(Settings::default(), silent()).unwrap();
+    process(None)
+}
+
+/// A process that knows what earlier ones left in a directory.
+fn process(hints: Option<&Path>) -> (Stores, Executor) {
+    let settings = Settings { blob_hints: hints.map(Path::to_owned), ..Settings::default() };
+    let client = Client::new(settings, silent()).unwrap();
     (Stores::new(client), Executor::new(ExecutorOptions::default(), silent()))
 }
 
@@ -39,8 +46,14 @@ async fn open(stores: &Stores, references: &[Reference]) -> Vec<SourceImage> {
     sources
 }
 
-async fn nested(stores: &Stores, registry: &TestRegistry, source: &str) -> Destination {
-    let to = registry.reference(&format!("high/{}", source.replace(':', "_").replace("_v", ":v")));
+async fn nested(
+    stores: &Stores,
+    registry: &TestRegistry,
+    below: &str,
+    source: &str,
+) -> Destination {
+    let to =
+        registry.reference(&format!("{below}/{}", source.replace(':', "_").replace("_v", ":v")));
     let opened = stores.destination(&Location::Registry(to.clone())).await.unwrap();
     Destination { store: opened.store, tag: opened.tag, label: to.to_string() }
 }
@@ -61,7 +74,7 @@ async fn run_scatter(near: &TestRegistry, to: &TestRegistry) {
     let index = from.store.fetch(&from.version).await.unwrap();
     let mut routed = Vec::new();
     for item in Inventory::read(&index).unwrap().items {
-        let destinations = vec![nested(&stores, to, &item.source).await];
+        let destinations = vec![nested(&stores, to, "high", &item.source).await];
         routed.push(Routed { item, destinations });
     }
     let options = ScatterOptions::default();
@@ -70,10 +83,18 @@ async fn run_scatter(near: &TestRegistry, to: &TestRegistry) {
 }
 
 async fn run_clone(sources: &[Reference], to: &TestRegistry) {
-    let (stores, executor) = fresh();
+    clone_by(fresh(), sources, to, "high").await;
+}
+
+async fn clone_by(
+    (stores, executor): (Stores, Executor),
+    sources: &[Reference],
+    to: &TestRegistry,
+    below: &str,
+) {
     let mut routed = Vec::new();
     for (source, read) in read_sources(&executor, open(&stores, sources).await, &[]).await {
-        let destinations = vec![nested(&stores, to, &source.text).await];
+        let destinations = vec![nested(&stores, to, below, &source.text).await];
         routed.push(RoutedSource { source, read: read.unwrap(), destinations });
     }
     let report = clone(&executor, routed, &CloneOptions::default()).await;
@@ -137,4 +158,34 @@ async fn scatter_to_another_registry() {
     assert_eq!(near.counts().blob_get, BLOBS);
     assert_eq!(far.counts().upload_put, BLOBS);
     drop(low);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_earlier_run_left_is_mounted_and_not_sent_again() {
+    let (low, near, sources) = registries().await;
+    let hints = tempfile::tempdir().unwrap();
+    clone_by(process(Some(hints.path())), &sources, &near, "high").await;
+    low.reset_counts();
+    near.reset_counts();
+    clone_by(process(Some(hints.path())), &sources, &near, "other").await;
+    let (read, written) = (low.counts(), near.counts());
+    assert_eq!((read.blob_get, written.upload_put), (0, 0), "{read:?} {written:?}");
+    assert_eq!(written.blob_head, 0, "{written:?}");
+    assert!(written.mount_ok >= BLOBS, "{written:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wrong_hints_cost_requests_and_nothing_else() {
+    let (low, near, sources) = registries().await;
+    let hints = tempfile::tempdir().unwrap();
+    clone_by(process(Some(hints.path())), &sources, &near, "high").await;
+    let empty = TestRegistry::start(FaultPlan::none()).await;
+    let file = |registry: &TestRegistry| hints.path().join(registry.host().replace(':', "_"));
+    std::fs::copy(file(&near), file(&empty)).unwrap();
+    low.reset_counts();
+    clone_by(process(Some(hints.path())), &sources, &empty, "high").await;
+    let counts = empty.counts();
+    assert_eq!((low.counts().blob_get, counts.upload_put), (BLOBS, BLOBS));
+    // As without hints, and at most one request more for each blob.
+    assert!(counts.total() <= 2800 + BLOBS, "{counts:?}");
 }

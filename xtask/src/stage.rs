@@ -99,6 +99,7 @@ impl Stage {
     pub(crate) fn other(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command.current_dir(self.directory.path()).env("XDG_CONFIG_HOME", self.directory.path());
+        command.env("XDG_CACHE_HOME", self.path("cache"));
         for variable in ["AIRLIFT_CONFIG", "ACE_DT_CONFIG", "HTTP_PROXY", "http_proxy"] {
             command.env_remove(variable);
         }

@@ -1,5 +1,6 @@
 //! The end of a run that moves images: summary, report, list of what failed, exit code.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 use airlift_oci::inventory::Labels;
 use airlift_oci::mirror::{Report, Status};
 use airlift_oci::observe::Totals;
+use airlift_oci::registry::Kind;
 use airlift_oci::store::chain;
 use anyhow::Context;
 use clap::Args;
@@ -15,6 +17,7 @@ use serde::Serialize;
 
 use crate::exit::Exit;
 use crate::failure::trouble_hint;
+use crate::progress::Wait;
 use crate::session::Session;
 use crate::size::human;
 
@@ -38,6 +41,10 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     totals: Totals,
+    /// By host and kind.
+    requests: BTreeMap<String, BTreeMap<Kind, u64>>,
+    /// By cause.
+    waits: BTreeMap<&'static str, Wait>,
     #[serde(flatten)]
     report: &'a Report,
 }
@@ -78,6 +85,8 @@ impl Outcome {
                 exit: exit as u8,
                 error: error.as_ref().map(|error| chain(error.as_ref())),
                 totals: report.totals(),
+                requests: session.requests(),
+                waits: session.waits().read(),
                 report: &report,
             };
             let text = serde_json::to_string_pretty(&document)?;

@@ -1,18 +1,20 @@
 //! What a command runs with: the configuration in force, who watches, who may interrupt.
 
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use airlift_oci::mirror::{Executor, ExecutorOptions};
 use airlift_oci::observe::Observer;
-use airlift_oci::registry::Client;
+use airlift_oci::registry::{Client, Kind};
 use airlift_oci::stores::Stores;
 use anyhow::Context;
 
 use crate::config::{Config, Environment};
 use crate::global::Global;
 use crate::logs;
-use crate::progress::Watch;
+use crate::progress::{Files, Waits, Watch};
 use crate::screen::Screen;
 
 /// The surroundings of one run.
@@ -25,6 +27,9 @@ pub(crate) struct Session {
     /// Standard error.
     screen: Screen,
     global: Global,
+    /// Those made for this run, whose requests the report counts.
+    clients: Mutex<Vec<Client>>,
+    waits: Arc<Waits>,
 }
 
 impl Session {
@@ -33,24 +38,53 @@ impl Session {
         let environment = Environment::of_process();
         let config = Config::load(&global, &environment)?;
         logs::init(config.verbosity.value, config.log_format.value, screen);
-        Ok(Session { config, environment, screen: screen.clone(), global })
+        Ok(Session {
+            config,
+            environment,
+            screen: screen.clone(),
+            global,
+            clients: Mutex::default(),
+            waits: Arc::default(),
+        })
     }
 
     /// Begins to show progress; it ends when the watch is dropped.
     pub(crate) fn watch(&self) -> anyhow::Result<Watch> {
-        let debug = match &self.global.debug {
-            Some(path) => Some(
-                File::create(path)
-                    .with_context(|| format!("creating {} failed", path.display()))?,
-            ),
-            None => None,
+        let create = |path: &Option<PathBuf>| {
+            let create = |path: &PathBuf| {
+                File::create(path).with_context(|| format!("creating {} failed", path.display()))
+            };
+            path.as_ref().map(create).transpose()
         };
-        Ok(Watch::begin(self.config.progress.value, self.global.no_term, &self.screen, debug))
+        let (debug, trace) = (create(&self.global.debug)?, create(&self.global.trace)?);
+        let (style, no_term) = (self.config.progress.value, self.global.no_term);
+        let files = Files { debug, trace };
+        Ok(Watch::begin(style, no_term, &self.screen, files, self.waits.clone()))
     }
 
     /// The stores that references lead to, by the configuration in force.
     pub(crate) fn stores(&self, observer: Arc<dyn Observer>) -> anyhow::Result<Stores> {
-        Ok(Stores::new(Client::new(self.config.settings()?, observer)?))
+        let client = Client::new(self.config.settings()?, observer)?;
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner).push(client.clone());
+        Ok(Stores::new(client))
+    }
+
+    /// Requests sent so far, by host and kind.
+    pub(crate) fn requests(&self) -> BTreeMap<String, BTreeMap<Kind, u64>> {
+        let clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all: BTreeMap<String, BTreeMap<Kind, u64>> = BTreeMap::new();
+        for (host, kinds) in clients.iter().flat_map(Client::counts) {
+            let sums = all.entry(host).or_default();
+            for (kind, count) in kinds {
+                *sums.entry(kind).or_default() += count;
+            }
+        }
+        all
+    }
+
+    /// Waits so far.
+    pub(crate) fn waits(&self) -> &Waits {
+        &self.waits
     }
 
     /// The executor of a run that moves images.

@@ -1,6 +1,7 @@
 //! Patience with hosts: waits as asked, for the whole host, and an end to it.
 
 use super::*;
+use futures_util::StreamExt;
 use std::time::{Instant, SystemTime};
 
 fn busy(status: u16, wait: &str) -> Fault {
@@ -45,9 +46,9 @@ async fn the_whole_host_waits_and_the_wait_is_told() {
     read.unwrap();
     assert!(waited >= Duration::from_secs(1), "{waited:?}");
     let told = heard.0.lock().unwrap();
-    let waits = told.iter().filter(|event| event.contains("Waiting")).count();
-    assert_eq!(waits, 1, "{told:?}");
-    assert!(told[0].contains(&registry.host()) && told[0].contains("429"), "{told:?}");
+    let waits: Vec<_> = told.iter().filter(|event| event.contains("Waiting")).collect();
+    assert_eq!(waits.len(), 1, "{told:?}");
+    assert!(waits[0].contains(&registry.host()) && waits[0].contains("429"), "{told:?}");
 }
 
 #[tokio::test]
@@ -140,6 +141,90 @@ async fn small_requests_do_not_wait_behind_large_bodies() {
     let head = tokio::time::timeout(Duration::from_secs(5), store.has(small().descriptor())).await;
     assert!(!head.unwrap().unwrap());
     drop(opened);
+}
+
+#[tokio::test]
+async fn what_the_operator_will_not_wait_for_is_an_error() {
+    let plan = FaultPlan::none().on(Kind::BlobGet, When::Always, busy(429, "9"));
+    let registry = with_blob(plan, &small()).await;
+    let settings = Settings { retry_after_limit: Duration::from_secs(5), ..quick() };
+    let store = client_with(settings).repository(registry.name("a"));
+    let text = read(&*store, &small()).await.unwrap_err().to_string();
+    assert!(text.contains("9 s") && text.contains("5 s"), "{text}");
+    assert_eq!(registry.counts().blob_get, 1);
+}
+
+#[tokio::test]
+async fn a_rate_bounds_what_is_received_and_what_is_sent() {
+    let (blob, rate) = (large(), 3_000_000);
+    let (source, target) =
+        tokio::join!(with_blob(FaultPlan::none(), &blob), TestRegistry::start(FaultPlan::none()));
+    let client = client_with(Settings { rate: Some(rate), ..quick() });
+    let least = Duration::from_secs_f64(LARGE as f64 / rate as f64 * 0.9);
+    let start = Instant::now();
+    let store = client.repository(source.name("a"));
+    assert_eq!(read(&*store, &blob).await.unwrap().len(), LARGE);
+    assert!(start.elapsed() >= least, "{:?}", start.elapsed());
+    let start = Instant::now();
+    let store = client.repository(target.name("a"));
+    store.put(&blob, &absent()).await.unwrap();
+    assert!(start.elapsed() >= least && holds(&target, &blob), "{:?}", start.elapsed());
+    // Nothing that was held back was taken for a stall.
+    assert_eq!((source.counts().total(), target.counts().total()), (1, 2));
+}
+
+#[tokio::test]
+async fn outside_its_hours_a_run_waits_says_so_and_goes_on() {
+    let registry = with_blob(FaultPlan::none(), &small()).await;
+    let start = Instant::now();
+    let hour = Duration::from_secs(3600);
+    // By this clock the hours begin in a second.
+    let eight = Duration::from_secs(20 * 3600);
+    let clock = move || eight + start.elapsed();
+    let begin = eight + Duration::from_secs(1);
+    let hours = airlift_oci::registry::Hours::new(begin, 6 * hour, Arc::new(clock));
+    let heard = Arc::new(Heard::default());
+    let settings = Settings { hours: Some(hours), ..quick() };
+    let client = Client::new(settings, heard.clone()).unwrap();
+    let store = client.repository(registry.name("a"));
+    let first = small();
+    let (one, two) = tokio::join!(read(&*store, &first), read(&*store, &first));
+    one.and(two).unwrap();
+    assert!(start.elapsed() >= Duration::from_millis(950), "{:?}", start.elapsed());
+    let told = heard.0.lock().unwrap();
+    let waits: Vec<_> = told.iter().filter(|event| event.contains("Waiting")).collect();
+    assert_eq!(waits.len(), 1, "{told:?}");
+    assert!(waits[0].contains("20:00-06:00"), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_download_pauses_when_the_hours_end() {
+    let blob = large();
+    let registry = with_blob(FaultPlan::none().rate(1_000_000), &blob).await;
+    let start = Instant::now();
+    let hour = Duration::from_secs(3600);
+    // By this clock the hours end after half a second, for one second.
+    let clock = move || match start.elapsed().as_millis() {
+        0..500 => 5 * hour,
+        _ => 20 * hour + start.elapsed(),
+    };
+    let begin = 20 * hour + Duration::from_millis(1500);
+    let hours = airlift_oci::registry::Hours::new(begin, 6 * hour, Arc::new(clock));
+    let settings = Settings { hours: Some(hours), ..quick() };
+    let store = client_with(settings).repository(registry.name("a"));
+    let mut stream = store.open(blob.descriptor(), 0).await.unwrap();
+    let (mut all, mut early, mut late) = (Vec::new(), 0, 0);
+    while let Some(chunk) = stream.next().await {
+        all.extend_from_slice(&chunk.unwrap());
+        match start.elapsed().as_millis() {
+            0..520 => early += 1,
+            // What was on its way when the hours ended is held back.
+            520..1490 => panic!("bytes came outside the hours, after {:?}", start.elapsed()),
+            _ => late += 1,
+        }
+    }
+    assert_eq!(all, bytes(7, LARGE));
+    assert!(early > 0 && late > 0, "{early} and {late}");
 }
 
 #[tokio::test]

@@ -22,13 +22,12 @@ pub(super) fn merge(
     file: File,
 ) -> Result<Config, ConfigError> {
     let layers = Layers { environment, path: path.as_ref() };
-    let concurrent_http = layers
-        .pick(
-            ("concurrent-http", global.concurrent_http),
-            &CONCURRENCY,
-            ("concurrentHTTP", file.concurrent_http.map(|n| n.to_string())),
-            positive,
-        )?;
+    let concurrent_http = layers.pick(
+        ("concurrent-http", global.concurrent_http),
+        &CONCURRENCY,
+        ("concurrentHTTP", file.concurrent_http.map(|n| n.to_string())),
+        positive,
+    )?;
     let concurrent_http = optional(concurrent_http);
     let limits = Limits::merge(&layers, global, &file)?;
     let cache = cache(&layers, global, &file)?;

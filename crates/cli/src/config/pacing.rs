@@ -31,7 +31,8 @@ impl Limits {
         file: &File,
     ) -> Result<Self, ConfigError> {
         let given = &global.pacing;
-        let text = |value: &Option<super::file::Scalar>| value.as_ref().map(|value| value.0.clone());
+        let text =
+            |value: &Option<super::file::Scalar>| value.as_ref().map(|value| value.0.clone());
         Ok(Limits {
             rate: optional(layers.pick(
                 ("rate", given.rate),

@@ -155,7 +155,7 @@ impl Counts {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use airlift_oci::observe::{Event, How};
+    use airlift_oci::observe::{Event, How, Pause};
 
     use super::Counts;
 

@@ -48,15 +48,6 @@ impl View for Json {
     }
 }
 
-/// How content came to be where it should be, in a word.
-fn word(how: How) -> &'static str {
-    match how {
-        How::Moved => "moved",
-        How::Mounted => "mounted",
-        How::Skipped => "skipped",
-    }
-}
-
 /// One event as an object; `None` for kinds that this version does not know.
 pub(super) fn event(event: &Event<'_>) -> Option<Value> {
     Some(match event {
@@ -69,17 +60,30 @@ pub(super) fn event(event: &Event<'_>) -> Option<Value> {
         }
         Event::Moved { bytes } => json!({"event": "moved", "bytes": bytes}),
         Event::Stored { bytes, how } => {
-            json!({"event": "stored", "bytes": bytes, "how": word(*how)})
+            json!({"event": "stored", "bytes": bytes, "how": how.as_str()})
         }
         Event::Platforms { known } => json!({"event": "platforms", "known": known}),
         Event::Manifest { bytes, how, platform } => {
-            let how = word(*how);
+            let how = how.as_str();
             json!({"event": "manifest", "bytes": bytes, "how": how, "platform": platform})
         }
         Event::Waiting { host, wait, pause, cause } => {
             let (seconds, why) = (wait.as_secs_f64(), pause.as_str());
             json!({"event": "waiting", "host": host, "seconds": seconds, "why": why, "cause": cause})
         }
+        Event::Request { host, kind, place, status, bytes, begun } => {
+            let ms = begun.elapsed().as_millis() as u64;
+            json!({
+                "event": "request", "host": host, "kind": kind, "place": place,
+                "status": status, "bytes": bytes, "ms": ms,
+            })
+        }
+        Event::Blob { item, digest, bytes, from, to, how, begun, effort } => json!({
+            "event": "blob", "item": item, "digest": digest, "bytes": bytes, "from": from,
+            "to": to, "how": how.map_or("failed", How::as_str), "requests": effort.requests,
+            "triedAgain": effort.again, "waitedMs": effort.waited.as_millis() as u64,
+            "ms": begun.elapsed().as_millis() as u64,
+        }),
         Event::Warning { text } => json!({"event": "warning", "text": text}),
         _ => return None,
     })

@@ -7,10 +7,13 @@ mod bar;
 mod counts;
 mod json;
 mod plain;
+mod trace;
+mod waits;
 mod watch;
 
 pub(crate) use counts::{Counts, Pieces, Reading};
-pub(crate) use watch::Watch;
+pub(crate) use waits::{Wait, Waits};
+pub(crate) use watch::{Files, Watch};
 
 use crate::global::ProgressStyle;
 use crate::screen::Screen;

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use airlift_oci::observe::{Event, Observer};
 
-use super::{Counts, View, json, view};
+use super::trace::Trace;
+use super::{Counts, View, Waits, json, view};
 use crate::global::ProgressStyle;
 use crate::screen::Screen;
 
@@ -29,23 +30,37 @@ struct Feed {
     screen: Screen,
     style: ProgressStyle,
     debug: Option<Mutex<BufWriter<File>>>,
+    trace: Option<Trace>,
+    waits: Arc<Waits>,
+}
+
+/// What is written beside what is shown.
+#[derive(Debug, Default)]
+pub(crate) struct Files {
+    /// Gets every event as a JSON line.
+    pub(crate) debug: Option<File>,
+    /// Gets a trace.
+    pub(crate) trace: Option<File>,
 }
 
 impl Watch {
-    /// Begins to watch. `debug` gets every event as a JSON line.
+    /// Begins to watch. `waits` takes in why the run waits.
     pub(crate) fn begin(
         style: ProgressStyle,
         no_term: bool,
         screen: &Screen,
-        debug: Option<File>,
+        files: Files,
+        waits: Arc<Waits>,
     ) -> Self {
         let counts = Arc::new(Counts::default());
         let terminal = Screen::is_terminal() && !no_term;
         let style =
             if no_term && style == ProgressStyle::Bar { ProgressStyle::Auto } else { style };
         let ticker = view(style, terminal, screen).map(|view| tick(view, Arc::clone(&counts)));
-        let debug = debug.map(|file| Mutex::new(BufWriter::new(file)));
-        let observer = Arc::new(Feed { counts, screen: screen.clone(), style, debug });
+        let debug = files.debug.map(|file| Mutex::new(BufWriter::new(file)));
+        let trace = files.trace.map(Trace::new);
+        let screen = screen.clone();
+        let observer = Arc::new(Feed { counts, screen, style, debug, trace, waits });
         Watch { observer, ticker }
     }
 
@@ -79,7 +94,8 @@ fn tick(mut view: Box<dyn View>, counts: Arc<Counts>) -> (mpsc::Sender<()>, Join
 impl Observer for Feed {
     fn event(&self, event: &Event<'_>) {
         self.counts.add(event);
-        self.trace(event);
+        self.waits.add(event);
+        self.record(event);
         match self.style {
             ProgressStyle::Json => self.print(event),
             _ => tell(event),
@@ -88,13 +104,16 @@ impl Observer for Feed {
 }
 
 impl Feed {
-    /// Writes the event to the file of `--debug`.
-    fn trace(&self, event: &Event<'_>) {
+    /// Writes the event to the files that were asked for.
+    fn record(&self, event: &Event<'_>) {
+        if let Some(trace) = &self.trace {
+            trace.add(event);
+        }
         if let Some(file) = &self.debug
             && let Some(line) = json::event(event)
         {
             let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-            // A trace that cannot be written must not stop the run.
+            // A file that cannot be written must not stop the run.
             let _ = writeln!(file, "{line}");
         }
     }
@@ -104,7 +123,9 @@ impl Feed {
         if let Event::Moved { .. }
         | Event::Stored { .. }
         | Event::Platforms { .. }
-        | Event::Manifest { .. } = event
+        | Event::Manifest { .. }
+        | Event::Request { .. }
+        | Event::Blob { .. } = event
         {
             return;
         }

@@ -22,3 +22,4 @@ mod mirror_guide;
 mod shards;
 mod sources;
 mod toolkit;
+mod watching;

@@ -7,15 +7,17 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::sync::Semaphore;
+use tracing::Instrument;
 
 use super::odds::Odds;
 use super::placement::{Placement, Step};
 use super::plan::{Root, Target, Transfer};
 use crate::graph::{Graph, WalkOptions, walk};
-use crate::observe::{Event, How, Observer, Tally};
+use crate::observe::{Event, How, Meter, Observer, Tally};
 use crate::store::{Content, Hints, Presence, Put, Remote, Source, Store, StoreError, chain};
 use crate::types::{Descriptor, Digest, Manifest, Tag, Version, media};
 
@@ -121,7 +123,8 @@ impl Executor {
     /// After an error some targets may have it, and no target has a tag of something incomplete.
     pub async fn transfer(&self, transfer: &Transfer) -> Result<Transferred, TransferError> {
         self.observer.event(&Event::Started { item: &transfer.item });
-        let result = self.copy(transfer).await;
+        let span = tracing::info_span!("image", item = transfer.item);
+        let result = self.copy(transfer).instrument(span).await;
         let error = result.as_ref().err().map(|error| chain(error));
         self.observer.event(&Event::Finished { item: &transfer.item, error: error.as_deref() });
         result
@@ -233,7 +236,8 @@ impl Executor {
         };
         let _slot = self.slots.acquire().await.ok();
         let hints = Hints { mount_from, presence: target.presence };
-        let put = match target.store.put(&content, &hints).await {
+        let put = self.put_measured(transfer, blob, target, &content, &hints).await;
+        let put = match put {
             Err(error) if blob.is_foreign() && error.is_not_found() => {
                 let text = format!(
                     "{} of {} is a foreign layer that its registry does not hold; it stays behind",
@@ -246,13 +250,48 @@ impl Executor {
         };
         self.placement.placed(&blob.digest, &target.store);
         drop(turn);
-        let how = match put {
-            Put::Existed => How::Skipped,
-            Put::Mounted => How::Mounted,
-            Put::Written => How::Moved,
-        };
-        self.stored(tally, blob, how);
+        self.stored(tally, blob, how(put));
         Ok(())
+    }
+
+    /// Puts a blob, and tells what that took.
+    async fn put_measured(
+        &self,
+        transfer: &Transfer,
+        blob: &Descriptor,
+        target: &Target,
+        content: &Origin,
+        hints: &Hints,
+    ) -> Result<Put, StoreError> {
+        let (meter, begun) = (Arc::new(Meter::default()), Instant::now());
+        let host = target.store.domain();
+        let span =
+            tracing::info_span!("blob", digest = %blob.digest, bytes = blob.size, host = host);
+        let work = async {
+            let put = meter.measure(target.store.put(content, hints)).await;
+            let effort = meter.read();
+            tracing::debug!(
+                how = put.as_ref().map_or("failed", |put| how(*put).as_str()),
+                requests = effort.requests,
+                again = effort.again,
+                waited_ms = effort.waited.as_millis() as u64,
+                took_ms = begun.elapsed().as_millis() as u64,
+                "blob"
+            );
+            put
+        };
+        let put = work.instrument(span).await;
+        self.observer.event(&Event::Blob {
+            item: &transfer.item,
+            digest: &blob.digest,
+            bytes: blob.size,
+            from: &transfer.from.place(),
+            to: &target.label,
+            how: put.as_ref().ok().map(|put| how(*put)),
+            begun,
+            effort: meter.read(),
+        });
+        put
     }
 
     /// The blob as it can be read: from the copy that this run made elsewhere, else the source.
@@ -338,6 +377,14 @@ impl Executor {
     fn stored(&self, tally: &Tally, what: &Descriptor, how: How) {
         tally.add(what.size, how);
         self.observer.event(&Event::Stored { bytes: what.size, how });
+    }
+}
+
+fn how(put: Put) -> How {
+    match put {
+        Put::Existed => How::Skipped,
+        Put::Mounted => How::Mounted,
+        Put::Written => How::Moved,
     }
 }
 

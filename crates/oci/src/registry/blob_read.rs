@@ -8,9 +8,9 @@ use std::ops::Range;
 
 use http::{Method, StatusCode};
 
+use super::call::Read;
 use super::download::Download;
 use super::endpoints::{self, Endpoints};
-use super::http::Read;
 use super::kind::Kind;
 use super::ranges::Ranged;
 use super::store::Repo;

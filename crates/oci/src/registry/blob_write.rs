@@ -11,7 +11,7 @@ use super::retry::Backoff;
 use super::session::Session;
 use super::store::Repo;
 use super::upload_body::{Feed, Outgoing};
-use crate::observe::Pause;
+use crate::observe::{Meter, Pause};
 use crate::store::{Content, ErrorKind, Presence, Put, StoreError, chain};
 
 /// Chunks are not made smaller than this, in bytes, however often they are refused.
@@ -301,6 +301,8 @@ impl Upload<'_> {
         let short = self.content.descriptor().digest.short();
         let cause = format!("{}: sending {short}: {}", self.repo.place, chain(error.kind()));
         self.repo.host.wire.tell(wait, Pause::Broken, &cause);
+        Meter::again();
+        Meter::waited(wait);
         tokio::time::sleep(wait).await;
         Ok(())
     }

@@ -3,8 +3,8 @@
 use http::Method;
 
 use super::auth::Scopes;
+use super::call::Read;
 use super::client::Client;
-use super::http::Read;
 use super::kind::Kind;
 use super::store::Repo;
 use crate::store::{ErrorKind, StoreError};

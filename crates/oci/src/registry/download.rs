@@ -11,14 +11,15 @@ use http::{HeaderValue, Method, StatusCode, header};
 use tokio::time::Instant;
 
 use super::answer::Answer;
+use super::call::Read;
 use super::endpoints;
-use super::http::Read;
+use super::http::Wire;
 use super::kind::Kind;
 use super::limits::{Lane, Permit};
 use super::pace::Direction;
 use super::retry::Backoff;
 use super::store::Repo;
-use crate::observe::Pause;
+use crate::observe::{Meter, Pause};
 use crate::store::{ErrorKind, StoreError, chain};
 use crate::types::Descriptor;
 
@@ -50,6 +51,12 @@ struct Body {
     /// What was read and how long that took, without the time in which nobody wanted to read.
     read: u64,
     took: Duration,
+    wire: Arc<Wire>,
+    place: String,
+    status: u16,
+    begun: std::time::Instant,
+    /// Bytes that came in all.
+    came: u64,
     _under_way: UnderWay,
     _permit: Option<Permit>,
 }
@@ -129,6 +136,8 @@ impl Download {
                 chain(error.kind())
             );
             self.repo().host.wire.tell(wait, Pause::Broken, &cause);
+            Meter::again();
+            Meter::waited(wait);
             tokio::time::sleep(wait).await;
             self.connect(None).await?;
         }
@@ -189,12 +198,20 @@ impl Body {
     /// Notes how fast bytes come, for the choice of endpoints and of how many connections a large
     /// blob is worth.
     fn measure(&mut self, bytes: u64, took: Duration, repo: &Repo) {
+        self.came += bytes;
         self.read += bytes;
         self.took += took;
         if self.read >= MEASURED {
             repo.host.facts.learn_speed(self.read, self.took);
             (self.read, self.took) = (0, Duration::ZERO);
         }
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        let status = Some(self.status);
+        self.wire.ended(Kind::BlobGet, &self.place, status, self.came, self.begun);
     }
 }
 
@@ -221,6 +238,7 @@ async fn connect(
     end: u64,
     permit: Option<Permit>,
 ) -> Result<Body, StoreError> {
+    let begun = std::time::Instant::now();
     let size = descriptor.size;
     let range = if end < size {
         Some(format!("bytes={position}-{}", end - 1))
@@ -234,7 +252,7 @@ async fn connect(
             206 => match check_range(repo, descriptor, position, &answer) {
                 Ok(start) => {
                     ranges.set_once(true);
-                    return body(repo, descriptor, position, start, answer);
+                    return body(repo, descriptor, position, start, begun, answer);
                 }
                 Err(error) if matches!(error.kind(), ErrorKind::Size { .. }) => return Err(error),
                 Err(error) => {
@@ -258,7 +276,7 @@ async fn connect(
         return Err(answer.error_about(&descriptor.digest));
     }
     check_size(repo, descriptor, answer.length())?;
-    body(repo, descriptor, position, 0, answer)
+    body(repo, descriptor, position, 0, begun, answer)
 }
 
 async fn ask(
@@ -282,10 +300,12 @@ fn body(
     descriptor: &Descriptor,
     position: u64,
     start: u64,
+    begun: std::time::Instant,
     answer: Answer,
 ) -> Result<Body, StoreError> {
     let rest = descriptor.size - start;
     let sized = answer.length() == Some(rest);
+    let status = answer.status.as_u16();
     let whole = answer.status != StatusCode::PARTIAL_CONTENT || sized;
     let Some((response, permit)) = answer.into_stream() else {
         return Err(repo.protocol("an answer without a body"));
@@ -297,6 +317,11 @@ fn body(
         whole,
         read: 0,
         took: Duration::ZERO,
+        wire: repo.host.wire.clone(),
+        place: repo.place.clone(),
+        status,
+        begun,
+        came: 0,
         _under_way: UnderWay::at(repo),
         _permit: permit,
     })

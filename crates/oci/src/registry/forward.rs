@@ -16,9 +16,10 @@ use url::Url;
 
 use super::answer::Answer;
 use super::auth::{Proof, Scopes};
+use super::call::{Call, Payload, Read};
 use super::client::Client;
 use super::failure;
-use super::http::{Call, Identity, Payload, Read, Wire};
+use super::http::{Identity, Wire};
 use super::kind::Kind;
 use super::limits::Lane;
 use super::store::Host;

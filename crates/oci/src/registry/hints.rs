@@ -105,7 +105,8 @@ impl Hints {
     fn keep(&self, state: &State) -> io::Result<()> {
         let directory = self.path.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(directory)?;
-        let lock = self.path.with_added_extension("lock");
+        let mut lock = self.path.clone().into_os_string();
+        lock.push(".lock");
         let lock = File::options().create(true).truncate(false).write(true).open(lock)?;
         lock.lock()?;
         let mut holders = read(&self.path);
@@ -225,7 +226,8 @@ mod tests {
         fs::write(&path, &text).unwrap();
         assert_eq!(read(&path).len(), MOST);
         let good = Digest::of(b"good");
-        let nonsense = ["", "x", "sha256:zz 1 r", &format!("{good} 1 ../up"), &format!("{good} x r")];
+        let nonsense =
+            ["", "x", "sha256:zz 1 r", &format!("{good} 1 ../up"), &format!("{good} x r")];
         fs::write(&path, format!("{HEAD}\n{}\n{good} 7 r\n", nonsense.join("\n"))).unwrap();
         assert_eq!(read(&path).into_keys().collect::<Vec<_>>(), std::slice::from_ref(&good));
         fs::write(&path, [0xff, 0xfe]).unwrap();

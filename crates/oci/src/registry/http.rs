@@ -2,28 +2,30 @@
 //! redirects, credentials, tries and pauses are here and nowhere else.
 
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{Method, StatusCode, header};
 use tokio::sync::Semaphore;
 use url::Url;
 
 use super::answer::Answer;
 use super::auth::{Authority, Proof, Scopes};
+use super::call::{Call, Payload, Read};
 use super::client::Shared;
 use super::endpoint::authority;
 use super::failure::{self, ERROR_BODY};
 use super::kind::{Counts, Kind};
 use super::limits::{Lane, Limits, Permit};
 use super::pace::{Direction, Pace};
+use super::redirect::{redirect, same_host};
 use super::retry::Backoff;
 use super::settings::Settings;
 use super::transport::Transport;
 use super::upload_body::Outgoing;
-use crate::observe::{Event, Observer, Pause};
+use crate::observe::{Event, Meter, Observer, Pause};
 use crate::store::{ErrorKind, StoreError, chain};
 
 const REDIRECTS: usize = 10;
@@ -50,46 +52,6 @@ pub(super) struct Wire {
     pub(super) limits: Arc<Limits>,
     pub(super) transport: Transport,
     pub(super) has_identity: bool,
-}
-
-/// A request to be sent.
-pub(super) struct Call {
-    pub(super) kind: Kind,
-    pub(super) method: Method,
-    pub(super) url: Url,
-    pub(super) headers: HeaderMap,
-    pub(super) payload: Payload,
-    pub(super) lane: Lane,
-    /// For messages.
-    pub(super) place: String,
-    /// What is read of a good answer's body.
-    pub(super) read: Read,
-    /// There is another endpoint to ask, so that this one is not insisted on.
-    pub(super) hasty: bool,
-    /// The right to send, when it was had before; of use for the first try.
-    pub(super) permit: Mutex<Option<Permit>>,
-}
-
-/// The body of a request.
-#[derive(Clone)]
-pub(super) enum Payload {
-    /// None.
-    None,
-    /// At hand, so that the request can be sent again.
-    Bytes(Bytes),
-    /// Given beside the call, to be sent once.
-    Streamed,
-}
-
-/// What is read of a good answer's body before the call returns.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Read {
-    /// This many bytes and one more, so that whoever looks sees that there were more.
-    Whole(usize),
-    /// Nothing: the body is streamed.
-    Stream,
-    /// Nothing, of any answer: it is passed on as it is, a redirect too.
-    Answer,
 }
 
 /// For whom a call is sent.
@@ -168,8 +130,11 @@ impl Wire {
             None => Proof::None,
         };
         let request = self.request(call, &call.url, &proof, true);
+        let sent = outgoing.length();
         let (request, progress) = outgoing.attach(request, &self.common.pace);
         self.common.counts.add(&self.authority, call.kind);
+        Meter::request();
+        let begun = Instant::now();
         let settings = &self.common.settings;
         let response = tokio::select! {
             response = request.send() => {
@@ -180,8 +145,13 @@ impl Wire {
             }
         };
         let answer = match response {
-            Ok(response) => self.receive(call, response, false, permit).await?,
+            Ok(response) => {
+                let answer = self.receive(call, response, false, permit).await;
+                self.note(call, begun, sent, answer.as_ref().ok());
+                answer?
+            }
             Err(error) => {
+                self.note(call, begun, sent, None);
                 permit.overloaded();
                 return Err(error);
             }
@@ -216,8 +186,11 @@ impl Wire {
 
     /// Waits until a request may be sent.
     pub(super) async fn admit(&self, lane: Lane) -> Permit {
+        let begun = Instant::now();
         self.common.pace.open().await;
-        self.limits.admit(lane).await
+        let permit = self.limits.admit(lane).await;
+        Meter::waited(begun.elapsed());
+        permit
     }
 
     /// Sends once, following redirects, and reads as much of the answer as the call says.
@@ -227,17 +200,27 @@ impl Wire {
             Some(permit) => permit,
             None => self.admit(call.lane).await,
         };
-        if let Payload::Bytes(bytes) = &call.payload {
-            self.common.pace.pass(Direction::Sent, bytes.len() as u64).await;
+        let sent = match &call.payload {
+            Payload::Bytes(bytes) => bytes.len() as u64,
+            Payload::None | Payload::Streamed => 0,
+        };
+        if sent > 0 {
+            self.common.pace.pass(Direction::Sent, sent).await;
         }
+        let begun = Instant::now();
         let limit = self.common.settings.answer_timeout;
-        let sent = tokio::time::timeout(limit, self.follow(call, proof)).await;
-        let sent = sent.unwrap_or_else(|_| {
+        let outcome = tokio::time::timeout(limit, self.follow(call, proof)).await;
+        let outcome = outcome.unwrap_or_else(|_| {
             Err(StoreError::new(&*call.place, ErrorKind::TimedOut(limit.as_secs())))
         });
-        match sent {
-            Ok((response, foreign)) => self.receive(call, response, foreign, permit).await,
+        match outcome {
+            Ok((response, foreign)) => {
+                let answer = self.receive(call, response, foreign, permit).await;
+                self.note(call, begun, sent, answer.as_ref().ok());
+                answer
+            }
             Err(error) => {
+                self.note(call, begun, sent, None);
                 if error.is_retryable() {
                     permit.overloaded();
                 }
@@ -256,6 +239,7 @@ impl Wire {
         for _ in 0..=REDIRECTS {
             let home = same_host(&url, &call.url);
             self.common.counts.add(&authority(&url), kind);
+            Meter::request();
             tracing::debug!(method = %call.method, url = %failure::shown(&url), "request");
             let response = self.request(call, &url, proof, home).send().await;
             let response = response.map_err(|error| failure::network(&call.place, error))?;
@@ -385,6 +369,8 @@ impl Wire {
             Err(error) => return Verdict::Break(Err(error)),
         };
         let Some(wait) = tries.backoff.after_failure() else { return Verdict::Break(Err(error)) };
+        Meter::again();
+        Meter::waited(wait);
         self.tell(wait, Pause::Failed, &format!("{place}: {}, trying again", chain(error.kind())));
         tokio::time::sleep(wait).await;
         Verdict::Continue(())
@@ -402,6 +388,7 @@ impl Wire {
             if tries.hasty && wait > HASTY_WAIT {
                 return Some(Verdict::Break(Err(answer.error())));
             }
+            Meter::again();
             return Some(Verdict::Continue(()));
         }
         if answer.status != StatusCode::TOO_MANY_REQUESTS {
@@ -413,6 +400,7 @@ impl Wire {
         if self.limits.pause(wait) {
             self.tell(wait, Pause::Throttled, "it answered 429: too many requests");
         }
+        Meter::again();
         Some(Verdict::Continue(()))
     }
 
@@ -424,6 +412,29 @@ impl Wire {
             let cause = format!("it answered {} and asks to wait", answer.status.as_u16());
             self.tell(wait, Pause::Asked, &cause);
         }
+    }
+
+    /// Tells the observer that a request ended, unless its body is still to be read.
+    fn note(&self, call: &Call, begun: Instant, sent: u64, answer: Option<&Answer>) {
+        if answer.is_some_and(|answer| answer.stream.is_some()) {
+            return;
+        }
+        let bytes = sent + answer.map_or(0, |answer| answer.body.len() as u64);
+        let status = answer.map(|answer| answer.status.as_u16());
+        self.ended(call.kind, &call.place, status, bytes, begun);
+    }
+
+    /// Tells the observer that a request ended.
+    pub(super) fn ended(
+        &self,
+        kind: Kind,
+        place: &str,
+        status: Option<u16>,
+        bytes: u64,
+        begun: Instant,
+    ) {
+        let (host, kind) = (&*self.authority, kind.as_str());
+        self.common.observer.event(&Event::Request { host, kind, place, status, bytes, begun });
     }
 
     /// Tells the observer about a wait.
@@ -440,46 +451,4 @@ fn at(place: &str, error: StoreError) -> StoreError {
         ErrorKind::Denied(text) => StoreError::new(place, ErrorKind::Denied(text.clone())),
         _ => error,
     }
-}
-
-/// Whether two URLs lead to the same host by the same protocol: credentials may go along.
-pub(super) fn same_host(a: &Url, b: &Url) -> bool {
-    a.scheme() == b.scheme() && authority(a) == authority(b)
-}
-
-/// Where an answer redirects to, when it does.
-fn redirect(
-    call: &Call,
-    url: &Url,
-    response: &reqwest::Response,
-) -> Result<Option<Url>, StoreError> {
-    let reads = call.method == Method::GET || call.method == Method::HEAD;
-    let follow = match response.status().as_u16() {
-        _ if matches!(call.read, Read::Answer) => false,
-        301..=303 => reads,
-        307 | 308 => true,
-        _ => false,
-    };
-    let Some(location) = response.headers().get(header::LOCATION).filter(|_| follow) else {
-        return Ok(None);
-    };
-    let next = location.to_str().ok().and_then(|location| url.join(location).ok());
-    let next = next.filter(|next| matches!(next.scheme(), "http" | "https"));
-    let Some(next) = next else {
-        return Err(failure::protocol(&call.place, "a redirect leads nowhere"));
-    };
-    let elsewhere = next.host() != url.host() || next.port() != url.port();
-    if call.kind == Kind::BlobHead
-        && elsewhere
-        && matches!(response.status().as_u16(), 302 | 303 | 307)
-    {
-        // That is answer enough, and stores of blobs often refuse HEAD.
-        return Ok(None);
-    }
-    if url.scheme() == "https" && next.scheme() == "http" {
-        let text =
-            format!("a redirect from https to {} without TLS was refused", failure::shown(&next));
-        return Err(failure::protocol(&call.place, text));
-    }
-    Ok(Some(next))
 }

@@ -3,8 +3,8 @@
 use http::{HeaderValue, Method, StatusCode, header};
 
 use super::answer::Answer;
+use super::call::{Call, Payload, Read};
 use super::fallback;
-use super::http::{Call, Payload, Read};
 use super::kind::Kind;
 use super::store::Repo;
 use crate::store::{ErrorKind, StoreError};

@@ -54,7 +54,8 @@ impl Hours {
     fn until(&self) -> Option<Duration> {
         let (now, from, to) = ((self.clock)(), self.from, self.to);
         let within = if from <= to { from <= now && now < to } else { now >= from || now < to };
-        let wait = if now < from { from - now } else { from + DAY - now };
+        let next = if now < from { from } else { from + DAY };
+        let wait = next.saturating_sub(now);
         (!within).then_some(wait)
     }
 }

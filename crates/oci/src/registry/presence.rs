@@ -10,7 +10,7 @@
 use http::Method;
 
 use super::blob_read;
-use super::http::Read;
+use super::call::Read;
 use super::kind::Kind;
 use super::session::{Mounted, Session};
 use super::store::Repo;

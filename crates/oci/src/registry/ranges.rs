@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use super::download::Download;
 use super::limits::{Lane, Permit};
 use super::store::Repo;
+use crate::observe::Meter;
 use crate::store::{ErrorKind, StoreError};
 use crate::types::Descriptor;
 
@@ -165,8 +166,10 @@ impl Ranged {
             let (chunks, receiver) = mpsc::unbounded_channel();
             let (repos, descriptor, start) =
                 (self.repos.clone(), self.descriptor.clone(), self.next);
+            let meter = Meter::current();
             self.tasks.spawn(async move {
-                fetch(repos, &descriptor, start..end, permit, share, &chunks).await;
+                let part = fetch(repos, &descriptor, start..end, permit, share, &chunks);
+                meter.measure(part).await;
             });
             self.parts.push_back(Part::Ahead(receiver));
             self.next = end;

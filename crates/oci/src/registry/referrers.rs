@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use http::{HeaderValue, Method, header};
 use serde::Deserialize;
 
+use super::call::Read;
 use super::fallback;
-use super::http::Read;
 use super::kind::Kind;
 use super::settings::ReferrersMode;
 use super::store::Repo;

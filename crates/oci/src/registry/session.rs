@@ -7,9 +7,11 @@ use url::Url;
 
 use super::answer::Answer;
 use super::auth::Scopes;
-use super::http::{Call, Identity, Payload, Read, same_host};
+use super::call::{Call, Payload, Read};
+use super::http::Identity;
 use super::kind::Kind;
 use super::limits::{Lane, Permit};
+use super::redirect::same_host;
 use super::store::Repo;
 use super::upload_body::Outgoing;
 use crate::store::StoreError;

@@ -10,10 +10,11 @@ use url::Url;
 
 use super::answer::Answer;
 use super::auth::{Authority, Scopes};
+use super::call::{Call, Payload, Read};
 use super::client::{Registry, Shared};
 use super::endpoints::{self, Endpoints};
 use super::facts::{HostFacts, RepoFacts};
-use super::http::{Call, Identity, Payload, Read, Wire};
+use super::http::{Identity, Wire};
 use super::kind::Kind;
 use super::limits::Lane;
 use super::{blob_read, blob_write, manifest, mount, referrers, tags};

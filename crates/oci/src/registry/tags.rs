@@ -7,8 +7,9 @@ use serde::Deserialize;
 use url::Url;
 
 use super::answer::Answer;
-use super::http::{Read, same_host};
+use super::call::Read;
 use super::kind::Kind;
+use super::redirect::same_host;
 use super::store::Repo;
 use crate::store::StoreError;
 use crate::types::Tag;

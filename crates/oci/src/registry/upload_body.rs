@@ -15,6 +15,9 @@ use tokio::time::Instant;
 use super::pace::{Direction, Pace};
 use crate::store::{Blob, StoreError};
 
+/// The most that leaves at once where the rate is bounded, in bytes.
+const PACED: u64 = 64 * 1024;
+
 /// A blob being cut into bodies.
 pub(super) struct Feed {
     blob: Blob,
@@ -85,6 +88,11 @@ impl Outgoing {
         Outgoing { feed: feed.clone(), length, progress }
     }
 
+    /// Bytes in it.
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+
     /// How it gets on.
     pub(super) fn progress(&self) -> Arc<Progress> {
         self.progress.clone()
@@ -100,7 +108,8 @@ impl Outgoing {
         progress.touch();
         let length = self.length;
         let pace = (!pace.is_free()).then(|| pace.clone());
-        let body = Body { feed: self.feed, left: length, progress: self.progress, pace, wait: None };
+        let body =
+            Body { feed: self.feed, left: length, progress: self.progress, pace, held: None };
         let request = request.header(http::header::CONTENT_LENGTH, length);
         (request.body(reqwest::Body::wrap_stream(body)), progress)
     }
@@ -112,49 +121,56 @@ struct Body {
     progress: Arc<Progress>,
     /// How fast it may go, when that is bounded.
     pace: Option<Arc<Pace>>,
-    /// Until the next bytes may be sent.
-    wait: Option<BoxFuture<'static, ()>>,
+    /// What is sent next, and until when it waits.
+    held: Option<(BoxFuture<'static, ()>, Bytes)>,
 }
 
 impl Stream for Body {
     type Item = io::Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.left == 0 {
-            return Poll::Ready(None);
-        }
-        if let Some(wait) = &mut self.wait {
+        if let Some((wait, chunk)) = &mut self.held {
             if wait.poll_unpin(cx).is_pending() {
                 // What we hold back ourselves is no stall.
                 self.progress.lock().starved = true;
                 return Poll::Pending;
             }
-            self.wait = None;
+            let chunk = std::mem::take(chunk);
+            self.held = None;
+            return self.send(chunk);
         }
-        let left = self.left;
-        let polled = lock(&self.feed).poll(cx, left);
+        if self.left == 0 {
+            return Poll::Ready(None);
+        }
+        let most = if self.pace.is_some() { self.left.min(PACED) } else { self.left };
+        let polled = lock(&self.feed).poll(cx, most);
         let Poll::Ready(next) = polled else {
             self.progress.lock().starved = true;
             return Poll::Pending;
         };
-        Poll::Ready(match next {
+        match next {
             Some(Ok(chunk)) => {
-                self.left -= chunk.len() as u64;
-                if let Some(pace) = self.pace.clone() {
-                    let bytes = chunk.len() as u64;
-                    let wait = async move { pace.pass(Direction::Sent, bytes).await };
-                    self.wait = Some(wait.boxed());
-                }
-                self.progress.moved(self.left == 0);
-                Some(Ok(chunk))
+                let Some(pace) = self.pace.clone() else { return self.send(chunk) };
+                let bytes = chunk.len() as u64;
+                let wait = async move { pace.pass(Direction::Sent, bytes).await }.boxed();
+                self.held = Some((wait, chunk));
+                self.poll_next(cx)
             }
             Some(Err(error)) => {
                 self.left = 0;
                 self.progress.lock().error = Some(error);
-                Some(Err(io::Error::other("the content could not be read")))
+                Poll::Ready(Some(Err(io::Error::other("the content could not be read"))))
             }
-            None => None,
-        })
+            None => Poll::Ready(None),
+        }
+    }
+}
+
+impl Body {
+    fn send(&mut self, chunk: Bytes) -> Poll<Option<io::Result<Bytes>>> {
+        self.left -= chunk.len() as u64;
+        self.progress.moved(self.left == 0);
+        Poll::Ready(Some(Ok(chunk)))
     }
 }
 
@@ -220,8 +236,8 @@ mod tests {
     async fn body(feed: &Arc<Mutex<Feed>>, length: u64) -> (Vec<u8>, Option<StoreError>) {
         let outgoing = Outgoing::new(feed, length);
         let progress = outgoing.progress();
-        let (feed, progress) = (outgoing.feed, outgoing.progress);
-        let mut body = Body { feed, left: length, progress, pace: None, wait: None };
+        let (feed, own) = (outgoing.feed, outgoing.progress);
+        let mut body = Body { feed, left: length, progress: own, pace: None, held: None };
         let mut all = Vec::new();
         while let Some(Ok(chunk)) = body.next().await {
             all.extend_from_slice(&chunk);

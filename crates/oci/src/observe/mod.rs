@@ -1,8 +1,14 @@
 //! What a run tells to whoever watches: typed events, never text for a terminal.
 
+mod meter;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+pub use meter::{Effort, Meter};
+
+use crate::types::Digest;
 
 /// Takes in what happens. Called from many tasks at once, and often: it must not block.
 pub trait Observer: Send + Sync {
@@ -72,6 +78,40 @@ pub enum Event<'a> {
         /// Why, for people.
         cause: &'a str,
     },
+    /// A request ended, its answer's body read or given up.
+    Request {
+        /// The host.
+        host: &'a str,
+        /// What it was for, in a word.
+        kind: &'a str,
+        /// For what: a repository, mostly.
+        place: &'a str,
+        /// The status of the answer, if there was one.
+        status: Option<u16>,
+        /// Bytes of content that it moved.
+        bytes: u64,
+        /// When it was sent.
+        begun: Instant,
+    },
+    /// A blob of an image is in place, or is not to be had.
+    Blob {
+        /// The image.
+        item: &'a str,
+        /// The blob.
+        digest: &'a Digest,
+        /// Its size.
+        bytes: u64,
+        /// Where it came from.
+        from: &'a str,
+        /// Where it went.
+        to: &'a str,
+        /// How it came there; `None` when it did not.
+        how: Option<How>,
+        /// When the work on it began.
+        begun: Instant,
+        /// What it took.
+        effort: Effort,
+    },
     /// Something the operator should know that is no failure.
     Warning {
         /// One sentence.
@@ -116,6 +156,17 @@ pub enum How {
     Mounted,
     /// It was there.
     Skipped,
+}
+
+impl How {
+    /// A word for it, as in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            How::Moved => "moved",
+            How::Mounted => "mounted",
+            How::Skipped => "skipped",
+        }
+    }
 }
 
 /// An observer that looks away.

@@ -1,0 +1,50 @@
+//! Requests before they are sent.
+
+use std::sync::Mutex;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+use url::Url;
+
+use super::kind::Kind;
+use super::limits::{Lane, Permit};
+
+/// A request to be sent.
+pub(super) struct Call {
+    pub(super) kind: Kind,
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) headers: HeaderMap,
+    pub(super) payload: Payload,
+    pub(super) lane: Lane,
+    /// For messages.
+    pub(super) place: String,
+    /// What is read of a good answer's body.
+    pub(super) read: Read,
+    /// There is another endpoint to ask, so that this one is not insisted on.
+    pub(super) hasty: bool,
+    /// The right to send, when it was had before; of use for the first try.
+    pub(super) permit: Mutex<Option<Permit>>,
+}
+
+/// The body of a request.
+#[derive(Clone)]
+pub(super) enum Payload {
+    /// None.
+    None,
+    /// At hand, so that the request can be sent again.
+    Bytes(Bytes),
+    /// Given beside the call, to be sent once.
+    Streamed,
+}
+
+/// What is read of a good answer's body before the call returns.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Read {
+    /// This many bytes and one more, so that whoever looks sees that there were more.
+    Whole(usize),
+    /// Nothing: the body is streamed.
+    Stream,
+    /// Nothing, of any answer: it is passed on as it is, a redirect too.
+    Answer,
+}

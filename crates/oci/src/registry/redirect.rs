@@ -1,0 +1,52 @@
+//! Where an answer sends us on to, and whether that is still the same host.
+
+use http::{Method, header};
+use url::Url;
+
+use super::call::{Call, Read};
+use super::endpoint::authority;
+use super::failure;
+use super::kind::Kind;
+use crate::store::StoreError;
+
+/// Whether two URLs lead to the same host by the same protocol: credentials may go along.
+pub(super) fn same_host(a: &Url, b: &Url) -> bool {
+    a.scheme() == b.scheme() && authority(a) == authority(b)
+}
+
+/// Where an answer redirects to, when it does.
+pub(super) fn redirect(
+    call: &Call,
+    url: &Url,
+    response: &reqwest::Response,
+) -> Result<Option<Url>, StoreError> {
+    let reads = call.method == Method::GET || call.method == Method::HEAD;
+    let follow = match response.status().as_u16() {
+        _ if matches!(call.read, Read::Answer) => false,
+        301..=303 => reads,
+        307 | 308 => true,
+        _ => false,
+    };
+    let Some(location) = response.headers().get(header::LOCATION).filter(|_| follow) else {
+        return Ok(None);
+    };
+    let next = location.to_str().ok().and_then(|location| url.join(location).ok());
+    let next = next.filter(|next| matches!(next.scheme(), "http" | "https"));
+    let Some(next) = next else {
+        return Err(failure::protocol(&call.place, "a redirect leads nowhere"));
+    };
+    let elsewhere = next.host() != url.host() || next.port() != url.port();
+    if call.kind == Kind::BlobHead
+        && elsewhere
+        && matches!(response.status().as_u16(), 302 | 303 | 307)
+    {
+        // That is answer enough, and stores of blobs often refuse HEAD.
+        return Ok(None);
+    }
+    if url.scheme() == "https" && next.scheme() == "http" {
+        let text =
+            format!("a redirect from https to {} without TLS was refused", failure::shown(&next));
+        return Err(failure::protocol(&call.place, text));
+    }
+    Ok(Some(next))
+}
