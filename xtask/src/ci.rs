@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 
 use crate::process::{self, cargo, exists, is_root_on_debian};
-use crate::{docs, tidy};
+use crate::{docs, tape, tidy};
 
 /// One check.
 struct Step {
@@ -54,7 +54,16 @@ fn run_all(steps: &[Step]) -> anyhow::Result<()> {
 /// `cargo xtask ci`.
 pub(crate) fn run() -> anyhow::Result<()> {
     let missing = peers();
-    let result = run_all(&STEPS);
+    let mut result = run_all(&STEPS);
+    println!("\n==> tape");
+    match tape::step() {
+        Ok(None) => println!("  passed  the tape scenarios"),
+        Ok(Some(why)) => println!("  skipped the tape scenarios: {why}"),
+        Err(error) => {
+            println!("  FAILED  the tape scenarios: {error:#}");
+            result = result.and(Err(error));
+        }
+    }
     for program in missing {
         println!(
             "  skipped the tests with {program}: not installed (Debian: apt-get install {program})"

@@ -1,4 +1,4 @@
-//! Development commands: `cargo xtask ci`, `demo`, `tidy`, `docs`, `soak`, `bench`.
+//! Development commands: `cargo xtask ci`, `demo`, `tidy`, `docs`, `tape`, `soak`, `bench`.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a tool for a terminal")]
 
@@ -10,6 +10,7 @@ mod meter;
 mod process;
 mod soak;
 mod stage;
+mod tape;
 mod tidy;
 
 use std::path::PathBuf;
@@ -39,6 +40,8 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Run the scenarios of tests/tape against a real tape driver, in the tape lab
+    Tape(tape::Options),
     /// Carry several GiB within a bound of memory, and kill serialize at random moments
     Soak(soak::Options),
     /// Measure every verb, beside other programs and the machine's limits
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(),
         Task::Docs { check } => docs::run(check),
         Task::Bench(options) => bench::run(&options),
+        Task::Tape(options) => tape::run(&options),
         Task::Soak(options) => soak::run(&options),
     };
     match result {

@@ -45,6 +45,11 @@ impl Stage {
         Ok(Stage { program, directory })
     }
 
+    /// The program.
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// The directory.
     pub(crate) fn directory(&self) -> &Path {
         self.directory.path()

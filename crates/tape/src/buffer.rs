@@ -13,6 +13,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::device::{Device, DeviceError};
 use crate::ledger::{LedgerWriter, Line};
+use airlift_oci::observe::{Event, Observer};
 
 /// Sizes of a buffer.
 #[derive(Debug, Clone, Copy)]
@@ -43,27 +44,21 @@ impl BufferOptions {
 pub struct Flow {
     /// Bytes on the medium.
     pub written: u64,
-    /// How often the device had to wait for bytes after it had started.
+    /// How often the buffer ran empty after the device had started.
+    pub empty: u64,
+    /// How often that stopped a device which waits for the high-water mark before it starts again.
     pub stalls: u64,
     /// How often bytes had to wait for the device.
     pub full: u64,
-}
-
-/// How full a buffer is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Level {
-    /// Bytes that wait.
-    pub filled: u64,
-    /// Bytes that fit.
-    pub capacity: u64,
-    /// How often the device had to wait for bytes.
-    pub stalls: u64,
 }
 
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
     space: Semaphore,
+    observer: Arc<dyn Observer>,
+    /// Bytes of a block, and of the whole buffer.
+    sizes: (u64, u64),
 }
 
 #[derive(Default)]
@@ -72,6 +67,7 @@ struct State {
     spare: Vec<Vec<u8>>,
     marks: VecDeque<Line>,
     end: End,
+    empty: u64,
     stalls: u64,
     full: u64,
 }
@@ -90,6 +86,13 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Tells how full the buffer is.
+    fn tell(&self, state: &State) {
+        let (block, capacity) = self.sizes;
+        let filled = state.blocks.len() as u64 * block;
+        self.observer.event(&Event::Buffer { filled, capacity, stalls: state.stalls });
+    }
 }
 
 /// The side that takes bytes. Dropped before [`BlockBuffer::finish`], it stops the device after the
@@ -101,7 +104,6 @@ pub struct BlockBuffer {
     place: String,
     current: Vec<u8>,
     block: usize,
-    capacity: usize,
 }
 
 impl BlockBuffer {
@@ -111,6 +113,7 @@ impl BlockBuffer {
         start: u64,
         options: BufferOptions,
         ledger: Option<LedgerWriter>,
+        observer: Arc<dyn Observer>,
     ) -> Result<Self, DeviceError> {
         let block = options.block.max(1);
         let capacity = usize::try_from(options.memory / block as u64).unwrap_or(usize::MAX);
@@ -118,7 +121,9 @@ impl BlockBuffer {
         let capacity = capacity.min(Semaphore::MAX_PERMITS);
         let level = (capacity * usize::from(options.high_water.min(100)) / 100).max(1);
         let space = Semaphore::new(capacity);
-        let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), space });
+        let sizes = (block as u64, (capacity * block) as u64);
+        let (state, changed) = (Mutex::default(), Condvar::new());
+        let shared = Arc::new(Shared { state, changed, space, observer, sizes });
         let place = device.place();
         let (report, outcome) = oneshot::channel();
         let worker = drive::Drive::new(device, shared.clone(), ledger, start, level);
@@ -128,7 +133,7 @@ impl BlockBuffer {
         });
         let thread = thread.map_err(|source| DeviceError::Open { place: place.clone(), source })?;
         let current = Vec::with_capacity(block);
-        Ok(BlockBuffer { shared, thread: Some(thread), outcome, place, current, block, capacity })
+        Ok(BlockBuffer { shared, thread: Some(thread), outcome, place, current, block })
     }
 
     /// Takes bytes in; waits while the buffer is full.
@@ -147,16 +152,6 @@ impl BlockBuffer {
     /// Has the ledger say, once `line.offset` bytes are safe on the medium, what they hold.
     pub fn mark(&self, line: Line) {
         self.shared.lock().marks.push_back(line);
-    }
-
-    /// How full it is.
-    pub fn level(&self) -> Level {
-        let state = self.shared.lock();
-        Level {
-            filled: (state.blocks.len() * self.block) as u64,
-            capacity: (self.capacity * self.block) as u64,
-            stalls: state.stalls,
-        }
     }
 
     /// Hands over the last block, which may be short, and waits until the device has ended.
@@ -184,6 +179,7 @@ impl BlockBuffer {
         let spare = state.spare.pop().unwrap_or_else(|| Vec::with_capacity(self.block));
         let block = std::mem::replace(&mut self.current, spare);
         state.blocks.push_back(block);
+        self.shared.tell(&state);
         drop(state);
         self.shared.changed.notify_all();
         Ok(())

@@ -68,7 +68,7 @@ pub async fn mbuffer(
     let open = OpenOptions { force: options.force, resume: false, block };
     let opened = tokio::task::spawn_blocking(move || destination.open(open)).await;
     let device = opened.unwrap_or_else(|_| Err(DeviceError::Lost("the device".to_owned())))?;
-    let mut buffer = BlockBuffer::start(device, 0, sizes, None)?;
+    let mut buffer = BlockBuffer::start(device, 0, sizes, None, observer.clone())?;
     let mut chunk = BytesMut::with_capacity(1 << 20);
     let mut total = 0;
     loop {

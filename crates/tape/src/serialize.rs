@@ -11,7 +11,7 @@ use crate::ledger::LedgerWriter;
 use crate::prefetch::Prefetch;
 use crate::resume::{Point, Resume, ResumeError, prepare};
 use crate::writer::Writer;
-use airlift_oci::graph::{Graph, WalkOptions, walk};
+use airlift_oci::graph::{WalkOptions, walk};
 use airlift_oci::observe::{Event, Observer};
 use airlift_oci::store::{Source, StoreError};
 use airlift_oci::types::{Digest, Manifest};
@@ -157,8 +157,9 @@ pub async fn serialize(
         LedgerWriter::create(path, &point.lines)
             .map_err(|source| DeviceError::Ledger { path: path.clone(), source })
     });
-    let buffer = BlockBuffer::start(device, point.at, sizes, ledger.transpose()?)?;
-    announce(&graph, &plan, &*observer);
+    let buffer =
+        BlockBuffer::start(device, point.at, sizes, ledger.transpose()?, observer.clone())?;
+    announce(&plan, &point, &*observer);
     let streaming = stream(source, &plan, buffer, &point, options, observer);
     let flow = streaming.await.map_err(|error| end_of_medium(error, options))?;
     Ok(Written {
@@ -232,10 +233,13 @@ fn end_of_medium(error: SerializeError, options: &SerializeOptions) -> Serialize
     }
 }
 
-fn announce(graph: &Graph, plan: &Plan, observer: &dyn Observer) {
+/// Tells what is still to be written.
+fn announce(plan: &Plan, point: &Point, observer: &dyn Observer) {
+    let rest = &plan.layout.placed()[plan.layout.entry_at(point.archive)..];
+    let blobs = rest.iter().filter(|placed| matches!(placed.entry.body, Body::Blob));
     observer.event(&Event::Planned {
-        items: plan.transfer.items.len().max(1) as u64,
-        blobs: (graph.manifests().len() + plan.transfer.blobs.len()) as u64,
-        bytes: plan.transfer.blobs.iter().map(|blob| blob.size).sum(),
+        items: 0,
+        blobs: rest.iter().filter(|placed| placed.entry.descriptor.is_some()).count() as u64,
+        bytes: blobs.map(|placed| placed.entry.size()).sum(),
     });
 }

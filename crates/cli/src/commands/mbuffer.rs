@@ -1,9 +1,13 @@
 //! `airlift mbuffer`: standard input to a device, in whole blocks, through memory.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
+use std::io::Seek;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
+use airlift_oci::observe::Event;
+use airlift_tape::buffer::Flow;
 use airlift_tape::{DEFAULT_MEMORY, MbufferOptions, mbuffer};
 use clap::Args as Derive;
 
@@ -53,18 +57,34 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
         force: args.force,
     };
     let watch = session.watch()?;
+    let begun = Instant::now();
     let flow = runtime::guarded(async {
-        let input = File::from(std::io::stdin().as_fd().try_clone_to_owned()?);
+        let mut input = File::from(std::io::stdin().as_fd().try_clone_to_owned()?);
+        let bytes = rest(&mut input);
+        watch.observer().event(&Event::Planned { items: 0, blobs: 0, bytes });
         let input = tokio::fs::File::from_std(input);
         Ok(mbuffer(input, device, &options, watch.observer()).await?)
     });
     drop(watch);
     let flow = flow?;
-    session.say(&format!(
-        "mbuffer: {} written; the device waited {} times, the input {} times",
-        human(flow.written),
-        flow.stalls,
-        flow.full
-    ));
+    session.say(&format!("mbuffer: {}", summary(&flow, begun.elapsed())));
     Ok(Exit::Done)
+}
+
+/// Bytes of a regular file from where it stands; 0 when that cannot be known.
+fn rest(input: &mut File) -> u64 {
+    let length = input.metadata().ok().filter(Metadata::is_file).map_or(0, |meta| meta.len());
+    length.saturating_sub(input.stream_position().unwrap_or(length))
+}
+
+/// What a device took, how fast, and how often it or the other side had to wait.
+pub(crate) fn summary(flow: &Flow, took: Duration) -> String {
+    let rate = flow.written as f64 / took.as_secs_f64().max(0.001);
+    format!(
+        "{} written, {}/s; the buffer ran empty {} times, full {} times",
+        human(flow.written),
+        human(rate as u64),
+        flow.empty,
+        flow.full
+    )
 }

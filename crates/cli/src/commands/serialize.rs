@@ -178,8 +178,13 @@ pub(crate) fn summary(written: &Written) -> String {
         0 => String::new(),
         omitted => format!(", {omitted} blobs left out"),
     };
+    let stops = match written.flow.stalls {
+        0 => String::new(),
+        1 => "; the buffer ran empty once".to_owned(),
+        stalls => format!("; the buffer ran empty {stalls} times"),
+    };
     format!(
-        "serialize: {} written, {} manifests and {} blobs{omitted}",
+        "serialize: {} written, {} manifests and {} blobs{omitted}{stops}",
         human(written.bytes),
         written.manifests,
         written.blobs

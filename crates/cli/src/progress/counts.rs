@@ -22,6 +22,9 @@ pub(crate) struct Counts {
     moved: AtomicU64,
     mounted: AtomicU64,
     skipped: AtomicU64,
+    buffer_filled: AtomicU64,
+    buffer_capacity: AtomicU64,
+    stalls: AtomicU64,
     waiting: Mutex<BTreeMap<String, Instant>>,
     samples: Mutex<VecDeque<(Instant, u64)>>,
 }
@@ -48,8 +51,21 @@ pub(crate) struct Reading {
     pub(crate) left: Option<Duration>,
     /// Platforms and blobs.
     pub(crate) pieces: Pieces,
+    /// The buffer at a device, when there is one.
+    pub(crate) buffer: Option<Buffer>,
     /// Hosts that asked for patience.
     pub(crate) waiting: Vec<String>,
+}
+
+/// The buffer at a device.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Buffer {
+    /// Bytes in it.
+    pub(crate) filled: u64,
+    /// Bytes that fit.
+    pub(crate) capacity: u64,
+    /// How often the device had to stop.
+    pub(crate) stalls: u64,
 }
 
 /// What images consist of, as far as it is known. What is in place as a whole is not looked into.
@@ -98,6 +114,11 @@ impl Counts {
             }
             Event::Platforms { known } => add(&self.platforms, *known),
             Event::Manifest { platform, .. } => add(&self.platforms_done, u64::from(*platform)),
+            Event::Buffer { filled, capacity, stalls } => {
+                self.buffer_filled.store(*filled, Ordering::Relaxed);
+                self.buffer_capacity.store(*capacity, Ordering::Relaxed);
+                self.stalls.store(*stalls, Ordering::Relaxed);
+            }
             Event::Waiting { host, wait, .. } => {
                 let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
                 waiting.insert((*host).to_owned(), Instant::now() + *wait);
@@ -115,6 +136,11 @@ impl Counts {
         let rate = self.rate(now, passed);
         let left =
             (rate > 0 && bytes > done).then(|| Duration::from_secs((bytes - done).div_ceil(rate)));
+        let buffer = Buffer {
+            filled: get(&self.buffer_filled),
+            capacity: get(&self.buffer_capacity),
+            stalls: get(&self.stalls),
+        };
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.retain(|_, until| *until > now);
         Reading {
@@ -135,6 +161,7 @@ impl Counts {
                 mounted: get(&self.mounted),
                 skipped: get(&self.skipped),
             },
+            buffer: (buffer.capacity > 0).then_some(buffer),
             waiting: waiting.keys().cloned().collect(),
         }
     }
@@ -157,7 +184,7 @@ mod tests {
 
     use airlift_oci::observe::{Event, How, Pause};
 
-    use super::Counts;
+    use super::{Buffer, Counts};
 
     #[test]
     fn events_add_up_to_a_reading() {
@@ -178,7 +205,10 @@ mod tests {
         assert_eq!(reading.waiting, ["h"]);
         let pieces = reading.pieces;
         assert_eq!((pieces.blobs, pieces.moved, pieces.mounted, pieces.skipped), (4, 1, 1, 0));
+        assert_eq!(reading.buffer, None);
+        counts.add(&Event::Buffer { filled: 3, capacity: 9, stalls: 1 });
         let later = counts.read(start + Duration::from_secs(90));
+        assert_eq!(later.buffer, Some(Buffer { filled: 3, capacity: 9, stalls: 1 }));
         assert!(later.waiting.is_empty());
         assert_eq!(later.rate, 0, "the rate is that of late, not of the whole run");
     }

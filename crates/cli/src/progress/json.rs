@@ -42,6 +42,9 @@ impl View for Json {
             "blobsMoved": reading.pieces.moved,
             "blobsMounted": reading.pieces.mounted,
             "blobsSkipped": reading.pieces.skipped,
+            "buffer": reading.buffer.map(|buffer| json!({
+                "filled": buffer.filled, "capacity": buffer.capacity, "stalls": buffer.stalls,
+            })),
             "waiting": reading.waiting,
         });
         self.screen.line(&line.to_string());
@@ -84,6 +87,9 @@ pub(super) fn event(event: &Event<'_>) -> Option<Value> {
             "triedAgain": effort.again, "waitedMs": effort.waited.as_millis() as u64,
             "ms": begun.elapsed().as_millis() as u64,
         }),
+        Event::Buffer { filled, capacity, stalls } => {
+            json!({"event": "buffer", "filled": filled, "capacity": capacity, "stalls": stalls})
+        }
         Event::Warning { text } => json!({"event": "warning", "text": text}),
         _ => return None,
     })

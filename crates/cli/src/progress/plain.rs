@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Pieces, Reading, View};
+use super::{Buffer, Pieces, Reading, View};
 use crate::screen::Screen;
 use crate::size::human;
 
@@ -60,10 +60,23 @@ pub(super) fn sentence(reading: &Reading) -> String {
     if let Some(left) = reading.left {
         parts.push(format!("{} left", duration(left)));
     }
+    if let Some(buffer) = reading.buffer {
+        parts.push(level(buffer));
+    }
     if !reading.waiting.is_empty() {
         parts.push(format!("waiting for {}", reading.waiting.join(", ")));
     }
     if parts.is_empty() { "starting".to_owned() } else { parts.join(", ") }
+}
+
+/// The buffer in words: `buffer 43 %, stopped once`.
+fn level(buffer: Buffer) -> String {
+    let percent = buffer.filled * 100 / buffer.capacity.max(1);
+    match buffer.stalls {
+        0 => format!("buffer {percent} %"),
+        1 => format!("buffer {percent} %, stopped once"),
+        stalls => format!("buffer {percent} %, stopped {stalls} times"),
+    }
 }
 
 /// The pieces in words: `; platforms 12/170; blobs 968: 200 moved, 60 mounted, 40 skipped`.
@@ -72,10 +85,11 @@ fn detail(pieces: &Pieces) -> String {
         return String::new();
     }
     let Pieces { platforms, platforms_done, blobs, moved, mounted, skipped } = pieces;
-    format!(
-        "; platforms {platforms_done}/{platforms}; \
-         blobs {blobs}: {moved} moved, {mounted} mounted, {skipped} skipped"
-    )
+    let images = match platforms {
+        0 => String::new(),
+        _ => format!("; platforms {platforms_done}/{platforms}"),
+    };
+    format!("{images}; blobs {blobs}: {moved} moved, {mounted} mounted, {skipped} skipped")
 }
 
 fn duration(duration: Duration) -> String {
@@ -91,7 +105,7 @@ fn duration(duration: Duration) -> String {
 mod tests {
     use std::time::Duration;
 
-    use super::{Pieces, Reading, detail, sentence};
+    use super::{Buffer, Pieces, Reading, detail, sentence};
 
     #[test]
     fn a_reading_is_told_in_words() {
@@ -105,6 +119,7 @@ mod tests {
             passed: 1,
             rate: 120_000_000,
             left: Some(Duration::from_secs(3700)),
+            buffer: Some(Buffer { filled: 43, capacity: 100, stalls: 2 }),
             waiting: vec!["a.io".to_owned(), "b.io".to_owned()],
             pieces: Pieces {
                 platforms: 170,
@@ -122,7 +137,7 @@ mod tests {
         );
         assert_eq!(
             sentence(&reading),
-            "3/60 images, 1 failed, 1.2 GB of 3.4 GB, 120 MB/s, 1 h 1 min left, waiting for a.io, b.io"
+            "3/60 images, 1 failed, 1.2 GB of 3.4 GB, 120 MB/s, 1 h 1 min left, buffer 43 %, stopped 2 times, waiting for a.io, b.io"
         );
     }
 }

@@ -122,6 +122,7 @@ impl Feed {
     fn print(&self, event: &Event<'_>) {
         if let Event::Moved { .. }
         | Event::Stored { .. }
+        | Event::Buffer { .. }
         | Event::Platforms { .. }
         | Event::Manifest { .. }
         | Event::Request { .. }

@@ -67,6 +67,15 @@ pub enum Event<'a> {
         /// Whether it is the image for one platform.
         platform: bool,
     },
+    /// How full the buffer before, or behind, a device is; told as it changes.
+    Buffer {
+        /// Bytes that wait in it.
+        filled: u64,
+        /// Bytes that fit.
+        capacity: u64,
+        /// How often the device had to stop: for bytes, or for room.
+        stalls: u64,
+    },
     /// A host asked for patience, or a broken request is tried again.
     Waiting {
         /// The host.

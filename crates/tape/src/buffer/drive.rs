@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{End, Flow, Shared};
+use super::{End, Flow, Shared, State};
 use crate::device::{Device, DeviceError};
 use crate::ledger::{LedgerWriter, Line};
 
@@ -52,7 +52,11 @@ impl Drive {
             match self.next() {
                 Next::Block(block) => self.write(block)?,
                 Next::Empty => {
-                    self.shared.lock().stalls += 1;
+                    let mut state = self.shared.lock();
+                    state.empty += 1;
+                    state.stalls += u64::from(self.level > 1);
+                    self.shared.tell(&state);
+                    drop(state);
                     self.fill();
                 }
                 Next::Closed => return self.finish(),
@@ -100,7 +104,10 @@ impl Drive {
         }
         self.written += block.len() as u64;
         block.clear();
-        self.shared.lock().spare.push(block);
+        let mut state = self.shared.lock();
+        state.spare.push(block);
+        self.shared.tell(&state);
+        drop(state);
         self.shared.space.add_permits(1);
         if self.ledger.is_some() && self.last_sync.elapsed() >= self.device.sync_interval() {
             self.sync()?;
@@ -144,6 +151,7 @@ impl Drive {
 
     fn flow(&self) -> Flow {
         let state = self.shared.lock();
-        Flow { written: self.written, stalls: state.stalls, full: state.full }
+        let State { empty, stalls, full, .. } = *state;
+        Flow { written: self.written, empty, stalls, full }
     }
 }

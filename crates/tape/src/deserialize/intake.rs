@@ -11,7 +11,7 @@ use super::keep_going::Ills;
 use super::uploads::{Feed, Uploads};
 use super::{DeserializeError, DeserializeOptions};
 use crate::archive::{Head, Kind, Transfer};
-use crate::medium::{EntryReader, Medium, Passing};
+use crate::medium::{EntryReader, Medium, Passing, Reading};
 use airlift_oci::observe::{Event, Observer, Tally};
 use airlift_oci::store::{Store, StoreError, chain};
 use airlift_oci::types::{Descriptor, Digest, Hasher, MAX_MANIFEST, Manifest, media};
@@ -79,7 +79,7 @@ impl<'a> Intake<'a> {
     ) -> Result<(), DeserializeError> {
         self.last = last;
         let whole = !self.options.keep_going;
-        let mut reader = EntryReader::open(medium, self.options.memory, whole).await?;
+        let mut reader = EntryReader::open(medium, self.reading()).await?;
         let done = self.archive(&mut reader).await;
         self.bytes += reader.offset();
         match done {
@@ -114,6 +114,11 @@ impl<'a> Intake<'a> {
         self.uploads.finish().await?;
         let tally = self.uploads.tally();
         Ok(Finished { catalog: self.catalog, tally, ills: self.ills, bytes: self.bytes })
+    }
+
+    fn reading(&self) -> Reading {
+        let (memory, whole) = (self.options.memory, !self.options.keep_going);
+        Reading { memory, whole, observer: self.observer.clone() }
     }
 
     async fn archive(&mut self, reader: &mut EntryReader) -> Result<(), DeserializeError> {
@@ -351,7 +356,7 @@ impl<'a> Intake<'a> {
 
     fn announce(&self, transfer: &Transfer) {
         self.observer.event(&Event::Planned {
-            items: transfer.items.len().max(1) as u64,
+            items: 0,
             blobs: transfer.blobs.len() as u64,
             bytes: transfer.blobs.iter().map(|blob| blob.size).sum(),
         });

@@ -152,6 +152,8 @@ impl Uploads {
             };
             let bytes = content.descriptor().size;
             tally.add(bytes, how);
+            // What was there, or mounted, passed all the same, and was counted as it did.
+            let bytes = if how == How::Moved { bytes } else { 0 };
             observer.event(&Event::Stored { bytes, how });
             drop((slot, share));
             Ok(())

@@ -85,6 +85,13 @@ pub(super) fn position(tape: impl AsFd) -> io::Result<u64> {
 }
 
 impl Status {
+    /// What a drive could say.
+    #[cfg(test)]
+    pub(super) fn of(general: c_long, settings: c_long) -> Self {
+        let (kind, residual, errors, file, block) = (0, 0, 0, 0, 0);
+        Status { kind, residual, settings, general, errors, file, block }
+    }
+
     /// Bytes of a block in fixed block mode; 0 in variable block mode.
     pub(super) fn block_size(&self) -> u64 {
         (self.settings & 0x00ff_ffff) as u64

@@ -65,7 +65,20 @@ impl Device for TapeDevice {
 
     fn write(&mut self, block: &[u8]) -> io::Result<()> {
         // One write is one block: a short one would be a shorter block.
-        let length = self.tape.write(block)?;
+        let length = self.tape.write(block).map_err(|error| {
+            let refused = matches!(
+                Errno::from_io_error(&error),
+                Some(Errno::INVAL | Errno::OVERFLOW | Errno::TOOBIG | Errno::NOMEM)
+            );
+            if self.written > 0 || !refused {
+                return error;
+            }
+            let text = format!(
+                "the drive refuses blocks of {} bytes ({error}); give a smaller --block-size",
+                block.len()
+            );
+            io::Error::new(error.kind(), text)
+        })?;
         if length < block.len() {
             return Err(Errno::NOSPC.into());
         }
@@ -84,6 +97,10 @@ impl Device for TapeDevice {
     }
 
     fn abandon(&mut self, _written: u64) {
+        // Nothing was overwritten yet: what is on the tape stays.
+        if self.written == 0 {
+            return;
+        }
         // So that what is there can be read to an end. At the end of the tape there is room for a
         // filemark; without one the end of the data serves.
         let _ = perform(&self.tape, Operation::WriteMarks, 1);
@@ -173,6 +190,9 @@ impl TapeReader {
         loop {
             match self.tape.read(&mut self.block) {
                 Ok(length) => {
+                    if length > 0 && self.is_past_the_data() {
+                        return Ok(0);
+                    }
                     if length > 0 {
                         self.blocks += 1;
                         self.passed += (length as u64).checked_div(self.fixed).unwrap_or(1);
@@ -194,12 +214,31 @@ impl TapeReader {
                         return Ok(0);
                     }
                     _ => {
-                        let text = format!("block {} of the tape: {error}", self.blocks);
+                        let mut text = format!("block {} of the tape: {error}", self.blocks);
+                        if self.blocks == 0 && self.fixed > 0 {
+                            text += &format!(
+                                "; the drive is set to blocks of {} bytes, `mt -f {} setblk 0` has it take any",
+                                self.fixed,
+                                self.path.display()
+                            );
+                        }
                         return Err(io::Error::new(error.kind(), text));
                     }
                 },
             }
         }
+    }
+}
+
+impl TapeReader {
+    /// Whether what was read last is nothing: behind the last filemark some drives say that they
+    /// have read a block. In fixed block mode they report an error instead, and asking would cost
+    /// the driver what it has read ahead.
+    fn is_past_the_data(&self) -> bool {
+        self.fixed == 0
+            && status(&self.tape).is_ok_and(|state| {
+                state.is_at_end_of_data() && state.block().is_none_or(|block| block == 0)
+            })
     }
 }
 
@@ -216,6 +255,10 @@ impl ReadDevice for TapeReader {
         buffer[..length].copy_from_slice(&self.block[self.ready.start..][..length]);
         self.ready.start += length;
         Ok(length)
+    }
+
+    fn streams(&self) -> bool {
+        true
     }
 
     fn skip(&mut self) -> Option<Option<u64>> {
@@ -330,4 +373,46 @@ pub(super) fn is_tape(path: &Path) -> io::Result<bool> {
     /// Major number of Linux's SCSI tapes.
     const SCSI_TAPE: u32 = 9;
     Ok(rustix::fs::major(std::fs::metadata(path)?.rdev()) == SCSI_TAPE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONLINE: i64 = 0x0100_0000;
+    const PROTECTED: i64 = 0x0400_0000;
+
+    #[test]
+    fn what_a_drive_says_is_checked_before_anything_is_written() {
+        let path = Path::new("/dev/nst0");
+        let said = |general, settings, block| {
+            let checked = check(path, &Status::of(general, settings), block);
+            checked.map_err(|error| error.to_string())
+        };
+        assert_eq!(said(ONLINE, 0, TAPE_BLOCK), Ok(()));
+        assert_eq!(said(ONLINE, 4096, 65_536), Ok(()));
+        for (general, settings, block, words) in [
+            (0, 0, TAPE_BLOCK, "there is no tape in /dev/nst0"),
+            (ONLINE | PROTECTED, 0, TAPE_BLOCK, "write-protected"),
+            (ONLINE, 4096, 10_240, "10240 bytes are no multiple"),
+            (ONLINE, 0, 32 << 20, "too large for a tape"),
+        ] {
+            let error = said(general, settings, block).unwrap_err();
+            assert!(error.contains(words), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_drive_that_cannot_be_opened_says_why() {
+        let path = Path::new("/dev/nst0");
+        for (errno, words) in [
+            (Errno::BUSY, "in use by another program"),
+            (Errno::NOMEDIUM, "there is no tape in"),
+            (Errno::ROFS, "write-protected"),
+            (Errno::NXIO, "no device of this system"),
+        ] {
+            let error = refusal(path, errno.into()).to_string();
+            assert!(error.contains(words), "{errno}: {error}");
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::io;
 
 use bytes::{Bytes, BytesMut};
 
-use super::stream::{ByteStream, Gap, Piece};
+use super::stream::{ByteStream, Gap, Piece, Reading};
 use super::{Chart, Medium};
 use crate::archive::{ArchiveError, Head, Parser, Step};
 use airlift_oci::store::chain;
@@ -94,11 +94,10 @@ pub(crate) enum Passing {
 }
 
 impl EntryReader {
-    /// Opens a medium, of which `memory` bytes are read ahead. When it is to be `whole`, damage
-    /// is an error.
-    pub(crate) async fn open(medium: Medium, memory: u64, whole: bool) -> Result<Self, ReadError> {
-        let place = medium.place();
-        let stream = ByteStream::open(medium, memory, whole)
+    /// Opens a medium. When it is to be whole, damage is an error.
+    pub(crate) async fn open(medium: Medium, reading: Reading) -> Result<Self, ReadError> {
+        let (place, whole) = (medium.place(), reading.whole);
+        let stream = ByteStream::open(medium, reading)
             .await
             .map_err(|source| ReadError::Open { place: place.clone(), source })?;
         Ok(EntryReader {
@@ -250,7 +249,9 @@ impl EntryReader {
         let known = self.chart.next(offset).filter(|entry| entry.start <= offset);
         let entry = known.map(|entry| entry.name.clone()).unwrap_or_default();
         let touches = known.map(|entry| entry.digest.clone()).into_iter().collect();
-        self.faults.push(Fault { offset, entry, reason: chain(error), touches });
+        let reason = chain(error);
+        let reason = reason.strip_prefix(&format!("at byte {offset}: ")).unwrap_or(&reason);
+        self.faults.push(Fault { offset, entry, reason: reason.to_owned(), touches });
         if matches!(error, ArchiveError::Padding { .. }) {
             return None;
         }

@@ -16,6 +16,7 @@ pub(crate) use chart::Chart;
 pub(crate) use disc::DiscReader;
 pub use entries::ReadError;
 pub(crate) use entries::{EntryReader, Fault, Passing};
+pub(crate) use stream::Reading;
 
 /// Something that gives an archive, in order.
 pub trait ReadDevice: Send {
@@ -29,6 +30,12 @@ pub trait ReadDevice: Send {
     /// archive that is, if it is known. `None`: this cannot be read on.
     fn skip(&mut self) -> Option<Option<u64>> {
         None
+    }
+
+    /// Whether stopping and starting again takes long, as with a tape: then it is not done for
+    /// every bit of room in the buffer.
+    fn streams(&self) -> bool {
+        false
     }
 }
 

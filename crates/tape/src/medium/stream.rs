@@ -8,11 +8,22 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::{Medium, ReadDevice, decode};
+use airlift_oci::observe::{Event, Observer};
 
 /// Bytes asked for at once.
 const CHUNK: usize = 1 << 20;
 /// Failed reads one after the other, behind which a medium is given up.
 const PATIENCE: u32 = 4096;
+
+/// How a medium is read.
+pub(crate) struct Reading {
+    /// Bytes read ahead.
+    pub(crate) memory: u64,
+    /// Whether what cannot be read is an error; otherwise it is a gap wherever reading can go on
+    /// behind it.
+    pub(crate) whole: bool,
+    pub(crate) observer: Arc<dyn Observer>,
+}
 
 /// What comes from a medium.
 #[derive(Debug)]
@@ -43,14 +54,13 @@ pub(crate) struct ByteStream {
 }
 
 impl ByteStream {
-    /// Opens `medium` and begins to read it ahead, up to `memory` bytes. When it is to be `whole`,
-    /// what cannot be read is an error; otherwise it is a gap wherever reading can go on behind it.
-    pub(crate) async fn open(medium: Medium, memory: u64, whole: bool) -> io::Result<Self> {
+    /// Opens `medium` and begins to read it ahead.
+    pub(crate) async fn open(medium: Medium, reading: Reading) -> io::Result<Self> {
         // Opening a FIFO waits for its writer.
         let opened = tokio::task::spawn_blocking(|| medium.open()).await;
         let device = opened.map_err(io::Error::other)??;
-        let ahead = usize::try_from(memory / CHUNK as u64).unwrap_or(usize::MAX).clamp(2, 4096);
-        let mut pieces = read_ahead(device, ahead, whole)?;
+        let whole = reading.whole;
+        let mut pieces = read_ahead(device, reading)?;
         let first = pieces.recv().await.transpose()?;
         let checked = Arc::new(AtomicBool::new(false));
         let kind = match &first {
@@ -81,19 +91,52 @@ impl ByteStream {
 
 /// Starts the thread that reads. It ends when the receiver is dropped, after the read in flight;
 /// nobody waits for it, since a read from a pipe may never end.
-fn read_ahead(device: Box<dyn ReadDevice>, ahead: usize, whole: bool) -> io::Result<Pieces> {
-    let (sender, receiver) = mpsc::channel(ahead);
+fn read_ahead(device: Box<dyn ReadDevice>, reading: Reading) -> io::Result<Pieces> {
+    let ahead = usize::try_from(reading.memory / CHUNK as u64).unwrap_or(usize::MAX);
+    let (sender, receiver) = mpsc::channel(ahead.clamp(2, 4096));
+    let Reading { whole, observer, .. } = reading;
+    let runtime = tokio::runtime::Handle::current();
     let mut source = ReadAhead { device, failures: 0, whole };
+    let mut room = Room { sender, observer, stalls: 0 };
     std::thread::Builder::new().name("medium".to_owned()).spawn(move || {
-        loop {
-            let Some(piece) = source.piece().transpose() else { return };
+        while let Some(piece) = source.piece().transpose() {
             let failed = piece.is_err();
-            if sender.blocking_send(piece).is_err() || failed {
+            if source.device.streams() {
+                runtime.block_on(room.wait());
+            }
+            if room.sender.blocking_send(piece).is_err() || failed {
                 return;
             }
+            room.tell();
         }
     })?;
     Ok(receiver)
+}
+
+/// The buffer behind a medium.
+struct Room {
+    sender: mpsc::Sender<io::Result<Piece>>,
+    observer: Arc<dyn Observer>,
+    stalls: u64,
+}
+
+impl Room {
+    /// When the buffer is full, waits until most of it is free again: the drive stops once, not
+    /// for every chunk.
+    async fn wait(&mut self) {
+        if self.sender.capacity() == 0 {
+            self.stalls += 1;
+            self.tell();
+            // An error means that nobody listens, which sending finds as well.
+            let _ = self.sender.reserve_many(self.sender.max_capacity() * 4 / 5).await;
+        }
+    }
+
+    fn tell(&self) {
+        let (free, all) = (self.sender.capacity(), self.sender.max_capacity());
+        let (filled, capacity) = (((all - free) * CHUNK) as u64, (all * CHUNK) as u64);
+        self.observer.event(&Event::Buffer { filled, capacity, stalls: self.stalls });
+    }
 }
 
 struct ReadAhead {

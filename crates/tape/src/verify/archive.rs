@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::report::VerifyReport;
 use crate::archive::{Head, Kind, MARKER, Transfer, encode_header, index_without};
 use crate::deserialize::{Catalog, Damage, Role, Spot, blob_digest, may_be_manifest};
-use crate::medium::{Chart, EntryReader, Fault, Medium, Passing, ReadError};
+use crate::medium::{Chart, EntryReader, Fault, Medium, Passing, ReadError, Reading};
 use airlift_oci::observe::{Event, Observer};
 use airlift_oci::store::chain;
 use airlift_oci::types::{Digest, Hasher, MAX_MANIFEST, Manifest};
@@ -56,7 +56,9 @@ impl Checker {
         memory: u64,
         last: bool,
     ) -> Result<(), ReadError> {
-        let mut reader = EntryReader::open(medium, memory, false).await?;
+        let observer = self.observer.clone();
+        let reading = Reading { memory, whole: false, observer };
+        let mut reader = EntryReader::open(medium, reading).await?;
         let done = self.entries(&mut reader).await;
         let truncated = matches!(&done, Err(error) if error.is_truncated());
         for Fault { offset, entry, reason, touches } in reader.faults() {
