@@ -214,14 +214,15 @@ impl TapeReader {
                         return Ok(0);
                     }
                     _ => {
-                        let mut text = format!("block {} of the tape: {error}", self.blocks);
-                        if self.blocks == 0 && self.fixed > 0 {
-                            text += &format!(
-                                "; the drive is set to blocks of {} bytes, `mt -f {} setblk 0` has it take any",
-                                self.fixed,
-                                self.path.display()
-                            );
-                        }
+                        let text = format!("block {} of the tape: {error}", self.blocks);
+                        let text = if self.blocks == 0 && self.fixed > 0 {
+                            let (fixed, place) = (self.fixed, self.path.display());
+                            format!(
+                                "{text}; the drive is set to blocks of {fixed} bytes, `mt -f {place} setblk 0` has it take any"
+                            )
+                        } else {
+                            text
+                        };
                         return Err(io::Error::new(error.kind(), text));
                     }
                 },
