@@ -23,7 +23,7 @@ pub use deserialize::{
     Damage, DeserializeError, DeserializeOptions, Lost, Missing, PARTIAL_OF, Partial, Received,
     Spot, deserialize,
 };
-pub use framing::{Compression, CompressionError};
+pub use framing::{Compression, CompressionError, Framed};
 pub use mbuffer::{MbufferError, MbufferOptions, mbuffer};
 pub use medium::{Medium, ReadDevice, ReadError};
 pub use resume::{Resume, ResumeError};

@@ -19,6 +19,7 @@ mod look;
 mod messages;
 mod mirror;
 mod mirror_guide;
+mod serve;
 mod shards;
 mod sources;
 mod toolkit;

@@ -89,6 +89,22 @@ async fn send(
     report
 }
 
+/// The index of manifests that are one image's platforms, as scatter makes it of a source that was
+/// gathered platform by platform.
+pub fn platform_index<'a>(
+    platforms: impl IntoIterator<Item = &'a Descriptor>,
+) -> Result<Manifest, ManifestError> {
+    let children: Vec<Descriptor> = platforms
+        .into_iter()
+        .map(|child| Descriptor { platform: child.platform.clone(), ..child.bare() })
+        .collect();
+    let docker = children.iter().all(|child| child.media_type == media::DOCKER_MANIFEST);
+    let media_type = if docker { media::DOCKER_LIST } else { media::OCI_INDEX };
+    let index =
+        serde_json::json!({ "schemaVersion": 2, "mediaType": media_type, "manifests": children });
+    Manifest::parse(media_type, index.to_string().into())
+}
+
 /// Joins the items of one source that are its platforms, as ace-dt gathers them, into one index.
 pub(super) fn join_platforms(routed: Vec<Routed>) -> Vec<(Result<Root, ManifestError>, Routed)> {
     let mut groups: BTreeMap<String, Vec<Routed>> = BTreeMap::new();
@@ -106,18 +122,7 @@ fn join_group(mut group: Vec<Routed>) -> Vec<(Result<Root, ManifestError>, Route
             |routed: Routed| (Ok(Root::Known(Box::new(routed.item.descriptor.clone()))), routed);
         return group.into_iter().map(known).collect();
     }
-    let children: Vec<Descriptor> = group
-        .iter()
-        .map(|routed| Descriptor {
-            platform: routed.item.descriptor.platform.clone(),
-            ..routed.item.descriptor.bare()
-        })
-        .collect();
-    let docker = children.iter().all(|child| child.media_type == media::DOCKER_MANIFEST);
-    let media_type = if docker { media::DOCKER_LIST } else { media::OCI_INDEX };
-    let index =
-        serde_json::json!({ "schemaVersion": 2, "mediaType": media_type, "manifests": children });
-    let root = Manifest::parse(media_type, index.to_string().into()).map(Root::Read);
+    let root = platform_index(group.iter().map(|routed| &routed.item.descriptor)).map(Root::Read);
     let mut first = group.swap_remove(0);
     for other in group {
         for to in other.destinations {

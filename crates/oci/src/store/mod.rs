@@ -8,7 +8,7 @@
 mod archive;
 mod blob;
 mod error;
-mod files;
+mod extent;
 mod index;
 mod ingest;
 mod layout;
@@ -18,10 +18,11 @@ use std::ops::Range;
 
 use async_trait::async_trait;
 
-pub use archive::ArchiveStore;
+pub use archive::{ArchiveStore, Omitted};
 pub use blob::{Blob, Content, InMemory, Remote};
 pub(crate) use error::passes;
 pub use error::{ErrorKind, StoreError, Trouble, chain};
+pub use extent::Extent;
 pub use ingest::{Ingest, drain};
 pub use layout::LayoutStore;
 pub use memory::MemoryStore;

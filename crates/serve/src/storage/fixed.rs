@@ -1,7 +1,7 @@
 //! A fixed set of repositories that can only be read: archives, and views that give names to what
 //! is in them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use airlift_oci::store::{
@@ -9,8 +9,9 @@ use airlift_oci::store::{
 };
 use airlift_oci::types::{Descriptor, Digest, Manifest, Tag, Version};
 use async_trait::async_trait;
+use tokio::sync::OnceCell;
 
-use super::{Repositories, Repository, RepositoryName};
+use super::{Repositories, Repository, RepositoryName, not_found};
 
 /// Repositories that are there from the start; no other can be made.
 #[derive(Default)]
@@ -41,7 +42,8 @@ impl Fixed {
         }
         let mut fixed = Fixed::new();
         for (name, tags) in tags {
-            fixed.insert(name, Arc::new(View { store: store.clone(), tags }));
+            let attached = OnceCell::new();
+            fixed.insert(name, Arc::new(View { store: store.clone(), tags, attached }));
         }
         fixed
     }
@@ -71,7 +73,7 @@ impl Repositories for Fixed {
     }
 }
 
-fn read_only(place: &str) -> StoreError {
+pub(super) fn read_only(place: &str) -> StoreError {
     let text = "this registry can only be read: it serves what is on a medium";
     StoreError::new(place, ErrorKind::Unsupported(text.to_owned()))
 }
@@ -99,17 +101,45 @@ impl Repository for ArchiveStore {
     }
 }
 
+/// The digest to which cosign attaches something by a tag: `sha256-HEX.sig`.
+fn attached_to(tag: &Tag) -> Option<Digest> {
+    let (algorithm, rest) = tag.as_str().split_once('-')?;
+    let (hex, _) = rest.split_once('.')?;
+    format!("{algorithm}:{hex}").parse().ok()
+}
+
 /// A store with tags of its own.
 struct View {
     store: Arc<dyn Repository>,
     tags: BTreeMap<Tag, Digest>,
+    /// Cosign's tags of what the own ones name.
+    attached: OnceCell<Vec<Tag>>,
 }
 
 impl View {
     fn by_digest(&self, version: &Version) -> Result<Version, StoreError> {
         let Version::Tag(tag) = version else { return Ok(version.clone()) };
-        let missing = || StoreError::new(self.place(), ErrorKind::NotFound(tag.to_string()));
-        self.tags.get(tag).cloned().map(Version::Digest).ok_or_else(missing)
+        match self.tags.get(tag) {
+            Some(digest) => Ok(Version::Digest(digest.clone())),
+            // What belongs to an image by its digest belongs to it under every name.
+            None if attached_to(tag).is_some() => Ok(version.clone()),
+            None => Err(not_found(&self.place(), tag)),
+        }
+    }
+
+    async fn find_attached(&self) -> Result<Vec<Tag>, StoreError> {
+        let mut attached = self.store.tags().await?;
+        attached.retain(|tag| attached_to(tag).is_some());
+        if attached.is_empty() {
+            return Ok(attached);
+        }
+        let mut own: BTreeSet<Digest> = self.tags.values().cloned().collect();
+        for digest in self.tags.values() {
+            let manifest = self.store.fetch(&Version::Digest(digest.clone())).await?;
+            own.extend(manifest.manifests().map(|child| child.digest.clone()));
+        }
+        attached.retain(|tag| attached_to(tag).is_some_and(|digest| own.contains(&digest)));
+        Ok(attached)
     }
 }
 
@@ -136,7 +166,9 @@ impl Source for View {
     }
 
     async fn tags(&self) -> Result<Vec<Tag>, StoreError> {
-        Ok(self.tags.keys().cloned().collect())
+        let attached = self.attached.get_or_try_init(|| self.find_attached()).await?;
+        let all: BTreeSet<Tag> = self.tags.keys().chain(attached).cloned().collect();
+        Ok(all.into_iter().collect())
     }
 }
 

@@ -7,18 +7,22 @@
 mod directory;
 mod fixed;
 mod memory;
+mod merged;
 mod name;
+mod stack;
 
 use std::sync::Arc;
 
-use airlift_oci::store::{Ingest, Sink, Source, StoreError};
+use airlift_oci::store::{ErrorKind, Ingest, Sink, Source, StoreError};
 use airlift_oci::types::{Digest, Tag};
 use async_trait::async_trait;
 
 pub use directory::Directory;
 pub use fixed::Fixed;
 pub use memory::Memory;
+pub use merged::Merged;
 pub use name::RepositoryName;
+pub use stack::Stack;
 
 /// Many repositories.
 #[async_trait]
@@ -59,4 +63,9 @@ pub trait Repository: Source + Sink {
 
     /// Removes a blob. `false`: there was none.
     async fn remove_blob(&self, digest: &Digest) -> Result<bool, StoreError>;
+}
+
+/// What is said of content that is not there.
+fn not_found(place: &str, what: &dyn std::fmt::Display) -> StoreError {
+    StoreError::new(place, ErrorKind::NotFound(what.to_string()))
 }

@@ -13,7 +13,7 @@ const FILL: [u8; 2] = *b"AF";
 /// An empty deflate stream, and the trailer of no data.
 const EMPTY: [u8; 10] = [3, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 /// Header, length of the extra field, and one subfield's header.
-const FRONT: usize = 10 + 2 + 4;
+pub(super) const FRONT: usize = 10 + 2 + 4;
 const STORED_BLOCK: usize = 65_535;
 
 /// One piece as a member.
@@ -114,6 +114,19 @@ pub(super) fn find(bytes: &[u8]) -> usize {
         at += 1;
     }
     bytes.len()
+}
+
+/// By the first bytes of a member of this program's: how long it is, and whether it holds anything.
+pub(super) fn lengths(bytes: &[u8]) -> Option<(u64, bool)> {
+    if bytes.len() < FRONT + 8 || bytes[..10] != HEADER {
+        return None;
+    }
+    let front = 12 + u64::from(u16::from_le_bytes([bytes[10], bytes[11]]));
+    if bytes[12..14] == FILL {
+        return Some((front + EMPTY.len() as u64, false));
+    }
+    let data = u32::from_le_bytes([bytes[16], bytes[17], bytes[18], bytes[19]]);
+    (bytes[12..14] == CHECK).then_some((front + u64::from(data) + 8, true))
 }
 
 /// What stands at the start of `bytes`.

@@ -7,6 +7,8 @@
 
 mod encode;
 mod gzip;
+mod headers;
+mod offsets;
 mod read;
 mod zstandard;
 
@@ -14,6 +16,7 @@ use std::str::FromStr;
 
 pub(crate) use encode::Encoder;
 pub(crate) use gzip::has_check as gzip_has_check;
+pub use offsets::Framed;
 pub(crate) use read::{FrameError, FrameReader};
 pub(crate) use zstandard::has_check as zstd_has_check;
 

@@ -1,36 +1,35 @@
-//! `airlift serve`: an OCI registry over a directory, or straight over an archive.
+//! `airlift serve`: an OCI registry over directories, or straight over archives.
 
 mod door;
+mod locations;
 mod names;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use airlift_oci::types::Location;
-use airlift_serve::storage::{Directory, Memory, Repositories};
 use airlift_serve::{Options, Server};
 use anyhow::Context;
 use clap::Args as Derive;
 
 use self::door::Door;
 use crate::exit::{Exit, exit_codes};
-use crate::failure::Usage;
 use crate::session::Session;
 use crate::{duration, files, inputs, output, runtime};
 
-/// Serve an OCI registry over a directory, or straight over an archive
+/// Serve an OCI registry over directories, or straight over archives
 ///
 /// oci:DIR is read and written: DIR itself when it is an image layout, else one layout for each
 /// repository below it. oci-archive:FILE is read where it lies, nothing is unpacked: every image
-/// under its source's name, or under the names that a ruleset gives. memory: forgets everything at
-/// its end. The address is printed once the registry listens. Without --users and --allow everybody
-/// may do everything, without --tls-cert it speaks plain HTTP: then let only those reach it who may.
+/// under its source's name, or under the names that a ruleset gives; the gathered artifact under the
+/// file's name. memory: forgets everything at its end. Several locations are one registry: a delta
+/// finds in its base what it left out, and pushes go to the first oci:DIR. The address is printed
+/// once the registry listens. Without --users and --allow everybody may do everything, without
+/// --tls-cert it speaks plain HTTP: then let only those reach it who may.
 #[derive(Debug, Derive)]
 #[command(after_long_help = concat!(
     "Examples:\n  \
      airlift serve oci:/srv/registry --listen 127.0.0.1:5000\n  \
-     airlift serve oci-archive:sync-45.tar --listen 127.0.0.1:0\n  \
+     airlift serve oci-archive:sync-45.tar oci-archive:sync-46.tar --listen 127.0.0.1:0\n  \
      airlift serve oci-archive:sync-45.tar --route longest-prefix=destinations.csv\n  \
      airlift serve oci:/srv/registry --listen 0.0.0.0:5000 --tls-cert cert.pem --tls-key key.pem \\\n    \
      --users htpasswd --allow 'anonymous:read' --allow 'ci:read-write:team/**'",
@@ -38,7 +37,8 @@ use crate::{duration, files, inputs, output, runtime};
 ))]
 pub(crate) struct Args {
     /// What is served: oci:DIR, oci-archive:FILE or memory:
-    location: String,
+    #[arg(required = true, value_name = "LOCATION")]
+    locations: Vec<String>,
     /// Address and port; port 0 is any free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:5000")]
     listen: SocketAddr,
@@ -59,7 +59,8 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
     runtime::until_interrupted(|mut interrupt| async move {
         let (access, tls) = (args.door.access()?, args.door.tls()?);
-        let storage = storage(args, session).await?;
+        let ruleset = args.route.as_deref().map(inputs::ruleset).transpose()?;
+        let storage = locations::storage(&args.locations, ruleset.as_ref(), session).await?;
         let connections = files::allow(args.connections);
         let options = Options { access, connections, grace: args.grace, ..Options::default() };
         let mut server = Server::bind(args.listen, storage, options)
@@ -73,30 +74,4 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
         server.run(async move { interrupt.wait().await }).await?;
         Ok(Exit::Done)
     })
-}
-
-async fn storage(args: &Args, session: &Session) -> anyhow::Result<Arc<dyn Repositories>> {
-    let ruleset = args.route.as_deref().map(inputs::ruleset).transpose()?;
-    let wrong = || {
-        Usage::new(
-            format!("{} cannot be served", args.location),
-            "serve oci:DIR, a directory that is made when it is not there, or oci-archive:FILE",
-        )
-    };
-    if args.location == "memory:" && ruleset.is_none() {
-        return Ok(Arc::new(Memory::new()));
-    }
-    match args.location.parse::<Location>().map_err(|_| wrong())? {
-        Location::Layout { directory, tag: None } if ruleset.is_none() => {
-            Ok(Arc::new(Directory::open(&directory)?))
-        }
-        Location::Registry(_) => Err(wrong().into()),
-        location => {
-            let names = names::of(&location, ruleset.as_ref()).await?;
-            for (repository, tag) in names.listed() {
-                session.say(&format!("{repository}:{tag}"));
-            }
-            Ok(Arc::new(names.storage()))
-        }
-    }
 }

@@ -1,99 +1,117 @@
 //! The names under which the images of a layout or archive are served.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use airlift_oci::inventory::{Inventory, Item, Labels};
-use airlift_oci::store::{ArchiveStore, LayoutStore, Source};
-use airlift_oci::types::{Descriptor, Digest, Location, Reference, Tag, Version, media};
-use airlift_rules::{Routing, Ruleset};
-use airlift_serve::storage::{Fixed, Repository, RepositoryName};
+use airlift_oci::mirror::scatter::platform_index;
+use airlift_oci::store::Source;
+use airlift_oci::types::{Descriptor, Digest, Manifest, Reference, Tag, Version, media};
+use airlift_rules::Ruleset;
+use airlift_serve::storage::RepositoryName;
 use anyhow::Context;
 
+use super::locations::Medium;
 use crate::dispatch;
-use crate::failure::Usage;
 
-/// Images of one store with their names.
-pub(super) struct Names {
-    store: Arc<dyn Repository>,
-    names: Vec<(RepositoryName, Tag, Digest)>,
+/// Where docker and containerd write the whole name of an image, of which the layout's own has
+/// the tag alone.
+const IMAGE_NAME: &str = "io.containerd.image.name";
+
+/// What is where on a medium.
+pub(super) struct Named {
+    pub(super) listed: Vec<(RepositoryName, Tag, Digest)>,
+    /// Indexes that are not on it, of images that were gathered platform by platform.
+    pub(super) joined: Vec<Manifest>,
 }
 
-impl Names {
-    /// Repositories and tags, in order.
-    pub(super) fn listed(&self) -> impl Iterator<Item = (&str, &Tag)> {
-        self.names.iter().map(|(repository, tag, _)| (repository.as_str(), tag))
+/// The images of a medium under the names that the ruleset gives, or that of their sources: as
+/// with `nest=`, the registry's host is the first part of the path. What has no name that says
+/// where it is from, and the gathered artifact itself, is named after the file.
+pub(super) async fn of(medium: &Medium, ruleset: Option<&Ruleset>) -> anyhow::Result<Named> {
+    let (gathered, mut items) = gathered(medium).await?;
+    if gathered.is_empty() {
+        items = foreign(&medium.entries);
     }
-
-    /// The repositories to be served.
-    pub(super) fn storage(self) -> Fixed {
-        Fixed::of_names(&self.store, self.names)
+    let own = if gathered.is_empty() { own_images(&medium.entries) } else { gathered };
+    if ruleset.is_some() {
+        items.extend(own.iter().map(|(tag, descriptor)| {
+            let source = format!("localhost/{}:{tag}", medium.own_name);
+            Item::new(descriptor, &source, Labels::new(), None)
+        }));
     }
-}
-
-/// The images at `location` under the names that the ruleset gives, or that of their sources: as
-/// with `nest=`, the registry's host is the first part of the path.
-pub(super) async fn of(location: &Location, ruleset: Option<&Ruleset>) -> anyhow::Result<Names> {
-    let (store, root, entries) = open(location)?;
-    let items = items(store.as_ref(), &root, &entries).await?;
-    let own_names = Ruleset::parse("nest=localhost", &no_files)?;
-    let ruleset = ruleset.unwrap_or(&own_names);
-    let routing = dispatch::route(ruleset, &items)?;
-    let names = names(&routing, &items)?;
-    if names.is_empty() {
-        let hint = "`airlift inspect` shows what is in it, `airlift route` what a ruleset does";
-        return Err(
-            Usage::new(format!("nothing in {location} has a name to be served"), hint).into()
-        );
+    let mut named = routed(&items, ruleset)?;
+    if ruleset.is_none() {
+        let name: RepositoryName = medium.own_name.parse()?;
+        let own = own.into_iter().map(|(tag, descriptor)| (name.clone(), tag, descriptor.digest));
+        named.listed.extend(own);
     }
-    Ok(Names { store, names })
+    Ok(named)
 }
 
-/// There is no file in a ruleset that needs none.
-fn no_files(_: &str) -> std::io::Result<String> {
-    Err(std::io::ErrorKind::NotFound.into())
-}
-
-type Opened = (Arc<dyn Repository>, Descriptor, Vec<Descriptor>);
-
-fn open(location: &Location) -> anyhow::Result<Opened> {
-    match location {
-        Location::Archive { file, tag } => {
-            let store = ArchiveStore::open(file)?;
-            let (root, entries) = (store.named(tag.as_deref())?, store.entries().to_vec());
-            Ok((Arc::new(store), root, entries))
+/// The gathered indexes of a medium with their tags, and the items of all of them.
+async fn gathered(medium: &Medium) -> anyhow::Result<(Vec<(Tag, Descriptor)>, Vec<Item>)> {
+    let (mut roots, mut items) = (Vec::new(), Vec::new());
+    for (position, entry) in medium.entries.iter().enumerate() {
+        // Older writers do not say it in the index; theirs stands first, or has a tag for a name.
+        let said = entry.artifact_type.as_deref() == Some(media::GATHERED);
+        let known = roots.iter().any(|(_, known): &(Tag, Descriptor)| known.digest == entry.digest);
+        if known || !said && position > 0 && !is_tagged_index(entry) {
+            continue;
         }
-        Location::Layout { directory, tag } => {
-            let store = LayoutStore::open(directory)?;
-            let (root, entries) = (store.named(tag.as_deref())?, store.entries()?);
-            Ok((Arc::new(store), root, entries))
+        let version = Version::Digest(entry.digest.clone());
+        let index = match Source::fetch(medium.store.as_ref(), &version).await {
+            Err(error) if error.is_not_found() && !said => continue,
+            index => index?,
+        };
+        if Inventory::is_gathered(&index) {
+            items.extend(Inventory::read(&index)?.items);
+            roots.push((tag_of(entry), entry.clone()));
         }
-        Location::Registry(_) => anyhow::bail!("{location} is served by its registry"),
     }
+    Ok((roots, items))
 }
 
-/// The items of the gathered index; without one, what the layout's index names.
-async fn items(
-    store: &dyn Repository,
-    root: &Descriptor,
-    entries: &[Descriptor],
-) -> anyhow::Result<Vec<Item>> {
-    let index = Source::fetch(store, &Version::Digest(root.digest.clone())).await?;
-    if Inventory::is_gathered(&index) {
-        return Ok(Inventory::read(&index)?.items);
-    }
-    let named = entries.iter().filter_map(|entry| {
-        let name = entry.annotation(media::REF_NAME)?;
-        name.parse::<Reference>().ok()?;
-        Some(Item::new(entry, name, Labels::new(), None))
+fn is_tagged_index(entry: &Descriptor) -> bool {
+    let tagged = entry.annotation(media::REF_NAME).is_some_and(|name| name.parse::<Tag>().is_ok());
+    tagged && media::is_index(&entry.media_type)
+}
+
+/// Images whose names say where they are from.
+fn foreign(entries: &[Descriptor]) -> Vec<Item> {
+    let named = entries
+        .iter()
+        .filter_map(|entry| Some(Item::new(entry, whole_name(entry)?, Labels::new(), None)));
+    named.collect()
+}
+
+/// Images that have a tag alone, and one without any name when there is no other.
+fn own_images(entries: &[Descriptor]) -> Vec<(Tag, Descriptor)> {
+    let alone = entries.len() == 1;
+    let own = entries.iter().filter(|entry| whole_name(entry).is_none()).filter(|entry| {
+        let name = entry.annotation(media::REF_NAME);
+        name.map_or(alone, |name| name.parse::<Tag>().is_ok())
     });
-    Ok(named.collect())
+    own.map(|entry| (tag_of(entry), entry.clone())).collect()
 }
 
-fn names(
-    routing: &Routing<'_>,
-    items: &[Item],
-) -> anyhow::Result<Vec<(RepositoryName, Tag, Digest)>> {
-    let mut names = Vec::new();
+fn whole_name(entry: &Descriptor) -> Option<&str> {
+    [IMAGE_NAME, media::REF_NAME]
+        .into_iter()
+        .filter_map(|key| entry.annotation(key))
+        .find(|name| name.parse::<Reference>().is_ok())
+}
+
+/// The tag of an entry, by whatever form its name has.
+fn tag_of(entry: &Descriptor) -> Tag {
+    let name = entry.annotation(media::REF_NAME).unwrap_or_default();
+    let tag = name.parse::<Tag>().ok();
+    tag.or_else(|| name.parse::<Reference>().ok()?.tag).unwrap_or_else(Tag::latest)
+}
+
+fn routed(items: &[Item], ruleset: Option<&Ruleset>) -> anyhow::Result<Named> {
+    let own_names = Ruleset::parse("nest=localhost", &no_files)?;
+    let routing = dispatch::route(ruleset.unwrap_or(&own_names), items)?;
+    let mut names: BTreeMap<(RepositoryName, Tag), Vec<&Descriptor>> = BTreeMap::new();
     for (position, item) in items.iter().enumerate() {
         for destination in routing.destinations(position, item)? {
             let reference = destination.reference;
@@ -106,8 +124,29 @@ fn names(
                 (None, None) => Tag::latest(),
                 (None, Some(_)) => continue,
             };
-            names.push((name, tag, item.descriptor.digest.clone()));
+            let known = names.entry((name, tag)).or_default();
+            if known.iter().all(|known| known.digest != item.descriptor.digest) {
+                known.push(&item.descriptor);
+            }
         }
     }
-    Ok(names)
+    let mut named = Named { listed: Vec::new(), joined: Vec::new() };
+    for ((name, tag), images) in names {
+        // The routing refused everything else that would be two images under one name.
+        let digest = if let [only] = images[..] {
+            only.digest.clone()
+        } else {
+            let index = platform_index(images)?;
+            let digest = index.digest().clone();
+            named.joined.push(index);
+            digest
+        };
+        named.listed.push((name, tag, digest));
+    }
+    Ok(named)
+}
+
+/// There is no file in a ruleset that needs none.
+fn no_files(_: &str) -> std::io::Result<String> {
+    Err(std::io::ErrorKind::NotFound.into())
 }

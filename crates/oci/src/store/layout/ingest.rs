@@ -11,7 +11,7 @@ use tempfile::{NamedTempFile, TempPath};
 use tokio::io::AsyncWriteExt;
 
 use super::index;
-use crate::store::{ErrorKind, Ingest, StoreError, files};
+use crate::store::{ErrorKind, Ingest, StoreError, extent};
 use crate::types::{Algorithm, Digest, Hasher};
 
 /// A blob being written. SHA-256 is computed on the way; another algorithm reads the file again.
@@ -38,7 +38,7 @@ impl FileIngest {
             .map_err(|code| StoreError::io("locking", file.path(), code.into()))?;
         let (file, path) = file.into_parts();
         let file =
-            tokio::io::BufWriter::with_capacity(files::CHUNK, tokio::fs::File::from_std(file));
+            tokio::io::BufWriter::with_capacity(extent::CHUNK, tokio::fs::File::from_std(file));
         let hasher = Hasher::new(Algorithm::Sha256);
         let pending = VecDeque::new();
         Ok(FileIngest { root: root.to_owned(), pending, file, path, hasher, written: 0 })
@@ -129,7 +129,7 @@ impl Ingest for FileIngest {
 fn hash_file(path: &Path, algorithm: Algorithm) -> std::io::Result<Digest> {
     let mut file = std::fs::File::open(path)?;
     let mut hasher = Hasher::new(algorithm);
-    let mut chunk = vec![0; files::CHUNK];
+    let mut chunk = vec![0; extent::CHUNK];
     loop {
         match std::io::Read::read(&mut file, &mut chunk)? {
             0 => return Ok(hasher.finish()),

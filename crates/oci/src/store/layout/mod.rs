@@ -9,14 +9,16 @@ mod ingest;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
 use self::index::IndexFile;
 use self::ingest::FileIngest;
 use super::index::{is_plainly_a_manifest, pick, tag_of, tags_of};
-use super::{Blob, Content, ErrorKind, Hints, Ingest, Put, Sink, Source, StoreError, drain, files};
+use super::{
+    Blob, Content, ErrorKind, Hints, Ingest, Put, Sink, Source, StoreError, drain, extent,
+};
 use crate::types::{
     Descriptor, Digest, MAX_MANIFEST, Manifest, ManifestError, Tag, Version, media,
 };
@@ -205,8 +207,12 @@ impl Source for LayoutStore {
 
     async fn open(&self, descriptor: &Descriptor, offset: u64) -> Result<Blob, StoreError> {
         let path = self.path(&descriptor.digest);
-        match files::stream(&path, offset, u64::MAX).await {
-            Ok(chunks) => Ok(Blob::new(descriptor.clone(), offset, self.place(), chunks)),
+        match tokio::fs::File::open(&path).await {
+            Ok(file) => {
+                let file = Arc::new(file.into_std().await);
+                let chunks = extent::stream(file, &path.to_string_lossy(), offset, u64::MAX);
+                Ok(Blob::new(descriptor.clone(), offset, self.place(), chunks))
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 Err(self.missing(&descriptor.digest))
             }

@@ -1,26 +1,28 @@
-//! An OCI image layout in an uncompressed tar file, read only and in place: by the offsets of its
-//! entries, which one pass over the headers finds.
+//! An OCI image layout in a tar file, read only and in place: by the offsets of its entries.
+
+mod scan;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
+pub use self::scan::Omitted;
+use super::extent::{self, Extent};
 use super::index::{is_plainly_a_manifest, pick, tag_of, tags_of};
-use super::{Blob, Content, ErrorKind, Hints, Put, Sink, Source, StoreError, files};
+use super::{Blob, Content, ErrorKind, Hints, Put, Sink, Source, StoreError};
 use crate::types::{Descriptor, Digest, MAX_MANIFEST, Manifest, ManifestError, Tag, Version};
-
-/// More than any index of a real archive, to bound what a hostile one can make us read.
-const MAX_INDEX: u64 = 512 * 1024 * 1024;
 
 /// A store in an archive.
 #[derive(Debug)]
 pub struct ArchiveStore {
     file: PathBuf,
+    extent: Arc<dyn Extent>,
     entries: Vec<Descriptor>,
     blobs: HashMap<Digest, Stretch>,
+    omitted: Vec<Omitted>,
     /// Once somebody asked.
     referrers: OnceCell<Referrers>,
 }
@@ -35,34 +37,32 @@ struct Stretch {
 }
 
 impl ArchiveStore {
-    /// Opens an archive, reading all its headers. Blocks.
+    /// Opens an archive that is not compressed. Blocks: reads its front when a transfer manifest
+    /// tells where everything is, else all its headers.
     pub fn open(file: &Path) -> Result<Self, StoreError> {
         let opened =
             std::fs::File::open(file).map_err(|source| StoreError::io("opening", file, source))?;
-        let mut archive = tar::Archive::new(std::io::BufReader::new(opened));
-        let failed = |source| StoreError::io("reading the archive", file, source);
-        let mut blobs = HashMap::new();
-        let mut index = None;
-        for entry in archive.entries_with_seek().map_err(failed)? {
-            let mut entry = entry.map_err(failed)?;
-            let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-            let path = path.strip_prefix("./").unwrap_or(&path);
-            if !entry.header().entry_type().is_file() {
-                continue;
-            }
-            if path == "index.json" {
-                // Of several the last one counts: ace-dt writes a short one in front.
-                let mut text = Vec::new();
-                let read = entry.by_ref().take(MAX_INDEX).read_to_end(&mut text);
-                read.map_err(failed)?;
-                index = Some(text);
-            } else if let Some(digest) = blob_digest(path) {
-                let stretch = Stretch { offset: entry.raw_file_position(), size: entry.size() };
-                blobs.entry(digest).or_insert(stretch);
-            }
+        ArchiveStore::over(file, Arc::new(opened))
+    }
+
+    /// Opens the archive that `extent` holds, in whatever form `file` does. Blocks as
+    /// [`ArchiveStore::open`].
+    pub fn over(file: &Path, extent: Arc<dyn Extent>) -> Result<Self, StoreError> {
+        let found = scan::scan(extent.clone())
+            .map_err(|source| StoreError::io("reading the archive", file, source))?;
+        if found.indexes == 0 {
+            let text = "it holds no index.json, so it is no image archive";
+            let place = file.display().to_string();
+            return Err(StoreError::new(place, ErrorKind::Protocol(text.into())));
         }
-        let entries = parse_index(file, index.as_deref())?;
-        Ok(ArchiveStore { file: file.to_owned(), entries, blobs, referrers: OnceCell::new() })
+        let scan::Found { entries, blobs, omitted, .. } = found;
+        let (file, referrers) = (file.to_owned(), OnceCell::new());
+        Ok(ArchiveStore { file, extent, entries, blobs, omitted, referrers })
+    }
+
+    /// What belongs to the archive and was left out of it, as far as it says so itself.
+    pub fn omitted(&self) -> &[Omitted] {
+        &self.omitted
     }
 
     /// Every descriptor in `index.json`, in its order.
@@ -118,26 +118,6 @@ impl ArchiveStore {
     }
 }
 
-fn blob_digest(path: &str) -> Option<Digest> {
-    let (algorithm, hex) = path.strip_prefix("blobs/")?.split_once('/')?;
-    format!("{algorithm}:{hex}").parse().ok()
-}
-
-fn parse_index(file: &Path, text: Option<&[u8]>) -> Result<Vec<Descriptor>, StoreError> {
-    #[derive(serde::Deserialize)]
-    struct Index {
-        #[serde(default)]
-        manifests: Vec<Descriptor>,
-    }
-    let wrong =
-        |text: String| StoreError::new(file.display().to_string(), ErrorKind::Protocol(text));
-    let text =
-        text.ok_or_else(|| wrong("it holds no index.json, so it is no image archive".into()))?;
-    let index: Index = serde_json::from_slice(text)
-        .map_err(|error| wrong(format!("its index.json is malformed: {error}")))?;
-    Ok(index.manifests)
-}
-
 #[async_trait]
 impl Source for ArchiveStore {
     fn place(&self) -> String {
@@ -169,8 +149,7 @@ impl Source for ArchiveStore {
             self.blobs.get(&descriptor.digest).ok_or_else(|| self.missing(&descriptor.digest))?;
         let (start, left) =
             (stretch.offset.saturating_add(offset), stretch.size.saturating_sub(offset));
-        let chunks = files::stream(&self.file, start, left).await;
-        let chunks = chunks.map_err(|source| StoreError::io("opening", &self.file, source))?;
+        let chunks = extent::stream(self.extent.clone(), &self.file.to_string_lossy(), start, left);
         Ok(Blob::new(descriptor.clone(), offset, self.place(), chunks))
     }
 

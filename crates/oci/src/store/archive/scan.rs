@@ -1,0 +1,175 @@
+//! What is where in an archive: from its front where a transfer manifest tells, else by one pass
+//! over the headers.
+
+use std::collections::HashMap;
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::super::extent::{Cursor, Extent};
+use super::Stretch;
+use crate::types::{Descriptor, Digest, MAX_MANIFEST, Manifest, media};
+
+/// More than any index or list of a real archive, to bound what a hostile one can make us read.
+const MAX_INDEX: u64 = 512 * 1024 * 1024;
+/// Entries begin at multiples of this.
+const BLOCK: u64 = 512;
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Every descriptor of every `index.json`, each once.
+    pub(super) entries: Vec<Descriptor>,
+    pub(super) blobs: HashMap<Digest, Stretch>,
+    pub(super) omitted: Vec<Omitted>,
+    /// How many `index.json` there were.
+    pub(super) indexes: usize,
+    /// What is looked for, so that the rest need not be read.
+    wanted: Wanted,
+}
+
+/// A blob that belongs to an archive and was left out of it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Omitted {
+    /// Its digest.
+    pub digest: Digest,
+    /// Where whoever wrote the archive expects it: an image, an earlier archive.
+    pub expected: String,
+}
+
+/// The way to the list of a transfer manifest.
+#[derive(Debug, Default)]
+enum Wanted {
+    #[default]
+    Index,
+    Manifest(Digest),
+    List(Digest),
+    Nothing,
+}
+
+/// The parts of a transfer list that tell where blobs are (`docs/formats.md`).
+#[derive(Deserialize)]
+struct List {
+    version: u64,
+    #[serde(default)]
+    blobs: Vec<Listed>,
+    #[serde(default)]
+    omitted: Vec<Omitted>,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    digest: Digest,
+    size: u64,
+    offset: u64,
+}
+
+#[derive(Deserialize)]
+struct Index {
+    #[serde(default)]
+    manifests: Vec<Descriptor>,
+}
+
+/// Reads as much of an archive as must be read.
+pub(super) fn scan(extent: Arc<dyn Extent>) -> io::Result<Found> {
+    let mut archive = tar::Archive::new(Cursor::new(extent));
+    // Archives may follow one another.
+    archive.set_ignore_zeros(true);
+    let mut found = Found::default();
+    for entry in archive.entries_with_seek()? {
+        if found.take(entry?)? {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+impl Found {
+    /// Notes an entry. Whether everything is known now.
+    fn take(&mut self, mut entry: tar::Entry<'_, impl Read>) -> io::Result<bool> {
+        let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        let path = path.strip_prefix("./").unwrap_or(&path);
+        if !entry.header().entry_type().is_file() {
+            return Ok(false);
+        }
+        if path == "index.json" {
+            self.index(&read(&mut entry, MAX_INDEX)?)?;
+            return Ok(false);
+        }
+        let Some(digest) = blob_digest(path) else { return Ok(false) };
+        let stretch = Stretch { offset: entry.raw_file_position(), size: entry.size() };
+        self.blobs.entry(digest.clone()).or_insert(stretch);
+        match &self.wanted {
+            Wanted::Manifest(wanted) if *wanted == digest => {
+                self.wanted = list_of(&read(&mut entry, MAX_MANIFEST)?, digest);
+            }
+            Wanted::List(wanted) if *wanted == digest => {
+                let end = stretch.offset.saturating_add(stretch.size).next_multiple_of(BLOCK);
+                return Ok(self.list(&read(&mut entry, MAX_INDEX)?, end, &digest));
+            }
+            _ => {}
+        }
+        Ok(false)
+    }
+
+    fn index(&mut self, text: &[u8]) -> io::Result<()> {
+        let index: Index = serde_json::from_slice(text).map_err(|error| {
+            io::Error::new(io::ErrorKind::InvalidData, format!("index.json is malformed: {error}"))
+        })?;
+        let transfer = index.manifests.iter().find(|descriptor| is_transfer(descriptor));
+        if let (Wanted::Index, Some(transfer)) = (&self.wanted, transfer) {
+            self.wanted = Wanted::Manifest(transfer.digest.clone());
+        }
+        self.indexes += 1;
+        for descriptor in index.manifests {
+            let same = |known: &Descriptor| {
+                known.digest == descriptor.digest
+                    && known.annotation(media::REF_NAME) == descriptor.annotation(media::REF_NAME)
+            };
+            // Of several indexes the first one is short: what it names is named again.
+            if self.indexes == 1 || !self.entries.iter().any(same) {
+                self.entries.push(descriptor);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes over a transfer list whose entry ends at `end`. `false`: it cannot be used, so the
+    /// headers must tell.
+    fn list(&mut self, text: &[u8], end: u64, digest: &Digest) -> bool {
+        self.wanted = Wanted::Nothing;
+        let list = match serde_json::from_slice::<List>(text) {
+            Ok(list) if list.version == 1 && digest.like(text) == *digest => list,
+            _ => return false,
+        };
+        for blob in list.blobs {
+            let stretch = Stretch { offset: end.saturating_add(blob.offset), size: blob.size };
+            self.blobs.entry(blob.digest).or_insert(stretch);
+        }
+        self.omitted = list.omitted;
+        true
+    }
+}
+
+fn is_transfer(descriptor: &Descriptor) -> bool {
+    descriptor.artifact_type.as_deref() == Some(media::TRANSFER)
+}
+
+fn list_of(raw: &[u8], digest: Digest) -> Wanted {
+    let raw = bytes::Bytes::copy_from_slice(raw);
+    let manifest = Manifest::parse_as("", digest, raw).ok();
+    let list = manifest.and_then(|manifest| manifest.layers().first().cloned());
+    list.map_or(Wanted::Nothing, |list| Wanted::List(list.digest))
+}
+
+fn read(entry: &mut impl Read, most: u64) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    entry.by_ref().take(most).read_to_end(&mut text)?;
+    Ok(text)
+}
+
+fn blob_digest(path: &str) -> Option<Digest> {
+    let (algorithm, hex) = path.strip_prefix("blobs/")?.split_once('/')?;
+    format!("{algorithm}:{hex}").parse().ok()
+}

@@ -1,0 +1,159 @@
+//! Bytes that can be read at any place: a file, or what is compressed in one.
+
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::stream::{self, BoxStream, StreamExt};
+
+use super::StoreError;
+
+/// Bytes read or written at once: what the processor's cache holds beside the copy that is sent.
+pub(super) const CHUNK: usize = 256 * 1024;
+
+/// Bytes that can be read at any place, by many at once.
+pub trait Extent: Send + Sync + fmt::Debug {
+    /// Appends bytes from `offset` on to `buffer`, at most as many as it has room for; how many
+    /// they were, 0 only at the end or when there is no room. Blocks.
+    fn read_at(&self, offset: u64, buffer: &mut Vec<u8>) -> io::Result<usize>;
+}
+
+impl Extent for File {
+    fn read_at(&self, offset: u64, buffer: &mut Vec<u8>) -> io::Result<usize> {
+        loop {
+            match rustix::io::pread(self, rustix::buffer::spare_capacity(buffer), offset) {
+                Err(rustix::io::Errno::INTR) => {}
+                read => return Ok(read?),
+            }
+        }
+    }
+}
+
+/// The bytes of `extent` from `start` on, at most `length` of them. Errors name `place`.
+pub(super) fn stream(
+    extent: Arc<dyn Extent>,
+    place: &str,
+    start: u64,
+    length: u64,
+) -> BoxStream<'static, Result<Bytes, StoreError>> {
+    let state = (extent, place.to_owned(), start, length);
+    let chunks = stream::try_unfold(state, |(extent, place, start, left)| async move {
+        let room = CHUNK.min(usize::try_from(left).unwrap_or(CHUNK));
+        if room == 0 {
+            return Ok(None);
+        }
+        let read = tokio::task::spawn_blocking(move || {
+            let mut chunk = Vec::with_capacity(room);
+            let read = extent.read_at(start, &mut chunk);
+            // A vector may have more room than was asked for.
+            chunk.truncate(room);
+            read.map(|_| (extent, chunk))
+        });
+        let failed = |source| StoreError::io("reading", place.as_ref(), source);
+        let (extent, chunk) =
+            read.await.map_err(io::Error::other).and_then(|read| read).map_err(failed)?;
+        let read = chunk.len() as u64;
+        Ok((read > 0).then(|| (Bytes::from(chunk), (extent, place, start + read, left - read))))
+    });
+    chunks.boxed()
+}
+
+/// An extent as a file that is read from its start, for what reads only such.
+#[derive(Debug)]
+pub(super) struct Cursor {
+    extent: Arc<dyn Extent>,
+    position: u64,
+    buffer: Vec<u8>,
+    used: usize,
+}
+
+/// Enough for a header and what belongs to it.
+const AHEAD: usize = 8 * 1024;
+
+impl Cursor {
+    pub(super) fn new(extent: Arc<dyn Extent>) -> Self {
+        Cursor { extent, position: 0, buffer: Vec::with_capacity(AHEAD), used: 0 }
+    }
+}
+
+impl io::Read for Cursor {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.used == self.buffer.len() {
+            self.buffer.clear();
+            self.used = 0;
+            self.extent.read_at(self.position, &mut self.buffer)?;
+        }
+        let part = into.len().min(self.buffer.len() - self.used);
+        into[..part].copy_from_slice(&self.buffer[self.used..self.used + part]);
+        self.used += part;
+        self.position += part as u64;
+        Ok(part)
+    }
+}
+
+impl io::Seek for Cursor {
+    fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
+        let unsupported = || io::Error::from(io::ErrorKind::Unsupported);
+        let target = match to {
+            io::SeekFrom::Start(target) => Some(target),
+            io::SeekFrom::Current(by) => self.position.checked_add_signed(by),
+            io::SeekFrom::End(_) => None,
+        };
+        let target = target.ok_or_else(unsupported)?;
+        let ahead = (self.buffer.len() - self.used) as u64;
+        match target.checked_sub(self.position) {
+            Some(skipped) if skipped <= ahead => self.used += usize::try_from(skipped).unwrap_or(0),
+            _ => self.used = self.buffer.len(),
+        }
+        self.position = target;
+        Ok(target)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Seek, SeekFrom, Write};
+
+    use futures_util::TryStreamExt;
+
+    use super::*;
+
+    fn file(bytes: &[u8]) -> Arc<dyn Extent> {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        Arc::new(file)
+    }
+
+    #[tokio::test]
+    async fn stretches_are_read_whole() {
+        let bytes: Vec<u8> = (0..3 * CHUNK + 7).map(|n| (n % 251) as u8).collect();
+        let extent = file(&bytes);
+        for (start, length) in [(0, u64::MAX), (5, 10), (CHUNK as u64 - 1, 2), (9, 0)] {
+            let chunks = stream(extent.clone(), "here", start, length);
+            let read: Vec<Bytes> = chunks.try_collect().await.unwrap();
+            let start = start as usize;
+            let end = start.saturating_add(length as usize).min(bytes.len());
+            assert!(read.concat() == bytes[start..end], "{start} {length}");
+        }
+        let beyond = stream(extent, "here", bytes.len() as u64, 5);
+        assert!(beyond.try_collect::<Vec<_>>().await.unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_cursor_reads_and_skips() {
+        let bytes: Vec<u8> = (0..3 * AHEAD).map(|n| (n % 251) as u8).collect();
+        let mut cursor = Cursor::new(file(&bytes));
+        let mut four = [0; 4];
+        for skip in [0, 100, AHEAD as i64, 3, 0] {
+            let at = cursor.seek(SeekFrom::Current(skip)).unwrap() as usize;
+            cursor.read_exact(&mut four).unwrap();
+            assert_eq!(four, bytes[at..at + 4]);
+        }
+        cursor.seek(SeekFrom::Start(2)).unwrap();
+        cursor.read_exact(&mut four).unwrap();
+        assert_eq!(four, bytes[2..6]);
+        assert!(cursor.seek(SeekFrom::End(0)).is_err());
+    }
+}
