@@ -9,7 +9,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use tokio::sync::Semaphore;
 use tracing::Instrument;
 
@@ -76,6 +77,10 @@ pub enum TransferError {
         source: StoreError,
     },
 }
+
+/// Steps of one kind, begun one by one. Boxed, for the compiler to see that whoever waits for them
+/// may go from thread to thread.
+type Steps<'a, T> = Box<dyn Iterator<Item = BoxFuture<'a, T>> + Send + 'a>;
 
 /// What a transfer came to.
 #[derive(Debug)]
@@ -156,7 +161,7 @@ impl Executor {
     /// The targets, each with whether it has the image under its tag, as far as asking is worth it.
     async fn look<'a>(&self, transfer: &'a Transfer, tally: &Tally) -> Vec<(&'a Target, bool)> {
         let wanted = &transfer.root.descriptor().digest;
-        let checks = transfer.to.iter().map(|target| async move {
+        let check = move |target: &'a Target| async move {
             let domain = target.store.domain();
             let ask = target.look && target.presence == Presence::Unknown;
             if !ask || !self.odds.worth_asking(&domain, requests_saved(&transfer.root)) {
@@ -174,7 +179,8 @@ impl Executor {
                 self.stored_manifest(tally, transfer.root.descriptor(), How::Skipped);
             }
             (target, there)
-        });
+        };
+        let checks: Steps<'_, _> = Box::new(transfer.to.iter().map(move |t| check(t).boxed()));
         stream::iter(checks).buffered(8).collect().await
     }
 
@@ -195,16 +201,16 @@ impl Executor {
         let platforms = manifests.filter(|manifest| !media::is_index(&manifest.media_type));
         self.observer.event(&Event::Platforms { known: platforms.count() as u64 });
         blobs.sort_by_key(|blob| std::cmp::Reverse(blob.size));
-        let copies = blobs.into_iter().map(|blob| async move {
-            self.place_blob(transfer, blob, target, tally).await.map_err(|source| {
-                TransferError::Blob {
-                    item: transfer.item.clone(),
-                    digest: blob.digest.clone(),
-                    target: target.label.clone(),
-                    source,
-                }
-            })
-        });
+        let copy = move |blob: &Descriptor, source| TransferError::Blob {
+            item: transfer.item.clone(),
+            digest: blob.digest.clone(),
+            target: target.label.clone(),
+            source,
+        };
+        let copies: Steps<'_, _> = Box::new(blobs.into_iter().map(move |blob| {
+            let placed = self.place_blob(transfer, blob, target, tally);
+            async move { placed.await.map_err(|source| copy(blob, source)) }.boxed()
+        }));
         stream::iter(copies)
             .buffer_unordered(self.options.blobs.max(1))
             .try_collect::<Vec<()>>()
@@ -318,22 +324,25 @@ impl Executor {
         let skipped: HashSet<&Digest> =
             graph.manifests()[..skip].iter().map(Manifest::digest).collect();
         for group in graph.children_first() {
+            let group: Vec<&Manifest> =
+                group.into_iter().filter(|manifest| !skipped.contains(manifest.digest())).collect();
             let tags = &tags;
-            let group = group.into_iter().filter(|manifest| !skipped.contains(manifest.digest()));
-            let puts = group.map(|manifest| async move {
+            let puts: Steps<'_, _> = Box::new(group.into_iter().map(move |manifest| {
                 let root = manifest.digest() == graph.root().digest();
                 let own = if root { target.tag.as_ref() } else { None };
                 let others = tags.get(manifest.digest()).into_iter().flatten().copied();
                 let tags: Vec<&Tag> = own.into_iter().chain(others).collect();
-                self.place_manifest(manifest, &tags, target, tally).await.map_err(|source| {
-                    TransferError::Manifest {
-                        item: transfer.item.clone(),
-                        digest: manifest.digest().clone(),
-                        target: target.label.clone(),
-                        source,
-                    }
-                })
-            });
+                let failed = move |source| TransferError::Manifest {
+                    item: transfer.item.clone(),
+                    digest: manifest.digest().clone(),
+                    target: target.label.clone(),
+                    source,
+                };
+                async move {
+                    self.place_manifest(manifest, &tags, target, tally).await.map_err(failed)
+                }
+                .boxed()
+            }));
             stream::iter(puts).buffer_unordered(16).try_collect::<Vec<()>>().await?;
         }
         Ok(())

@@ -13,8 +13,9 @@ use airlift_oci::mirror::{Executor, ExecutorOptions, Root, Target, Transfer};
 use airlift_oci::observe::silent;
 use airlift_oci::store::{Presence, Source, Store, chain};
 use airlift_oci::types::Version;
-use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::Notify;
 
 use super::backend::Backend;
@@ -135,7 +136,7 @@ impl Warmer {
                     (executor, begun) = (self::executor(), 0);
                 }
                 begun += 1;
-                at_work.push(copy(&self.shared, executor.clone(), job));
+                at_work.push(copy(self.shared.clone(), executor.clone(), job));
             }
             tokio::select! {
                 Some(()) = at_work.next() => {}
@@ -154,9 +155,14 @@ fn key(job: &Job) -> String {
     format!("{}/{}{separator}{}", job.to.name, job.repository, job.version)
 }
 
-async fn copy(shared: &Shared, executor: Arc<Executor>, job: Job) {
-    let key = key(&job);
-    let warmed = match transfer(&executor, &job).await {
+/// Boxed, for the compiler to see that it may go from thread to thread.
+fn copy(shared: Arc<Shared>, executor: Arc<Executor>, job: Job) -> BoxFuture<'static, ()> {
+    async move { copied(&shared, &executor, &job).await }.boxed()
+}
+
+async fn copied(shared: &Shared, executor: &Executor, job: &Job) {
+    let key = key(job);
+    let warmed = match transfer(executor, job).await {
         Ok(()) => {
             tracing::info!(image = key, from = job.from.name, "copied to the first registry");
             Warmed::Done

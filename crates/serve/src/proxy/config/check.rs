@@ -26,6 +26,10 @@ impl Config {
             if registry.url.is_empty() {
                 return Err(ConfigError::invalid(key(".url"), "the URL is missing"));
             }
+            if !["http://", "https://"].iter().any(|scheme| registry.url.starts_with(scheme)) {
+                let message = "the URL must begin with https:// or http://";
+                return Err(ConfigError::invalid(key(".url"), message));
+            }
             if registry.username.is_empty() != registry.password.0.is_empty() {
                 let message = "user and password are given both or not at all";
                 return Err(ConfigError::invalid(key(".username"), message));
@@ -126,6 +130,7 @@ mod tests {
         for (text, wanted) in [
             ("", "MIRROR_REGISTRY_HOT_URL"),
             ("registry: {hot: {}}", "registry.hot.url"),
+            ("registry: {hot: {url: 'ftp://a'}}", "must begin with https://"),
             ("registry: {'h t': {url: 'http://a'}}", "lower-case"),
             ("registry: {hot: {url: 'http://a', username: u}}", "both"),
             (
