@@ -5,6 +5,7 @@ mod delay;
 mod limits;
 mod page;
 mod peers;
+mod proxy;
 mod registries;
 mod requests;
 mod scenario;
@@ -16,7 +17,7 @@ use std::time::Duration;
 
 use airlift_tests::corpus::Corpus;
 use anyhow::ensure;
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 
 use self::delay::Line;
 use self::page::Page;
@@ -28,7 +29,10 @@ use crate::stage::Stage;
 
 /// Options of the benchmark.
 #[derive(Debug, Clone, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Options {
+    #[command(subcommand)]
+    what: Option<What>,
     /// How large the layers are: at 1 the corpus has 1.1 GB
     #[arg(long, default_value_t = 1.0)]
     scale: f64,
@@ -49,6 +53,13 @@ pub(crate) struct Options {
     output: PathBuf,
 }
 
+/// Other things to measure than the verbs.
+#[derive(Debug, Clone, Subcommand)]
+enum What {
+    /// `airlift proxy` beside nginx
+    Proxy(proxy::Options),
+}
+
 /// How far away registries are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Distance {
@@ -65,6 +76,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         let again = std::env::args_os().skip(1);
         let build = ["run", "--quiet", "--release", "--package", "xtask", "--"];
         return process::run(cargo().args(build).args(again));
+    }
+    if let Some(What::Proxy(options)) = &options.what {
+        return proxy::run(options);
     }
     ensure!(options.scale > 0.0 && options.rounds > 0, "--scale and --rounds must be above 0");
     println!("==> building airlift");

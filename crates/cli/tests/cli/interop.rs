@@ -12,7 +12,7 @@ use crate::harness::Place;
 
 /// Whether a program is there; says so when it is not.
 #[expect(clippy::print_stdout, reason = "what was skipped must be seen")]
-fn installed(program: &str) -> bool {
+pub(crate) fn installed(program: &str) -> bool {
     let mut command = Command::new(program);
     command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
     let found = command.status().is_ok();
@@ -23,13 +23,13 @@ fn installed(program: &str) -> bool {
 }
 
 /// Debian's registry, on a port that is free, until it is dropped.
-struct Distribution {
+pub(crate) struct Distribution {
     child: Child,
     host: String,
 }
 
 impl Distribution {
-    fn start(place: &Place) -> Self {
+    pub(crate) fn start(place: &Place) -> Self {
         let storage = place.path().join("storage");
         let config = format!(
             "version: 0.1\nlog: {{level: info, formatter: json}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: '127.0.0.1:0'}}\n",
@@ -55,6 +55,11 @@ impl Distribution {
         std::thread::spawn(move || lines.for_each(drop));
         Distribution { child, host }
     }
+
+    /// Host and port.
+    pub(crate) fn address(&self) -> &str {
+        &self.host
+    }
 }
 
 impl Drop for Distribution {
@@ -65,7 +70,7 @@ impl Drop for Distribution {
     }
 }
 
-fn skopeo(place: &Place, arguments: &str) -> String {
+pub(crate) fn skopeo(place: &Place, arguments: &str) -> String {
     let policy = place.file("policy.json", r#"{"default":[{"type":"insecureAcceptAnything"}]}"#);
     let output = Command::new("skopeo")
         .current_dir(place.path())

@@ -19,6 +19,8 @@ mod look;
 mod messages;
 mod mirror;
 mod mirror_guide;
+mod proxy;
+mod proxy_examples;
 mod serve;
 mod shards;
 mod sources;

@@ -59,7 +59,7 @@ pub(crate) fn run(args: &Args, global: &Global, screen: &Screen) -> anyhow::Resu
         config.server.connections = files::allow(config.server.connections);
         let tls = settings::tls(&config.server.tls)?;
         let listen = config.listen();
-        let proxy = Proxy::new(config, access)?;
+        let proxy = Proxy::new(config, access).map_err(settings::explained)?;
         if args.check {
             output::line("the settings can be used")?;
             return Ok(Exit::Done);
@@ -83,7 +83,8 @@ pub(crate) fn run(args: &Args, global: &Global, screen: &Screen) -> anyhow::Resu
 async fn reload(proxy: &Proxy, args: &Args, environment: &Environment, mut hangup: Signal) {
     while hangup.recv().await.is_some() {
         let read = Settings::read(args, environment);
-        let changed = read.and_then(|new| Ok(proxy.reload(new.config, new.access)?));
+        let changed =
+            read.and_then(|new| proxy.reload(new.config, new.access).map_err(settings::explained));
         match changed {
             Ok(()) => tracing::info!("the settings were read again"),
             Err(error) => {

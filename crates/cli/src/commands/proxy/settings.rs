@@ -45,7 +45,7 @@ impl Settings {
 }
 
 /// An error of settings with what was probably meant.
-fn explained(error: ConfigError) -> anyhow::Error {
+pub(super) fn explained(error: ConfigError) -> anyhow::Error {
     let (word, known) = error.known();
     let near = nearest(word, known.iter().map(String::as_str));
     let hint = match near {
