@@ -278,3 +278,39 @@ async fn another_copy_makes_good_what_the_first_lacks() {
     let root: &Digest = sample.root.digest();
     assert_eq!(received.root, *root);
 }
+
+#[tokio::test]
+async fn strict_reading_refuses_what_nothing_accounts_for() {
+    let sample = sample().await;
+    let bytes = tape(&sample, Compression::None).await.bytes();
+    let all = entries(&bytes);
+    let strict = |bytes: Vec<u8>| async move {
+        let sink = Arc::new(MemoryStore::new());
+        let tag = Some("in".parse().unwrap());
+        let options = DeserializeOptions { tag, strict: true, ..DeserializeOptions::default() };
+        let read = deserialize(vec![in_hand(&bytes)], sink.clone(), &options, silent()).await;
+        assert!(read.is_ok() || sink.tags().await.unwrap().is_empty());
+        read.map_err(|error| error.to_string())
+    };
+    strict(bytes.clone()).await.unwrap();
+    // In front of the last entry, manifest.json: a blob that nothing names, and one twice.
+    let last = all.last().unwrap().1.start;
+    let with = |content: &[u8]| {
+        let mut tar = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_ustar();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o666);
+        let name = format!("blobs/sha256/{}", Digest::of(content).hex());
+        tar.append_data(&mut header, name, content).unwrap();
+        let entry = tar.into_inner().unwrap();
+        [&bytes[..last], &entry[..entry.len() - 1024], &bytes[last..]].concat()
+    };
+    let error = strict(with(b"smuggled")).await.unwrap_err();
+    assert!(error.contains("nothing in the archive names it"), "{error}");
+    let error = strict(with(&noise(2, 511))).await.unwrap_err();
+    assert!(error.contains("twice"), "{error}");
+    let mut other = bytes.clone();
+    other[all.last().unwrap().2.start + 5] ^= 1;
+    let error = strict(other).await.unwrap_err();
+    assert!(error.contains("manifest.json") && error.contains("accounts for"), "{error}");
+}

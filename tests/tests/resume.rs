@@ -298,7 +298,11 @@ async fn bad_settings_are_refused_before_anything_moves() {
             SerializeOptions { block: Some(1 << 20), memory: 1 << 20, ..base.clone() },
             "less than two blocks",
         ),
-        (SerializeOptions { checkpoint: Some(ledger.clone()), ..base }, "exists already"),
+        (SerializeOptions { checkpoint: Some(ledger.clone()), ..base.clone() }, "exists already"),
+        (
+            SerializeOptions { checkpoint: Some(directory.path().join("none/ledger")), ..base },
+            "cannot be written",
+        ),
     ];
     for (options, reason) in cases {
         let error = to_file(&sample, &path, &options).await.unwrap_err();
@@ -338,4 +342,44 @@ async fn frames_end_where_the_layout_says() {
             assert!(length as u64 >= placed.unwrap().end);
         }
     }
+}
+
+#[tokio::test]
+async fn a_foreign_layer_that_the_source_lacks_stays_behind() {
+    use airlift_oci::store::{Hints, InMemory, Sink};
+    use airlift_oci::types::{Manifest, media};
+    let store = Arc::new(MemoryStore::new());
+    let config = InMemory::new(media::OCI_CONFIG, "{}".into());
+    store.put(&config, &Hints::default()).await.unwrap();
+    let layer = airlift_oci::types::Descriptor::of("x", b"never had");
+    let manifest = serde_json::json!({
+        "schemaVersion": 2, "mediaType": media::OCI_MANIFEST,
+        "config": {"mediaType": media::OCI_CONFIG, "digest": layer_digest(b"{}"), "size": 2},
+        "layers": [{
+            "mediaType": "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+            "digest": layer.digest, "size": layer.size, "urls": ["https://vendor.test/layer"],
+        }],
+    });
+    let root = Manifest::parse(media::OCI_MANIFEST, manifest.to_string().into()).unwrap();
+    store.put_manifest(&root, None).await.unwrap();
+    let tape = Tape::default();
+    let destination = Destination::Device(Box::new(FakeDrive::new(&tape, 10_240)));
+    let options = options(Compression::None);
+    let written = serialize(store, root.clone(), destination, &options, silent()).await.unwrap();
+    assert_eq!(
+        (written.blobs, written.omitted),
+        (0, 1),
+        "the empty configuration goes in any case"
+    );
+
+    let sink = Arc::new(MemoryStore::new());
+    let options =
+        DeserializeOptions { tag: Some("in".parse().unwrap()), ..DeserializeOptions::default() };
+    let received = deserialize(vec![tape.medium()], sink.clone(), &options, silent()).await;
+    assert_eq!(received.unwrap().root, *root.digest());
+    assert_eq!(sink.tags().await.unwrap().len(), 1);
+}
+
+fn layer_digest(bytes: &[u8]) -> String {
+    airlift_oci::types::Digest::of(bytes).to_string()
 }

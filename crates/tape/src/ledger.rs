@@ -27,17 +27,40 @@ pub struct Line {
     pub offset: u64,
 }
 
-impl LedgerWriter {
-    /// Begins a ledger with the lines that hold already. Until it stands, an older one does.
-    pub fn create(path: &Path, lines: &[Line]) -> io::Result<Self> {
+/// A ledger that can be begun: that it can be written shows before the medium is touched.
+#[derive(Debug)]
+pub struct LedgerDraft {
+    new: tempfile::NamedTempFile,
+    path: PathBuf,
+}
+
+impl LedgerDraft {
+    /// Makes room for a ledger at `path`. Dropped, it leaves nothing behind, and an older ledger
+    /// as it was.
+    pub fn new(path: &Path) -> io::Result<Self> {
+        if path.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         let new = tempfile::NamedTempFile::new_in(parent.unwrap_or(Path::new(".")))?;
-        let file = new.reopen()?;
+        Ok(LedgerDraft { new, path: path.to_owned() })
+    }
+
+    /// Begins the ledger with the lines that hold already. Until it stands, an older one does.
+    pub fn begin(self, lines: &[Line]) -> io::Result<LedgerWriter> {
+        let file = self.new.reopen()?;
         rustix::fs::fchmod(&file, rustix::fs::Mode::from_raw_mode(0o644))?;
-        let mut ledger = LedgerWriter { file, path: path.to_owned() };
+        let mut ledger = LedgerWriter { file, path: self.path };
         ledger.append(lines)?;
-        new.persist(path).map_err(|error| error.error)?;
+        self.new.persist(&ledger.path).map_err(|error| error.error)?;
         Ok(ledger)
+    }
+}
+
+impl LedgerWriter {
+    /// Begins a ledger with the lines that hold already.
+    pub fn create(path: &Path, lines: &[Line]) -> io::Result<Self> {
+        LedgerDraft::new(path)?.begin(lines)
     }
 
     /// The file.

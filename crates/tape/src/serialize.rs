@@ -1,5 +1,6 @@
 //! The verb serialize: a graph, from wherever it lives, onto a medium.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -7,11 +8,11 @@ use crate::archive::{ArchiveOptions, Body, Plan, PlanError};
 use crate::buffer::{BlockBuffer, BufferOptions, Flow};
 use crate::device::{Destination, Device, DeviceError, OpenOptions};
 use crate::framing::{Compression, Encoder};
-use crate::ledger::LedgerWriter;
+use crate::ledger::LedgerDraft;
 use crate::prefetch::Prefetch;
 use crate::resume::{Point, Resume, ResumeError, prepare};
 use crate::writer::Writer;
-use airlift_oci::graph::{WalkOptions, walk};
+use airlift_oci::graph::{Graph, WalkOptions, walk};
 use airlift_oci::observe::{Event, Observer};
 use airlift_oci::store::{Source, StoreError};
 use airlift_oci::types::{Digest, Manifest};
@@ -142,6 +143,7 @@ pub async fn serialize(
     let graph = walk(&source, root, &walking).await?;
     let mut archive = options.archive.clone();
     archive.record = options.block.unwrap_or_else(|| destination.default_block());
+    leave_out_foreign(&source, &graph, &mut archive, &*observer).await?;
     let plan = Arc::new(Plan::new(&graph, &archive)?);
     let sizes = BufferOptions {
         block: usize::try_from(destination.piece(archive.record)).unwrap_or(usize::MAX),
@@ -151,11 +153,10 @@ pub async fn serialize(
     let resume = options.resume != Resume::No;
     let open = OpenOptions { force: options.force, resume, block: archive.record };
     sizes.check()?;
-    check_ledger(options)?;
+    let draft = draft_ledger(options)?;
     let (device, point) = open_device(destination, open, &plan, options).await?;
-    let ledger = options.checkpoint.as_ref().map(|path| {
-        LedgerWriter::create(path, &point.lines)
-            .map_err(|source| DeviceError::Ledger { path: path.clone(), source })
+    let ledger = draft.map(|(draft, path)| {
+        draft.begin(&point.lines).map_err(|source| DeviceError::Ledger { path, source })
     });
     let buffer =
         BlockBuffer::start(device, point.at, sizes, ledger.transpose()?, observer.clone())?;
@@ -170,6 +171,37 @@ pub async fn serialize(
         omitted: plan.transfer.omitted.len() as u64,
         flow,
     })
+}
+
+/// Layers that may not be distributed are often not where the image is, but at the place that its
+/// manifest names. Those that the source lacks are left out, as other tools leave them out.
+async fn leave_out_foreign(
+    source: &Arc<dyn Source>,
+    graph: &Graph,
+    archive: &mut ArchiveOptions,
+    observer: &dyn Observer,
+) -> Result<(), StoreError> {
+    let known = archive.existing.keys().cloned().collect::<BTreeSet<Digest>>();
+    for blob in graph.blobs().iter().filter(|blob| blob.is_foreign()) {
+        if known.contains(&blob.digest) {
+            continue;
+        }
+        match source.open(blob, 0).await {
+            Ok(_) => {}
+            Err(error) if error.is_not_found() => {
+                let url = blob.urls.first().map_or("", String::as_str);
+                let text = format!(
+                    "the layer {} may not be distributed and is not in {}: it is left out, to be had from {url}",
+                    blob.digest,
+                    source.place()
+                );
+                observer.event(&Event::Warning { text: &text });
+                archive.existing.insert(blob.digest.clone(), url.to_owned());
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Opens the device and finds where to begin. Devices block: not on this thread.
@@ -190,9 +222,10 @@ async fn open_device(
     opening.await.unwrap_or_else(|_| Err(DeviceError::Lost("the device".to_owned()).into()))
 }
 
-/// A ledger of an earlier run is not overwritten by one that begins anew.
-fn check_ledger(options: &SerializeOptions) -> Result<(), DeviceError> {
-    let Some(path) = options.checkpoint.as_ref() else { return Ok(()) };
+/// Makes room for the ledger, before the medium is touched. A ledger of an earlier run is not
+/// overwritten by one that begins anew.
+fn draft_ledger(options: &SerializeOptions) -> Result<Option<(LedgerDraft, PathBuf)>, DeviceError> {
+    let Some(path) = options.checkpoint.as_ref() else { return Ok(None) };
     let held = std::fs::metadata(path).is_ok_and(|meta| meta.len() > 0);
     if held && options.resume == Resume::No && !options.force {
         return Err(DeviceError::Settings(format!(
@@ -200,7 +233,9 @@ fn check_ledger(options: &SerializeOptions) -> Result<(), DeviceError> {
             path.display()
         )));
     }
-    Ok(())
+    let draft = LedgerDraft::new(path)
+        .map_err(|source| DeviceError::Ledger { path: path.clone(), source })?;
+    Ok(Some((draft, path.clone())))
 }
 
 async fn stream(

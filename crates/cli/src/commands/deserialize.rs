@@ -55,7 +55,8 @@ pub(crate) struct Reading {
     /// Memory for what is read ahead; 0 is the default
     #[arg(long, value_name = "SIZE", default_value = "0", value_parser = parse)]
     pub(crate) block_size: u64,
-    /// Accept nothing but what an image archive needs
+    /// Refuse an archive with anything that is not accounted for: content that nothing names, or that
+    /// stands there twice, and a manifest.json that the transfer list does not have
     #[arg(long)]
     pub(crate) strict: bool,
     /// Read on behind damage, and deliver the images that are whole

@@ -56,7 +56,8 @@ pub(crate) struct Args {
     /// Memory for what is read ahead; 0 is the default
     #[arg(long, value_name = "SIZE", default_value = "0", value_parser = parse)]
     block_size: u64,
-    /// Accept nothing but what an image archive needs, and read all of it
+    /// Read all of the archive, and refuse one with anything that is not accounted for: content that
+    /// nothing names, or that stands there twice
     #[arg(long)]
     strict: bool,
     /// Read on behind damage, and deliver the images that are whole

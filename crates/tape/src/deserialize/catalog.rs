@@ -65,6 +65,8 @@ pub(crate) struct Catalog {
     pub(crate) listed: Vec<Descriptor>,
     /// Sources as transfer lists have them.
     pub(crate) sources: BTreeSet<String>,
+    /// What `manifest.json` may be.
+    pub(crate) documents: HashSet<Digest>,
     /// Blobs that serve the archive itself.
     own: BTreeSet<Digest>,
     transfer_lists: HashSet<Digest>,
@@ -115,6 +117,13 @@ impl Catalog {
         self.as_manifest.get(digest).into_iter().chain(self.as_blob.get(digest))
     }
 
+    /// Whether anything names this.
+    pub(crate) fn is_named(&self, digest: &Digest) -> bool {
+        self.as_manifest.contains_key(digest)
+            || self.as_blob.contains_key(digest)
+            || self.own.contains(digest)
+    }
+
     /// Whether nothing but the archive's own bookkeeping needs this.
     pub(crate) fn is_own(&self, digest: &Digest) -> bool {
         self.own.contains(digest) && !self.as_blob.contains_key(digest)
@@ -148,6 +157,7 @@ impl Catalog {
     /// Takes in the list of a transfer manifest.
     pub(crate) fn transfer(&mut self, text: &[u8]) -> Result<Transfer, serde_json::Error> {
         let transfer = Transfer::read(text)?;
+        self.documents.extend(transfer.manifest_json.clone());
         for item in &transfer.items {
             self.sources.insert(item.source.clone());
             self.images.entry(item.digest.clone()).or_default().insert(item.source.clone());

@@ -8,6 +8,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use super::catalog::{Catalog, Role, may_be_manifest};
 use super::error::Spot;
 use super::keep_going::Ills;
+use super::strict::Strict;
 use super::uploads::{Feed, Uploads};
 use super::{DeserializeError, DeserializeOptions};
 use crate::archive::{Head, Kind, Transfer};
@@ -37,6 +38,7 @@ pub(super) struct Intake<'a> {
     pub(super) options: &'a DeserializeOptions,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) ills: Ills,
+    pub(super) strict: Strict,
     candidate_bytes: u64,
     bytes: u64,
     pub(super) sink: Arc<dyn Store>,
@@ -62,6 +64,7 @@ impl<'a> Intake<'a> {
             options,
             observer,
             ills: Ills::default(),
+            strict: Strict::default(),
             candidate_bytes,
             bytes,
             sink,
@@ -78,6 +81,7 @@ impl<'a> Intake<'a> {
         last: bool,
     ) -> Result<(), DeserializeError> {
         self.last = last;
+        self.strict.begin();
         let whole = !self.options.keep_going;
         let mut reader = EntryReader::open(medium, self.reading()).await?;
         let done = self.archive(&mut reader).await;
@@ -100,6 +104,7 @@ impl<'a> Intake<'a> {
     /// Waits for what is on its way; what is known then.
     pub(super) async fn finish(mut self) -> Result<Finished, DeserializeError> {
         self.settle()?;
+        self.strict.finish(&self.catalog)?;
         self.announce_manifests().await?;
         let named = |digest: &Digest| self.catalog.as_blob.get(digest).cloned();
         let blobs = self.catalog.candidates.iter();
@@ -128,7 +133,7 @@ impl<'a> Intake<'a> {
                     let done = self.entry(reader, &head).await;
                     self.endure(&head, done)?;
                 }
-                Passing::EndOfArchive => {}
+                Passing::EndOfArchive => self.strict.begin(),
                 Passing::End => return Ok(()),
             }
         }
@@ -155,6 +160,11 @@ impl<'a> Intake<'a> {
                 check_marker(&text).map_err(|source| malformed(reader, head, source))
             }
             (Kind::File, "manifest.json" | "repositories") if !self.options.strict => Ok(()),
+            (Kind::File, "manifest.json") => {
+                let text = self.document(reader, head).await?;
+                self.strict_document(&Digest::of(&text))
+                    .map_err(|reason| unexpected(reader, reason))
+            }
             (Kind::File, name) => {
                 let digest = blob_digest(name);
                 let digest = digest
@@ -182,6 +192,9 @@ impl<'a> Intake<'a> {
                 expected: named.descriptor.size,
                 named_by: named.by.clone(),
             });
+        }
+        if self.options.strict {
+            self.account(*spot(reader, head), &digest)?;
         }
         match self.catalog.role(&digest) {
             Role::Manifest(descriptor) if head.size <= MAX_MANIFEST => {
@@ -220,7 +233,7 @@ impl<'a> Intake<'a> {
         if !self.last || self.options.keep_going {
             return Ok(());
         }
-        let open = transfer.omitted.iter();
+        let open = transfer.omitted.iter().filter(|blob| !blob.descriptor.is_foreign());
         let open = open.filter(|blob| !self.catalog.stored.contains(&blob.descriptor.digest));
         let lookups = open.map(|blob| async move {
             let mut stores = vec![&self.sink];

@@ -11,6 +11,7 @@ mod intake;
 mod keep_going;
 mod once;
 mod salvage;
+mod strict;
 mod uploads;
 
 use std::sync::Arc;
@@ -41,8 +42,8 @@ pub struct DeserializeOptions {
     pub memory: u64,
     /// Blobs put at once.
     pub concurrency: usize,
-    /// Accept nothing but what an image layout needs: no `manifest.json`, no entry twice, no blob
-    /// that nothing names.
+    /// Accept only what is accounted for: no content that nothing names, none twice in an archive,
+    /// no `manifest.json` but the one that the transfer list has.
     pub strict: bool,
     /// Deliver what is whole of archives that are damaged or incomplete.
     pub keep_going: bool,
