@@ -24,7 +24,7 @@ pub(crate) use error::passes;
 pub use error::{ErrorKind, StoreError, Trouble, chain};
 pub use extent::Extent;
 pub use ingest::{Ingest, drain};
-pub use layout::LayoutStore;
+pub use layout::{Collection, Garbage, LayoutStore};
 pub use memory::MemoryStore;
 
 use crate::types::{Descriptor, Digest, Manifest, Name, Tag, Version};

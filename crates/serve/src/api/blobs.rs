@@ -14,6 +14,10 @@ use super::range::{Wanted, wanted};
 pub(super) async fn get(call: Call<'_>, digest: &Digest) -> Answer {
     let repository = call.repository().await?;
     let size = repository.blob_size(digest).await?.ok_or_else(|| Failure::blob_unknown(digest))?;
+    // Who only asks will not send it.
+    if call.is_head() && !repository.claim(digest).await? {
+        return Err(Failure::blob_unknown(digest));
+    }
     let headers = &call.head.headers;
     if client_has(headers, digest) {
         return with_headers(StatusCode::NOT_MODIFIED.into_response(), digest, None);

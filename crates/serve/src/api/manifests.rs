@@ -121,20 +121,36 @@ fn matching(expected: &Digest, found: Digest) -> Result<Digest, Failure> {
 /// to be had elsewhere.
 async fn check_children(repository: &dyn Repository, manifest: &Manifest) -> Result<(), Failure> {
     for blob in manifest.blobs().filter(|blob| !blob.is_foreign()) {
-        if repository.blob_size(&blob.digest).await?.is_none() {
+        if !repository.claim(&blob.digest).await? {
             return Err(Failure::missing_child(&blob.digest));
         }
     }
     for child in manifest.manifests() {
-        if !has_manifest(repository, child).await? {
+        if !repository.has(child).await? {
             return Err(Failure::missing_child(&child.digest));
         }
+        claim_below(repository, child).await?;
     }
     Ok(())
 }
 
-async fn has_manifest(repository: &dyn Repository, child: &Descriptor) -> Result<bool, Failure> {
-    Ok(repository.has(child).await?)
+/// What a manifest that is there names is relied on from now on.
+async fn claim_below(repository: &dyn Repository, manifest: &Descriptor) -> Result<(), Failure> {
+    let mut left = vec![manifest.digest.clone()];
+    while let Some(digest) = left.pop() {
+        let manifest = match repository.fetch(&Version::Digest(digest)).await {
+            Err(error) if error.is_not_found() => continue,
+            found => found?,
+        };
+        for blob in manifest.blobs() {
+            repository.claim(&blob.digest).await?;
+        }
+        for child in manifest.manifests() {
+            repository.claim(&child.digest).await?;
+            left.push(child.digest.clone());
+        }
+    }
+    Ok(())
 }
 
 fn identify(response: &mut Response, digest: &Digest) -> Result<(), Failure> {

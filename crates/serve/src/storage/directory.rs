@@ -7,8 +7,9 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use airlift_oci::store::{ErrorKind, Ingest, LayoutStore, StoreError, chain};
+use airlift_oci::store::{Collection, ErrorKind, Ingest, LayoutStore, StoreError, chain};
 use airlift_oci::types::{Digest, Tag};
 use async_trait::async_trait;
 
@@ -41,6 +42,31 @@ impl Directory {
     /// The name under which the directory itself is served, when it is a layout.
     pub fn own_name(&self) -> Option<&RepositoryName> {
         self.own.as_ref()
+    }
+
+    /// Collects the garbage of every repository: [`LayoutStore::collect`]. Blocks.
+    pub fn collect(
+        &self,
+        age: Duration,
+        dry_run: bool,
+    ) -> Result<Vec<(RepositoryName, Collection)>, StoreError> {
+        let mut collections = Vec::new();
+        for name in self.names()? {
+            if let Some(store) = self.find(&name)? {
+                collections.push((name, store.collect(age, dry_run)?));
+            }
+        }
+        Ok(collections)
+    }
+
+    /// The names of all repositories, sorted.
+    fn names(&self) -> Result<Vec<RepositoryName>, StoreError> {
+        let mut names =
+            walk(&self.root).map_err(|error| StoreError::io("listing", &self.root, error))?;
+        names.extend(self.own.clone());
+        names.sort();
+        names.dedup();
+        Ok(names)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<RepositoryName, Arc<LayoutStore>>> {
@@ -142,12 +168,7 @@ impl Repositories for Directory {
     }
 
     async fn list(&self) -> Result<Vec<RepositoryName>, StoreError> {
-        let mut names =
-            walk(&self.root).map_err(|error| StoreError::io("listing", &self.root, error))?;
-        names.extend(self.own.clone());
-        names.sort();
-        names.dedup();
-        Ok(names)
+        self.names()
     }
 
     async fn share(
@@ -171,6 +192,10 @@ impl Repository for LayoutStore {
 
     async fn blob_size(&self, digest: &Digest) -> Result<Option<u64>, StoreError> {
         Ok(LayoutStore::blob_size(self, digest))
+    }
+
+    async fn claim(&self, digest: &Digest) -> Result<bool, StoreError> {
+        Ok(LayoutStore::claim(self, digest))
     }
 
     async fn remove_tag(&self, tag: &Tag) -> Result<bool, StoreError> {

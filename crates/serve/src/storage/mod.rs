@@ -55,6 +55,12 @@ pub trait Repository: Source + Sink {
     /// Size of a blob in bytes, when it is there.
     async fn blob_size(&self, digest: &Digest) -> Result<Option<u64>, StoreError>;
 
+    /// Whether a blob or manifest is there, for a client that relies on it from now on: garbage
+    /// collection leaves it alone for as long as it leaves alone what was just written.
+    async fn claim(&self, digest: &Digest) -> Result<bool, StoreError> {
+        Ok(self.blob_size(digest).await?.is_some())
+    }
+
     /// Removes a tag. `false`: there was none.
     async fn remove_tag(&self, tag: &Tag) -> Result<bool, StoreError>;
 

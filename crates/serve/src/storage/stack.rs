@@ -159,6 +159,15 @@ impl Repository for Stack {
         }
     }
 
+    async fn claim(&self, digest: &Digest) -> Result<bool, StoreError> {
+        for part in &self.parts {
+            if part.claim(digest).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     async fn remove_tag(&self, tag: &Tag) -> Result<bool, StoreError> {
         let removed = self.writable()?.remove_tag(tag).await?;
         // What another part shows under this name cannot be taken away.

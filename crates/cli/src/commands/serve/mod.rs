@@ -1,6 +1,7 @@
 //! `airlift serve`: an OCI registry over directories, or straight over archives.
 
 mod door;
+mod garbage;
 mod locations;
 mod names;
 
@@ -12,6 +13,7 @@ use anyhow::Context;
 use clap::Args as Derive;
 
 use self::door::Door;
+use self::garbage::Garbage;
 use crate::exit::{Exit, exit_codes};
 use crate::session::Session;
 use crate::{duration, files, inputs, output, runtime};
@@ -31,6 +33,7 @@ use crate::{duration, files, inputs, output, runtime};
      airlift serve oci:/srv/registry --listen 127.0.0.1:5000\n  \
      airlift serve oci-archive:sync-45.tar oci-archive:sync-46.tar --listen 127.0.0.1:0\n  \
      airlift serve oci-archive:sync-45.tar --route longest-prefix=destinations.csv\n  \
+     airlift serve oci:/srv/registry --gc --dry-run\n  \
      airlift serve oci:/srv/registry --listen 0.0.0.0:5000 --tls-cert cert.pem --tls-key key.pem \\\n    \
      --users htpasswd --allow 'anonymous:read' --allow 'ci:read-write:team/**'",
     exit_codes!()
@@ -53,10 +56,15 @@ pub(crate) struct Args {
     /// How long requests under way may go on after an interrupt, as 30, 30s or 5m
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration::parse)]
     grace: Duration,
+    #[command(flatten)]
+    garbage: Garbage,
 }
 
 /// Serves until interrupted.
 pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
+    if args.garbage.is_asked_for() {
+        return args.garbage.collect(&args.locations);
+    }
     runtime::until_interrupted(|mut interrupt| async move {
         let (access, tls) = (args.door.access()?, args.door.tls()?);
         let ruleset = args.route.as_deref().map(inputs::ruleset).transpose()?;

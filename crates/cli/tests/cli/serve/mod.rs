@@ -1,6 +1,7 @@
 //! `airlift serve` from outside: what it serves, who may come in, what a kill leaves.
 
 mod door;
+mod durable;
 mod media;
 
 use std::io::{BufRead, BufReader, Read};

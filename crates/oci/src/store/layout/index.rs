@@ -140,7 +140,8 @@ impl IndexFile {
         })?
     }
 
-    fn change_now(
+    /// As [`IndexFile::change`], at once: blocks.
+    pub(super) fn change_now(
         &self,
         edit: impl FnOnce(&Path, &mut Vec<Descriptor>) -> bool,
     ) -> Result<bool, StoreError> {

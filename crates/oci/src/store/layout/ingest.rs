@@ -151,15 +151,22 @@ pub(super) fn sweep(root: &Path) -> std::io::Result<usize> {
         };
         for entry in entries {
             let entry = entry?;
-            if entry.file_name().as_encoded_bytes().starts_with(prefix.as_bytes())
-                && is_left(&entry)?
-            {
-                std::fs::remove_file(entry.path())?;
-                removed += 1;
+            let ours = entry.file_name().as_encoded_bytes().starts_with(prefix.as_bytes());
+            // Whoever writes to it may finish at any moment: then there is nothing to remove.
+            if ours && unless_gone(is_left(&entry))?.unwrap_or(false) {
+                removed += usize::from(unless_gone(std::fs::remove_file(entry.path()))?.is_some());
             }
         }
     }
     Ok(removed)
+}
+
+/// `None` when the file was not there any more.
+fn unless_gone<T>(done: std::io::Result<T>) -> std::io::Result<Option<T>> {
+    match done {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        done => done.map(Some),
+    }
 }
 
 /// Whether nobody writes to a file: it is old, and not locked.

@@ -4,15 +4,18 @@
 //! the referrers, and those manifests whose type cannot be told from their content. Bytes are
 //! written to `ingest/` and appear under their digest by a rename after they were synced.
 
+mod collect;
 mod index;
 mod ingest;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use self::collect::{Collection, Garbage};
 use self::index::IndexFile;
 use self::ingest::FileIngest;
 use super::index::{is_plainly_a_manifest, pick, tag_of, tags_of};
@@ -22,6 +25,10 @@ use super::{
 use crate::types::{
     Descriptor, Digest, MAX_MANIFEST, Manifest, ManifestError, Tag, Version, media,
 };
+
+/// How young a file counts as if it had just been written: less than any age by which garbage is
+/// collected beside writers, so that presence checks need not write each time.
+const FRESH: Duration = Duration::from_secs(600);
 
 /// A store in an image layout directory.
 #[derive(Debug)]
@@ -60,7 +67,24 @@ impl LayoutStore {
 
     /// The file that holds the content of `digest`, whether or not it is there.
     pub fn path(&self, digest: &Digest) -> PathBuf {
-        self.root.join("blobs").join(digest.algorithm().as_str()).join(digest.hex())
+        blob_path(&self.root, digest)
+    }
+
+    /// Whether a blob or manifest is there, for somebody who relies on it from now on: a collection
+    /// of garbage leaves it alone as if it had just been written.
+    pub fn claim(&self, digest: &Digest) -> bool {
+        let path = self.path(digest);
+        let Ok(meta) = std::fs::metadata(&path) else { return false };
+        let age = meta.modified().ok().and_then(|modified| modified.elapsed().ok());
+        if meta.is_file() && age.is_some_and(|age| age > FRESH) {
+            let now = rustix::fs::Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_NOW };
+            let times = rustix::fs::Timestamps { last_access: now, last_modification: now };
+            let renewed =
+                rustix::fs::utimensat(rustix::fs::CWD, &path, &times, rustix::fs::AtFlags::empty());
+            // Not ours, or to be read only: then nobody collects here either.
+            return renewed != Err(rustix::io::Errno::NOENT);
+        }
+        meta.is_file()
     }
 
     /// Size of a blob or manifest in bytes, when it is there.
@@ -76,12 +100,15 @@ impl LayoutStore {
         let (old, new) = (from.path(digest), self.path(digest));
         let directory = self.root.join("blobs").join(digest.algorithm().as_str());
         index::create_directories(&directory)?;
+        if !from.claim(digest) {
+            return Ok(false);
+        }
         match std::fs::hard_link(&old, &new) {
             Ok(()) => index::sync_directory(&directory)
                 .map(|()| true)
                 .map_err(|error| StoreError::io("linking", &new, error)),
             Err(error) => match error.kind() {
-                Io::AlreadyExists => Ok(true),
+                Io::AlreadyExists => Ok(self.claim(digest)),
                 Io::NotFound
                 | Io::TooManyLinks
                 | Io::CrossesDevices
@@ -92,9 +119,11 @@ impl LayoutStore {
         }
     }
 
-    /// Removes what writers left behind that were killed; how many files it was. What is being
+    /// Removes what writers left behind that were killed, and brings back what a collection that was
+    /// killed had not removed yet; how many files it was. What is being
     /// written, by whatever process, stays.
     pub fn sweep(&self) -> Result<usize, StoreError> {
+        collect::bring_back(&self.root)?;
         ingest::sweep(&self.root).map_err(|error| StoreError::io("cleaning", &self.root, error))
     }
 
@@ -184,6 +213,11 @@ impl LayoutStore {
     }
 }
 
+/// Where the content of `digest` is in the layout at `root`.
+fn blob_path(root: &Path, digest: &Digest) -> PathBuf {
+    root.join("blobs").join(digest.algorithm().as_str()).join(digest.hex())
+}
+
 #[async_trait]
 impl Source for LayoutStore {
     fn place(&self) -> String {
@@ -241,7 +275,8 @@ impl Source for LayoutStore {
 #[async_trait]
 impl Sink for LayoutStore {
     async fn has(&self, descriptor: &Descriptor) -> Result<bool, StoreError> {
-        Ok(self.blob_size(&descriptor.digest) == Some(descriptor.size))
+        let size = self.blob_size(&descriptor.digest);
+        Ok(size == Some(descriptor.size) && self.claim(&descriptor.digest))
     }
 
     async fn put(&self, content: &dyn Content, _hints: &Hints) -> Result<Put, StoreError> {
