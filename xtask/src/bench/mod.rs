@@ -45,6 +45,9 @@ pub(crate) struct Options {
     /// Leave out other programs
     #[arg(long)]
     alone: bool,
+    /// Also write a trace of each of our own steps into this directory
+    #[arg(long, value_name = "DIR")]
+    traces: Option<PathBuf>,
     /// A sentence for the page on how the machine was used meanwhile
     #[arg(long, default_value = "")]
     note: String,
@@ -90,8 +93,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let bytes: u64 = blobs.values().map(|(_, size)| size).sum();
     let tools = if options.alone { vec![Tool::Airlift] } else { Tool::found() };
     let rounds = options.rounds;
-    let bench = Bench { stage: &stage, runtime: &runtime, corpus: &corpus, blobs, tools, rounds };
-    let limits = limits::measure(&stage, bytes)?;
+    let traces = options.traces.clone();
+    let (stage, runtime, corpus) = (&stage, &runtime, &corpus);
+    let bench = Bench { stage, runtime, corpus, blobs, tools, rounds, traces };
+    let limits = limits::measure(stage, bytes)?;
     let before = load();
     let mut tables = Vec::new();
     for scenario in scenarios(&options.line) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::PathBuf;
 
 use airlift_oci::observe;
 use airlift_oci::registry::{Client, Settings};
@@ -26,6 +27,8 @@ pub(super) struct Bench<'a> {
     pub(super) blobs: Blobs,
     pub(super) tools: Vec<Tool>,
     pub(super) rounds: usize,
+    /// Where traces of our own steps go.
+    pub(super) traces: Option<PathBuf>,
 }
 
 /// A kind of registry at the end of a line.
@@ -94,7 +97,12 @@ impl Bench<'_> {
             let key = (tool.name(), step.name);
             // What a tool kept of an earlier step would spare it the registry.
             let _ = fs::remove_dir_all(self.stage.path("cache"));
-            match measure(&mut tool.command(self.stage, &step)) {
+            let mut command = tool.command(self.stage, &step);
+            if let (Tool::Airlift, Some(directory)) = (tool, &self.traces) {
+                let name = step.name.replace([' ', ','], "-");
+                command.arg("--trace").arg(directory.join(format!("{name}.json")));
+            }
+            match measure(&mut command) {
                 Ok(cost) => {
                     println!("  {:<24} {:>7.2} s", step.name, cost.wall);
                     figures.costs.entry(key).or_default().push(cost);

@@ -22,7 +22,7 @@ pub struct WalkOptions {
 
 impl Default for WalkOptions {
     fn default() -> Self {
-        WalkOptions { referrers: false, concurrency: 16, depth: 32 }
+        WalkOptions { referrers: false, concurrency: 32, depth: 32 }
     }
 }
 

@@ -6,13 +6,14 @@ use http::StatusCode;
 
 use super::answer::Answer;
 use super::blob_read::{self, SMALL};
+use super::limits::{Lane, Permit};
 use super::presence::{self, Opening};
 use super::retry::Backoff;
 use super::session::Session;
 use super::store::Repo;
 use super::upload_body::{Feed, Outgoing};
 use crate::observe::{Meter, Pause};
-use crate::store::{Content, ErrorKind, Presence, Put, StoreError, chain};
+use crate::store::{Blob, Content, ErrorKind, Presence, Put, StoreError, chain};
 
 /// Chunks are not made smaller than this, in bytes, however often they are refused.
 const SMALLEST_CHUNK: u64 = 64 * 1024;
@@ -31,7 +32,7 @@ pub(super) async fn put(
     let mut upload = Upload {
         repo,
         content,
-        session: Some(session),
+        session,
         offset: 0,
         backoff: Backoff::new(&repo.host.wire.common.settings.retries),
         renewed: false,
@@ -47,6 +48,7 @@ pub(super) async fn put(
         return Err(error);
     }
     repo.facts.learn(&descriptor.digest);
+    repo.host.facts.uploads.set(true);
     Ok(Put::Written)
 }
 
@@ -80,7 +82,7 @@ struct Upload<'a> {
 impl Upload<'_> {
     /// Content that fits into memory: read first, then sent as a request like any other.
     async fn send_small(&mut self) -> Result<(), StoreError> {
-        let bytes = self.read_small().await?;
+        let bytes = self.begin_small().await?;
         let (repo, digest) = (self.repo, &self.content.descriptor().digest);
         loop {
             let session = self.session().await?;
@@ -110,7 +112,17 @@ impl Upload<'_> {
         }
     }
 
-    async fn read_small(&mut self) -> Result<Bytes, StoreError> {
+    /// Reads the content, and opens an upload meanwhile if there is none.
+    async fn begin_small(&mut self) -> Result<Bytes, StoreError> {
+        if self.session.is_some() {
+            return self.read_small().await;
+        }
+        let (bytes, session) = tokio::join!(self.read_small(), Session::start(self.repo));
+        self.session = Some(session?);
+        bytes
+    }
+
+    async fn read_small(&self) -> Result<Bytes, StoreError> {
         match self.content.open(0).await?.read_all().await {
             Err(error) if is_damage(&error) => {
                 tracing::debug!(place = self.repo.place, %error, "content read once more");
@@ -151,19 +163,18 @@ impl Upload<'_> {
     /// Everything from the offset on, in one request.
     async fn send_rest(&mut self) -> Result<(), Fault> {
         let (repo, descriptor) = (self.repo, self.content.descriptor());
-        let session = self.session().await.map_err(Fault::Refused)?;
         let digest = &descriptor.digest;
-        // Admitted first, opened then: what is opened is read at once.
-        let permit = session.admit(repo).await.map_err(Fault::Refused)?;
-        let offset = self.offset;
-        let left = descriptor.size - offset;
+        let left = descriptor.size - self.offset;
         if left == 0 {
-            drop(permit);
+            let offset = self.offset;
             let session = self.session().await.map_err(Fault::Refused)?;
             let answer = session.finish(repo, digest, offset, None).await;
             return self.judge(answer.map_err(Fault::Refused)?);
         }
-        let feed = Feed::new(self.content.open(offset).await.map_err(content_fault)?);
+        let (permit, blob) = self.begin_large().await?;
+        let offset = self.offset;
+        let left = descriptor.size - offset;
+        let feed = Feed::new(blob);
         let outgoing = Outgoing::new(&feed, left);
         let progress = outgoing.progress();
         let body = Some((outgoing, permit, left));
@@ -173,6 +184,29 @@ impl Upload<'_> {
             return Err(content_fault(error));
         }
         self.judge(answer.map_err(sending_fault)?)
+    }
+
+    /// The right to send, and the content from the offset on; an upload is open then.
+    async fn begin_large(&mut self) -> Result<(Permit, Blob), Fault> {
+        let repo = self.repo;
+        if let Some(session) = &self.session {
+            // Admitted first, opened then: what is opened is read at once.
+            let permit = session.admit(repo).await.map_err(Fault::Refused)?;
+            let blob = self.content.open(self.offset).await.map_err(content_fault)?;
+            return Ok((permit, blob));
+        }
+        self.offset = 0;
+        let content = async {
+            let permit = repo.host.wire.admit(Lane::Up).await;
+            self.content.open(0).await.map(|blob| (permit, blob))
+        };
+        let (opened, session) = tokio::join!(content, Session::start(repo));
+        let session = self.session.insert(session.map_err(Fault::Refused)?);
+        let (mut permit, blob) = opened.map_err(content_fault)?;
+        if !session.is_home(repo) {
+            permit = session.admit(repo).await.map_err(Fault::Refused)?;
+        }
+        Ok((permit, blob))
     }
 
     /// Everything from the offset on, in pieces of at most `chunk` bytes.

@@ -46,6 +46,8 @@ pub(super) struct HostFacts {
     /// Whether it has the referrers API.
     pub(super) referrers_api: Learned,
     pub(super) referrers: ReferrersMode,
+    /// Whether it has taken an upload.
+    pub(super) uploads: Learned,
     /// Whether it gives parts of blobs.
     pub(super) ranges: Learned,
     /// Downloads under way.
@@ -68,6 +70,7 @@ impl HostFacts {
             mounts: Learned::default(),
             referrers_api: Learned::default(),
             referrers,
+            uploads: Learned::default(),
             ranges: Learned::default(),
             downloads: Arc::default(),
             health: Health::default(),

@@ -29,7 +29,7 @@ pub(super) enum Lane {
 }
 
 const LANES: usize = 3;
-const START: usize = 8;
+const START: usize = 16;
 
 /// The limits of one host.
 #[derive(Debug)]
@@ -46,6 +46,8 @@ struct State {
     round: u64,
     troubled: bool,
     under_way: [usize; LANES],
+    /// Lanes that were used. For others nothing is kept.
+    used: [bool; LANES],
     waiting: [VecDeque<oneshot::Sender<Permit>>; LANES],
     /// Somebody who does not wait would have liked to send.
     wanted: bool,
@@ -73,6 +75,7 @@ impl Limits {
             round: 0,
             troubled: false,
             under_way: [0; LANES],
+            used: [true, false, false],
             waiting: Default::default(),
             wanted: false,
             paused_until: None,
@@ -159,6 +162,7 @@ impl Limits {
         loop {
             let turn = {
                 let mut state = self.lock();
+                state.used[lane as usize] = true;
                 if state.fits(lane) {
                     state.under_way[lane as usize] += 1;
                     return Permit { limits: self.clone(), lane, round: state.round };
@@ -214,7 +218,7 @@ impl State {
         }
         let share = (self.limit / 8).max(1);
         let kept: usize = (0..LANES)
-            .filter(|other| *other != lane)
+            .filter(|other| *other != lane && self.used[*other])
             .map(|other| share.saturating_sub(self.under_way[other]))
             .sum();
         self.total() + kept < self.limit
@@ -285,12 +289,13 @@ mod tests {
     async fn small_requests_pass_large_bodies() {
         let limits = Limits::new(16, None);
         let bodies = fill(&limits, Lane::Down);
-        assert_eq!(bodies.len(), 6);
-        let uploads = fill(&limits, Lane::Up);
+        assert_eq!(bodies.len(), 14);
         let small = fill(&limits, Lane::Small);
-        assert_eq!((uploads.len(), small.len()), (1, 1));
+        let uploads = fill(&limits, Lane::Up);
+        assert_eq!((uploads.len(), small.len()), (1, 2));
         drop(bodies);
-        assert_eq!(fill(&limits, Lane::Small).len(), 5);
+        // Room is left for bodies and one more upload.
+        assert_eq!(fill(&limits, Lane::Small).len(), 10);
     }
 
     #[tokio::test]
@@ -308,10 +313,10 @@ mod tests {
         let mut waiting = pin!(limits.admit(Lane::Small));
         assert!(poll!(&mut waiting).is_pending());
         held[0].good();
-        let _ninth = waiting.await;
-        assert_eq!(limits.lock().limit, 9);
+        let _next = waiting.await;
+        assert_eq!(limits.lock().limit, START + 1);
         held.iter().for_each(Permit::overloaded);
-        assert_eq!(limits.lock().limit, 4);
+        assert_eq!(limits.lock().limit, (START + 1) / 2);
     }
 
     #[tokio::test]

@@ -24,8 +24,8 @@ const REQUEST_WORTH: f64 = 512.0 * 1024.0;
 pub(super) enum Opening {
     /// Nothing.
     There(Put),
-    /// Bytes are to be sent.
-    Upload(Session),
+    /// Bytes are to be sent, into the upload that is open or into one still to be opened.
+    Upload(Option<Session>),
 }
 
 pub(super) async fn open(
@@ -78,7 +78,16 @@ pub(super) async fn open(
         }
         _ => {}
     }
-    Session::start(repo).await.map(Opening::Upload)
+    start(repo).await
+}
+
+/// Opens an upload. Where uploads are known to work that is left to be done while the content is
+/// opened; where they are not, nothing is to be read in vain.
+async fn start(repo: &Repo) -> Result<Opening, StoreError> {
+    match repo.host.facts.uploads.get() {
+        Some(true) => Ok(Opening::Upload(None)),
+        _ => Ok(Opening::Upload(Some(Session::start(repo).await?))),
+    }
 }
 
 /// One request, where mounts are known to work.
@@ -87,9 +96,9 @@ async fn ask_by_mount(repo: &Repo, descriptor: &Descriptor) -> Result<Opening, S
         Mounted::Yes => Ok(found(repo, descriptor)),
         Mounted::No(session) => {
             repo.facts.looked(false);
-            Ok(Opening::Upload(session))
+            Ok(Opening::Upload(Some(session)))
         }
-        Mounted::Refused(_) => Session::start(repo).await.map(Opening::Upload),
+        Mounted::Refused(_) => start(repo).await,
     }
 }
 
@@ -102,7 +111,7 @@ async fn ask_both_ways(repo: &Repo, descriptor: &Descriptor) -> Result<Opening, 
         }
         Mounted::No(session) => {
             if !seen(repo, descriptor).await {
-                return Ok(Opening::Upload(session));
+                return Ok(Opening::Upload(Some(session)));
             }
             repo.host.facts.mounts.set(false);
             session.cancel(repo).await;
@@ -113,7 +122,7 @@ async fn ask_both_ways(repo: &Repo, descriptor: &Descriptor) -> Result<Opening, 
             if seen(repo, descriptor).await {
                 return Ok(Opening::There(Put::Existed));
             }
-            Session::start(repo).await.map(Opening::Upload)
+            start(repo).await
         }
     }
 }
@@ -129,7 +138,7 @@ async fn look_first(
         session.cancel(repo).await;
         return Ok(Opening::There(Put::Existed));
     }
-    Ok(Opening::Upload(session))
+    Ok(Opening::Upload(Some(session)))
 }
 
 /// Whether a HEAD finds it. One that fails answers nothing: what is wrong shows when the blob is sent.

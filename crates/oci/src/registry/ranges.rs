@@ -36,9 +36,9 @@ const STREAMED: u64 = 8 << 20;
 /// The same where there is nothing to share it with.
 const ALONE: u64 = 32 << 20;
 /// Parts of one blob that are fetched ahead at once.
-const MOST_AHEAD: usize = 12;
+const MOST_AHEAD: usize = 8;
 /// Bytes fetched ahead of all blobs at once.
-const BUDGET: u64 = 48 << 20;
+const BUDGET: u64 = 32 << 20;
 /// A unit of the budget, in bytes.
 const UNIT: u64 = 1024;
 

@@ -194,6 +194,11 @@ impl Session {
         wire.call_once(call, outgoing, None, permit).await
     }
 
+    /// Whether it is where the repository is.
+    pub(super) fn is_home(&self, repo: &Repo) -> bool {
+        same_host(&self.location, &repo.host.base)
+    }
+
     /// Waits until a body may be sent.
     pub(super) async fn admit(&self, repo: &Repo) -> Result<Permit, StoreError> {
         if same_host(&self.location, &repo.host.base) {

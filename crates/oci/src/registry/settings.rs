@@ -131,7 +131,7 @@ impl Default for Settings {
             hosts: BTreeMap::new(),
             credentials: CredentialSources::default(),
             user_agent: concat!("airlift/", env!("CARGO_PKG_VERSION")).to_owned(),
-            max_connections_per_host: 32,
+            max_connections_per_host: 40,
             requests_per_second: None,
             rate: None,
             hours: None,
