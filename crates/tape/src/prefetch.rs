@@ -24,6 +24,8 @@ const LARGE_AT_ONCE: u64 = 16;
 const MIN_SEGMENT: u64 = 1 << 20;
 const MAX_SEGMENT: u64 = 16 << 20;
 
+/// Further tries for a blob that came damaged.
+const MORE_TRIES: usize = 2;
 /// An answer that begins later than this after the request is one over a long line.
 const FAR: Duration = Duration::from_millis(15);
 
@@ -167,7 +169,7 @@ async fn run(
 }
 
 /// Fetches a blob that fits into one segment: it is handed on once it is known to be whole. One
-/// that came damaged is fetched once more.
+/// that came damaged is fetched anew a few times.
 async fn fetch_whole(
     source: &dyn Source,
     segment: Segment,
@@ -176,9 +178,11 @@ async fn fetch_whole(
     chunks: &mpsc::UnboundedSender<Passed>,
 ) {
     let mut read = read_whole(source, &segment.descriptor, latency).await;
-    if let Err(error) = &read
-        && matches!(error.kind(), ErrorKind::Digest { .. } | ErrorKind::Size { .. })
-    {
+    for _ in 0..MORE_TRIES {
+        match &read {
+            Err(error) if matches!(error.kind(), ErrorKind::Digest { .. }) => {}
+            _ => break,
+        }
         read = read_whole(source, &segment.descriptor, latency).await;
     }
     let read = match read {

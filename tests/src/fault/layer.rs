@@ -108,7 +108,15 @@ impl Faults {
             return broken();
         }
         for fault in faults {
+            let length = response.headers().get(http::header::CONTENT_LENGTH);
+            let length = length.and_then(|text| text.to_str().ok()?.parse::<u64>().ok());
+            let length = length.unwrap_or(0).max(1);
             let damage = match fault {
+                Fault::HalveDownload => Damage::Cut(length / 2),
+                Fault::CorruptDownload => {
+                    let times = self.struck.load(Ordering::Relaxed);
+                    Damage::Flip(times.wrapping_mul(7919) % length)
+                }
                 Fault::CutDownload(after) => Damage::Cut(*after),
                 Fault::StallDownload(after) => Damage::Stall(*after),
                 Fault::FlipDownload(at) => Damage::Flip(*at),

@@ -70,6 +70,10 @@ pub enum Fault {
     LoseAnswer,
     /// The connection ends after so many bytes of the answer's body.
     CutDownload(u64),
+    /// The connection ends half way through the answer's body.
+    HalveDownload,
+    /// A byte of the answer's body is another one, somewhere else each time.
+    CorruptDownload,
     /// Nothing more comes after so many bytes of the answer's body.
     StallDownload(u64),
     /// The byte at this offset of the answer's body is another one.

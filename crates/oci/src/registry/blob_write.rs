@@ -6,6 +6,7 @@ use http::StatusCode;
 
 use super::answer::Answer;
 use super::blob_read::{self, SMALL};
+use super::damage::{Damage, is_damage};
 use super::limits::{Lane, Permit};
 use super::presence::{self, Opening};
 use super::retry::Backoff;
@@ -35,7 +36,7 @@ pub(super) async fn put(
         session,
         offset: 0,
         backoff: Backoff::new(&repo.host.wire.common.settings.retries),
-        renewed: false,
+        damage: Damage::default(),
     };
     let sent = match descriptor.size {
         size @ 0..=SMALL if repo.host.facts.takes_whole(size) => upload.send_small().await,
@@ -75,8 +76,8 @@ struct Upload<'a> {
     /// Bytes that the registry has.
     offset: u64,
     backoff: Backoff<'a>,
-    /// Content or upload was damaged once before.
-    renewed: bool,
+    /// How content or upload came damaged so far.
+    damage: Damage,
 }
 
 impl Upload<'_> {
@@ -103,7 +104,7 @@ impl Upload<'_> {
                     self.shrink(error)?;
                     return self.send_large().await;
                 }
-                Fault::Damaged(error) if !self.renewed => self.renew(&error).await,
+                Fault::Damaged(error) if self.damage.may_pass(&error) => self.renew(&error).await,
                 Fault::Content(error)
                 | Fault::Damaged(error)
                 | Fault::Passing(error)
@@ -123,24 +124,34 @@ impl Upload<'_> {
     }
 
     async fn read_small(&self) -> Result<Bytes, StoreError> {
-        match self.content.open(0).await?.read_all().await {
-            Err(error) if is_damage(&error) => {
-                tracing::debug!(place = self.repo.place, %error, "content read once more");
-                self.content.open(0).await?.read_all().await
+        let mut damage = Damage::default();
+        loop {
+            let read = match self.content.open(0).await {
+                Ok(blob) => blob.read_all().await,
+                Err(error) => Err(error),
+            };
+            match read {
+                Err(error) if is_damage(&error) && damage.may_pass(&error) => {
+                    tracing::debug!(place = self.repo.place, %error, "content read once more");
+                }
+                read => return read,
             }
-            result => result,
         }
     }
 
     async fn send_large(&mut self) -> Result<(), StoreError> {
         loop {
+            if self.session.is_none() && self.chunk_size().is_some() {
+                // The upload may say how small chunks may be.
+                self.session().await?;
+            }
             let tried = match self.chunk_size() {
                 Some(chunk) => self.send_chunks(chunk).await,
                 None => self.send_rest().await,
             };
             let there = match tried {
                 Ok(()) => true,
-                Err(Fault::Damaged(error)) if !self.renewed => {
+                Err(Fault::Damaged(error)) if self.damage.may_pass(&error) => {
                     self.renew(&error).await;
                     false
                 }
@@ -320,10 +331,9 @@ impl Upload<'_> {
         blob_read::has(self.repo, &self.content.descriptor().digest).await
     }
 
-    /// What was sent is not to be built upon: another upload, once.
+    /// What was sent is not to be built upon: another upload.
     async fn renew(&mut self, error: &StoreError) {
         tracing::debug!(place = self.repo.place, %error, "sent once more");
-        self.renewed = true;
         self.offset = 0;
         if let Some(session) = self.session.take() {
             session.cancel(self.repo).await;
@@ -368,10 +378,6 @@ impl Upload<'_> {
         };
         Ok(self.session.insert(session))
     }
-}
-
-fn is_damage(error: &StoreError) -> bool {
-    matches!(error.kind(), ErrorKind::Digest { .. } | ErrorKind::Size { .. })
 }
 
 fn content_fault(error: StoreError) -> Fault {

@@ -14,6 +14,7 @@ mod blob_write;
 mod call;
 mod check;
 mod client;
+mod damage;
 mod download;
 mod endpoint;
 mod endpoints;

@@ -1,0 +1,123 @@
+//! The corpus of sixty images over lines and registries that misbehave all the time: every image is
+//! delivered, whole. The quick cases have small layers; those with the corpus at its full size, or
+//! with a host that admits few requests, run by `cargo test --test stubborn -- --ignored`.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::time::{Duration, Instant};
+
+use airlift_oci::inventory::Labels;
+use airlift_oci::mirror::clone::{CloneOptions, RoutedSource, clone, read_sources};
+use airlift_oci::mirror::scatter::Destination;
+use airlift_oci::mirror::{Executor, ExecutorOptions, SourceImage, Status};
+use airlift_oci::observe::silent;
+use airlift_oci::registry::{Client, Retries, Settings};
+use airlift_oci::store::Source;
+use airlift_oci::stores::Stores;
+use airlift_oci::types::{Location, Reference, Version};
+use airlift_tests::corpus::{Corpus, IMAGES};
+use airlift_tests::{Fault, FaultPlan, Kind, TestRegistry, When};
+
+/// One in so many downloads ends half way.
+fn cut() -> FaultPlan {
+    FaultPlan::none().on(Kind::BlobGet, When::Every(3), Fault::HalveDownload)
+}
+
+/// So many percent of the downloads are damaged.
+fn damaged() -> FaultPlan {
+    let when = When::Chance { percent: 5, seed: 11 };
+    FaultPlan::none().on(Kind::BlobGet, when, Fault::CorruptDownload)
+}
+
+/// Every tenth request is answered with 503.
+fn unavailable() -> FaultPlan {
+    FaultPlan::none().on_any(When::Every(10), Fault::status(503))
+}
+
+/// A low side under a plan; faults begin once it is filled.
+async fn low(plan: FaultPlan, corpus: Corpus) -> (TestRegistry, Vec<Reference>) {
+    let registry = TestRegistry::start(plan).await;
+    let sources = corpus.fill(&registry).await;
+    (registry, sources)
+}
+
+async fn deliver(from: FaultPlan, to: FaultPlan, corpus: Corpus) -> Duration {
+    let (low, sources) = low(from, corpus).await;
+    let high = TestRegistry::start(to).await;
+    let retries = Retries { first_wait: Duration::from_millis(50), ..Retries::default() };
+    let settings = Settings { retries, ..Settings::default() };
+    let stores = Stores::new(Client::new(settings, silent()).unwrap());
+    let executor = Executor::new(ExecutorOptions::default(), silent());
+    let begun = Instant::now();
+    let mut images = Vec::new();
+    for reference in &sources {
+        let opened = stores.source(&Location::Registry(reference.clone())).await.unwrap();
+        images.push(SourceImage {
+            text: reference.to_string(),
+            labels: Labels::new(),
+            store: opened.store,
+            mount_from: opened.mount_from,
+            version: opened.version,
+        });
+    }
+    let mut routed = Vec::new();
+    for (source, read) in read_sources(&executor, images, &[]).await {
+        let rest = source.text.split_once('/').unwrap().1;
+        let target = high.reference(&format!("high/{rest}"));
+        let opened = stores.destination(&Location::Registry(target.clone())).await.unwrap();
+        let label = target.to_string();
+        let destinations = vec![Destination { store: opened.store, tag: opened.tag, label }];
+        routed.push(RoutedSource { source, read: read.unwrap(), destinations });
+    }
+    let report = clone(&executor, routed, &CloneOptions::default()).await;
+    let took = begun.elapsed();
+    let failed: Vec<_> = report.failed().collect();
+    assert!(failed.is_empty(), "{failed:?}");
+    assert_eq!(report.count(Status::Done), IMAGES);
+    assert!(low.faults() + high.faults() + low.counts().limited + high.counts().limited > 0);
+    for reference in &sources {
+        let (name, version) = (reference.name.repository(), reference.version());
+        let (low, high) = (low.store(name), high.store(&format!("high/{name}")));
+        let digest = low.resolve(&version).await.unwrap().digest;
+        assert_eq!(high.resolve(&version).await.unwrap().digest, digest);
+        assert!(high.fetch(&Version::Digest(digest)).await.is_ok());
+    }
+    took
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_download_in_three_is_cut_half_way() {
+    deliver(cut(), FaultPlan::none(), Corpus::tiny()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_download_in_twenty_is_damaged() {
+    deliver(damaged(), FaultPlan::none(), Corpus::tiny()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_request_in_ten_is_answered_with_503() {
+    deliver(unavailable(), unavailable(), Corpus::tiny()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_hosts_limit_requests() {
+    deliver(FaultPlan::none().limited(400), FaultPlan::none().limited(400), Corpus::tiny()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes a minute and more: 60 requests a second"]
+async fn hosts_that_admit_sixty_requests_a_second() {
+    let plan = || FaultPlan::none().limited(60);
+    let took = deliver(plan(), plan(), Corpus::tiny()).await;
+    // Some 1700 requests to the busier one, at 60 a second with pauses of one second.
+    assert!(took < Duration::from_secs(150), "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "holds the corpus in memory at its full size, twice"]
+async fn the_full_corpus_under_every_fault_at_once() {
+    let plan = cut()
+        .on(Kind::BlobGet, When::Chance { percent: 5, seed: 11 }, Fault::CorruptDownload)
+        .on_any(When::Every(10), Fault::status(503));
+    deliver(plan, unavailable(), Corpus::full()).await;
+}
