@@ -316,7 +316,7 @@ mod tests {
         let _next = waiting.await;
         assert_eq!(limits.lock().limit, START + 1);
         held.iter().for_each(Permit::overloaded);
-        assert_eq!(limits.lock().limit, (START + 1) / 2);
+        assert_eq!(limits.lock().limit, START / 2);
     }
 
     #[tokio::test]
