@@ -145,6 +145,9 @@ pub async fn serialize(
     archive.record = options.block.unwrap_or_else(|| destination.default_block());
     leave_out_foreign(&source, &graph, &mut archive, &*observer).await?;
     let plan = Arc::new(Plan::new(&graph, &archive)?);
+    // Of a large artifact it holds as much as the plan, which has everything that is needed.
+    let (root, manifests) = (graph.root().digest().clone(), graph.manifests().len() as u64);
+    drop(graph);
     let sizes = BufferOptions {
         block: usize::try_from(destination.piece(archive.record)).unwrap_or(usize::MAX),
         memory: options.memory,
@@ -164,9 +167,9 @@ pub async fn serialize(
     let streaming = stream(source, &plan, buffer, &point, options, observer);
     let flow = streaming.await.map_err(|error| end_of_medium(error, options))?;
     Ok(Written {
-        root: graph.root().digest().clone(),
+        root,
         bytes: flow.written,
-        manifests: graph.manifests().len() as u64,
+        manifests,
         blobs: plan.transfer.blobs.len() as u64,
         omitted: plan.transfer.omitted.len() as u64,
         flow,

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::header::padding;
 use super::index::{Naming, index_json};
-use super::layout::{Entry, Layout, Placed};
+use super::layout::{Entry, Layout};
 use super::transfer::{EMPTY, ListedBlob, ListedItem, Transfer};
 use airlift_oci::graph::Graph;
 use airlift_oci::inventory::{Inventory, InventoryError, Item};
@@ -147,13 +148,14 @@ fn split(graph: &Graph, existing: &BTreeMap<Digest, String>) -> (Vec<Entry>, Vec
 }
 
 fn listed(kept: &[Entry]) -> Vec<ListedBlob> {
-    let layout = Layout::new(kept.to_vec(), 1);
-    let listed = |placed: &Placed| {
-        let descriptor = placed.entry.descriptor.as_ref()?;
-        let digest = descriptor.digest.clone();
-        Some(ListedBlob { digest, size: descriptor.size, offset: placed.data })
+    let mut next = 0;
+    let listed = |entry: &Entry| {
+        let offset = next + entry.header().len() as u64;
+        next = offset + entry.size() + padding(entry.size());
+        let descriptor = entry.descriptor.as_ref()?;
+        Some(ListedBlob { digest: descriptor.digest.clone(), size: descriptor.size, offset })
     };
-    layout.placed().iter().filter_map(listed).collect()
+    kept.iter().filter_map(listed).collect()
 }
 
 fn docker(graph: &Graph, items: &[Item], options: &ArchiveOptions) -> Vec<u8> {

@@ -71,6 +71,9 @@ pub(crate) struct EntryReader {
     zeros: u64,
     /// Whether bytes are missing of which it is not known how many they are.
     adrift: bool,
+    /// Whether the medium ends with the archive's end mark, whatever stands behind it.
+    marked: bool,
+    ended: bool,
 }
 
 /// Damage that is in no content.
@@ -96,7 +99,7 @@ pub(crate) enum Passing {
 impl EntryReader {
     /// Opens a medium. When it is to be whole, damage is an error.
     pub(crate) async fn open(medium: Medium, reading: Reading) -> Result<Self, ReadError> {
-        let (place, whole) = (medium.place(), reading.whole);
+        let (place, whole, marked) = (medium.place(), reading.whole, medium.outlasts());
         let stream = ByteStream::open(medium, reading)
             .await
             .map_err(|source| ReadError::Open { place: place.clone(), source })?;
@@ -110,6 +113,8 @@ impl EntryReader {
             unread: 0,
             zeros: 0,
             adrift: false,
+            marked,
+            ended: false,
         })
     }
 
@@ -132,6 +137,11 @@ impl EntryReader {
         &self.place
     }
 
+    /// Whether the archive's end mark was where reading ended, not the end of the medium.
+    pub(crate) fn ended_at_mark(&self) -> bool {
+        self.ended
+    }
+
     /// Whether the medium is compressed in frames without checksums of their own.
     pub(crate) fn lacks_checks(&self) -> bool {
         self.stream.lacks_checks()
@@ -145,9 +155,15 @@ impl EntryReader {
     /// The next entry, or an end. What is left of the entry before is skipped.
     pub(crate) async fn next(&mut self) -> Result<Passing, ReadError> {
         loop {
+            if self.ended {
+                return Ok(Passing::End);
+            }
             match self.step().await? {
                 Some(Step::Entry(head)) => return Ok(Passing::Entry(head)),
-                Some(Step::EndOfArchive(_)) => return Ok(Passing::EndOfArchive),
+                Some(Step::EndOfArchive(_)) => {
+                    self.ended = self.marked;
+                    return Ok(Passing::EndOfArchive);
+                }
                 Some(_) => {}
                 None => return Ok(Passing::End),
             }

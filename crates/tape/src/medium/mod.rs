@@ -43,6 +43,9 @@ pub trait ReadDevice: Send {
 pub enum Medium {
     /// A file, FIFO or device that reads like one.
     File(PathBuf),
+    /// A disc, on which whatever was there before stands behind the archive: it is read to the
+    /// archive's end mark.
+    Disc(PathBuf),
     /// Standard input.
     Stdin,
     /// A tape drive, from where its tape stands to the next filemark.
@@ -65,6 +68,7 @@ impl Medium {
         let path = path.to_owned();
         match Destination::at(&path) {
             Ok(Destination::Tape(path)) => Medium::Tape { path, block: None },
+            Ok(Destination::Block(path)) => Medium::Disc(path),
             _ => Medium::File(path),
         }
     }
@@ -72,19 +76,28 @@ impl Medium {
     /// Where this is, for messages.
     pub fn place(&self) -> String {
         match self {
-            Medium::File(path) | Medium::Tape { path, .. } => path.display().to_string(),
+            Medium::File(path) | Medium::Disc(path) | Medium::Tape { path, .. } => {
+                path.display().to_string()
+            }
             Medium::Stdin => "standard input".to_owned(),
             Medium::Device(device) => device.place(),
         }
     }
 
+    /// Whether something else may stand behind the archive.
+    fn outlasts(&self) -> bool {
+        matches!(self, Medium::Disc(_))
+    }
+
     fn open(self) -> io::Result<Box<dyn ReadDevice>> {
         let place = self.place();
         Ok(match self {
-            Medium::File(path) => match DiscReader::open(&path, place.clone())? {
-                Some(reader) => Box::new(reader),
-                None => Box::new(PlainReader::new(File::open(&path)?, place)),
-            },
+            Medium::File(path) | Medium::Disc(path) => {
+                match DiscReader::open(&path, place.clone())? {
+                    Some(reader) => Box::new(reader),
+                    None => Box::new(PlainReader::new(File::open(&path)?, place)),
+                }
+            }
             Medium::Stdin => Box::new(PlainReader::new(io::stdin(), place)),
             Medium::Tape { path, block } => Box::new(TapeReader::open(&path, block)?),
             Medium::Device(device) => device,

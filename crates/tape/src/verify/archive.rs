@@ -78,7 +78,7 @@ impl Checker {
             }
         }
         self.report.bytes += reader.offset();
-        self.close(&reader, truncated && !last);
+        self.close(&reader, (truncated && !last) || reader.ended_at_mark());
         Ok(())
     }
 
