@@ -1,6 +1,10 @@
 //! What goes wrong on the way, and what arrives all the same.
 
+use std::collections::BTreeSet;
+
+use airlift_oci::types::Manifest;
 use airlift_tests::corpus::Corpus;
+use airlift_tests::image::Graph;
 use airlift_tests::{Fault, FaultPlan, Kind, When};
 
 use super::Site;
@@ -59,7 +63,13 @@ async fn one_request_in_ten_refused_at_either_side() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_blob_in_twenty_damaged_on_its_way() {
-    let damaged = FaultPlan::none().on(Kind::BlobGet, When::Every(20), Fault::FlipDownload(100));
+    // Each of them once: what comes damaged twice is damaged at its place.
+    let corpus = Corpus::tiny();
+    let graphs = corpus.images().map(|(_, _, graph)| graph);
+    let blobs: BTreeSet<String> = graphs.flat_map(digests).collect();
+    let damaged = blobs.iter().step_by(20).fold(FaultPlan::none(), |plan, digest| {
+        plan.on_path(Kind::BlobGet, digest, When::Nth(1), Fault::FlipDownload(100))
+    });
     survives(ALL, damaged, FaultPlan::none(), None).await;
 }
 
@@ -74,4 +84,10 @@ async fn a_dead_image_loses_no_other() {
         Fault::status(404),
     );
     survives(ALL, plan, FaultPlan::none(), Some(5)).await;
+}
+
+/// The blobs of an image and of its platforms.
+fn digests(graph: &Graph) -> Vec<String> {
+    let blobs = graph.manifests().iter().flat_map(Manifest::blobs);
+    blobs.map(|blob| blob.digest.to_string()).collect()
 }
