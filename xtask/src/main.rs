@@ -42,7 +42,7 @@ enum Task {
     },
     /// Run the scenarios of tests/tape against a real tape driver, in the tape lab
     Tape(tape::Options),
-    /// Carry several GiB within a bound of memory, and kill serialize at random moments
+    /// Carry several GiB and many images within bounds, and kill serialize at random moments
     Soak(soak::Options),
     /// Measure every verb, beside other programs and the machine's limits
     Bench(bench::Options),

@@ -23,16 +23,23 @@ pub(crate) struct Cost {
     pub(crate) cpu: f64,
     /// Peak resident memory, in bytes.
     pub(crate) peak: u64,
+    /// Bytes written to file systems on disks.
+    pub(crate) written: u64,
 }
 
 /// Runs a command to its end. Its output is kept back and shown when it fails.
 pub(crate) fn measure(command: &mut Command) -> anyhow::Result<Cost> {
+    measure_with(command, || ())
+}
+
+/// The same, looking at something else as often as at the process.
+pub(crate) fn measure_with(command: &mut Command, look: impl FnMut()) -> anyhow::Result<Cost> {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = tempfile::NamedTempFile::new()?;
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(output.reopen()?);
     let begun = Instant::now();
     let mut child = command.spawn().with_context(|| format!("starting {name} failed"))?;
-    let mut cost = watch(&mut child)?;
+    let mut cost = watch(&mut child, look)?;
     cost.wall = begun.elapsed().as_secs_f64();
     let status = child.wait()?;
     if !status.success() {
@@ -52,12 +59,21 @@ pub(crate) fn peak(pid: u32) -> Option<u64> {
     Some(kibibytes * 1024)
 }
 
+/// Bytes that a process has written to disks so far, those that are still in the page cache
+/// counted; not those to pipes, sockets and memory.
+fn written(pid: u32) -> Option<u64> {
+    let io = fs::read_to_string(format!("/proc/{pid}/io")).ok()?;
+    io.lines().find_map(|line| line.strip_prefix("write_bytes:"))?.trim().parse().ok()
+}
+
 /// Looks at a process until it has ended; it is left to be reaped.
-fn watch(child: &mut Child) -> anyhow::Result<Cost> {
+fn watch(child: &mut Child, mut look: impl FnMut()) -> anyhow::Result<Cost> {
     let pid = child.id();
     let mut cost = Cost::default();
     loop {
         cost.peak = peak(pid).unwrap_or(0).max(cost.peak);
+        cost.written = written(pid).unwrap_or(0).max(cost.written);
+        look();
         let (ended, cpu) = state(pid).context("/proc does not tell of the process")?;
         cost.cpu = cpu;
         if ended {

@@ -110,7 +110,7 @@ impl Figures {
         let costs = self.costs.get(&(tool, step))?;
         let of = |figure: fn(&Cost) -> f64| median(costs.iter().map(figure).collect());
         let (wall, cpu) = (of(|cost| cost.wall)?, of(|cost| cost.cpu)?);
-        Some(Cost { wall, cpu, peak: of(|cost| cost.peak as f64)? as u64 })
+        Some(Cost { wall, cpu, peak: of(|cost| cost.peak as f64)? as u64, ..Cost::default() })
     }
 }
 

@@ -1,15 +1,20 @@
 //! `cargo xtask soak`: what takes too long for every change.
 //!
 //! Memory must not grow with the size of a blob: several GiB are gathered, serialized and read
-//! back, and the most memory that each process held is compared with a bound. And an archive that
-//! was killed at any moment and gone on with must be the one that was never killed.
+//! back, and the most memory that each process held is compared with a bound. Nothing may be staged
+//! on the disk where nothing is said to be. Time and memory for an image may not grow with the
+//! number of images. And an archive that was killed at any moment and gone on with must be the one
+//! that was never killed.
 
+mod disk;
 mod fill;
+mod growth;
 mod kills;
 mod memory;
 
 use anyhow::{Context, ensure};
-use clap::Args;
+use clap::{Args, ValueEnum};
+use tokio::runtime::Runtime;
 
 use crate::stage::Stage;
 
@@ -25,23 +30,60 @@ pub(crate) struct Options {
     /// Where the random moments begin: the same number gives the same moments
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// The most images of the run that looks for growth
+    #[arg(long, default_value_t = 10_000)]
+    images: u64,
+    /// With the program as it is while it is worked on, which is there sooner and is slower
+    #[arg(long)]
+    debug: bool,
+    /// Only this part of the soak; repeatable
+    #[arg(long, value_enum)]
+    only: Vec<Part>,
+}
+
+/// A part of the soak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Memory that large blobs take.
+    Memory,
+    /// What is written to the disk.
+    Disk,
+    /// Time and memory that many images take.
+    Growth,
+    /// Archives that are killed.
+    Kills,
 }
 
 /// Runs the soak.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     ensure!(options.scale > 0.0, "--scale must be above 0");
     println!("==> building airlift");
-    let stage = Stage::build_release()?;
-    let runtime = tokio::runtime::Runtime::new()?;
-    println!("\n==> memory");
-    let memory = memory::run(&stage, &runtime, options.scale);
-    if let Err(error) = &memory {
-        println!("memory: {error:#}");
+    let stage = if options.debug { Stage::build()? } else { Stage::build_release()? };
+    let runtime = Runtime::new()?;
+    let mut failed = Vec::new();
+    for part in Part::value_variants() {
+        if !options.only.is_empty() && !options.only.contains(part) {
+            continue;
+        }
+        let name = format!("{part:?}").to_lowercase();
+        println!("\n==> {name}");
+        // Each is tried whatever came of the others.
+        if let Err(error) = one(*part, &stage, &runtime, options) {
+            println!("{name}: {error:#}");
+            failed.push(name);
+        }
     }
-    println!("\n==> kills");
-    // Tried whatever came of the other.
-    kills::run(&stage, &runtime, options.kills, options.seed)?;
-    memory
+    ensure!(failed.is_empty(), "failed: {}", failed.join(", "));
+    Ok(())
+}
+
+fn one(part: Part, stage: &Stage, runtime: &Runtime, options: &Options) -> anyhow::Result<()> {
+    match part {
+        Part::Memory => memory::run(stage, runtime, options.scale),
+        Part::Disk => disk::run(stage, runtime, options.scale),
+        Part::Growth => growth::run(stage, runtime, options.images),
+        Part::Kills => kills::run(stage, runtime, options.kills, options.seed),
+    }
 }
 
 /// Fails when there is too little room for `needed` bytes beside the stage.

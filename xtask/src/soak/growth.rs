@@ -1,0 +1,127 @@
+//! Growth: ten, a hundred, a thousand, ten thousand images of tiny layers. The time for an image
+//! must stay what it is, and so must the memory for each mention of a blob.
+
+use std::fs;
+
+use airlift_oci::store::{Content, Hints, InMemory, Sink};
+use airlift_oci::types::{Descriptor, Manifest, Tag, media};
+use airlift_tests::{FaultPlan, TestRegistry};
+use anyhow::ensure;
+use serde_json::json;
+use tokio::runtime::Runtime;
+
+use super::mib;
+use crate::meter::{Cost, measure};
+use crate::stage::Stage;
+
+/// Blobs that each image names: a configuration, a common layer, layers of its own.
+const MENTIONS: u64 = 8;
+const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
+/// Images in one repository.
+const TAGS: u64 = 100;
+/// Bytes that a mention of a blob may take.
+const BOUND: f64 = 2048.0;
+/// How much longer an image may take among the most images than among a hundred.
+const SLOWER: f64 = 2.0;
+/// The verbs, as they are run.
+const VERBS: [(&str, &str); 9] = [
+    ("gather", "gather LIST NEAR/gather:1"),
+    ("gather again", "gather LIST NEAR/gather:1"),
+    ("serialize", "serialize NEAR/gather:1 growth.tar --force"),
+    ("inspect", "inspect growth.tar"),
+    ("deserialize", "deserialize growth.tar FAR/landed:1"),
+    ("scatter", "scatter FAR/landed:1 nest=FAR/m"),
+    ("scatter again", "scatter FAR/landed:1 nest=FAR/m"),
+    ("clone", "clone LIST nest=NEAR/clone"),
+    ("copy", "copy --specs growth.json"),
+];
+
+/// Runs every verb over ten times as many images each time, up to `most`.
+pub(super) fn run(stage: &Stage, runtime: &Runtime, most: u64) -> anyhow::Result<()> {
+    let sizes: Vec<u64> =
+        [10, 100, 1000, 10_000, 100_000].into_iter().filter(|n| *n <= most).collect();
+    let mut costs: Vec<(u64, Vec<Cost>)> = Vec::new();
+    for images in sizes {
+        println!("{images} images, {} mentions of blobs", images * MENTIONS);
+        costs.push((images, runs(stage, runtime, images)?));
+    }
+    let (Some((few, first)), Some((many, last))) = (costs.first(), costs.last()) else {
+        return Ok(());
+    };
+    let hundred = costs.iter().find(|(images, _)| *images == 100);
+    let mut failed = Vec::new();
+    for (number, (verb, _)) in VERBS.iter().enumerate() {
+        let grown = last[number].peak.saturating_sub(first[number].peak);
+        let mention = grown as f64 / ((many - few).max(1) * MENTIONS) as f64;
+        println!("{verb:<14} {mention:>6.0} bytes a mention");
+        if *many >= 1000 && mention > BOUND {
+            failed.push(format!("{verb}: {mention:.0} bytes a mention"));
+        }
+        if let Some((_, middle)) = hundred {
+            let (before, after) = (middle[number].wall / 100.0, last[number].wall / *many as f64);
+            if after > before * SLOWER {
+                failed.push(format!("{verb}: {:.1} times as long an image", after / before));
+            }
+        }
+    }
+    ensure!(failed.is_empty(), "{}", failed.join("; "));
+    Ok(())
+}
+
+/// Every verb over so many images.
+fn runs(stage: &Stage, runtime: &Runtime, images: u64) -> anyhow::Result<Vec<Cost>> {
+    let start = || runtime.block_on(TestRegistry::start(FaultPlan::none()));
+    let (low, near, far) = (start(), start(), start());
+    let names = runtime.block_on(fill(&low, images))?;
+    let lines: Vec<String> = names.iter().map(|name| format!("{}/{name}\n", low.host())).collect();
+    fs::write(stage.path("growth.list"), lines.concat())?;
+    let spec = |name: &String| json!({ "src": format!("{}/{name}", low.host()), "dst": format!("{}/c/{name}", far.host()) });
+    let specs: Vec<String> = names.iter().map(|name| spec(name).to_string()).collect();
+    fs::write(stage.path("growth.json"), specs.concat())?;
+    let mut costs = Vec::new();
+    for (verb, line) in VERBS {
+        let line = line.replace("NEAR", &near.host()).replace("FAR", &far.host());
+        let line = line.replace("LIST", "growth.list");
+        let cost = measure(stage.command().arg("--quiet").args(line.split(' ')))?;
+        println!(
+            "  {verb:<14} {:>7.2} s  {:>7.2} ms an image  CPU {:>6.1} s  peak memory {}",
+            cost.wall,
+            cost.wall * 1000.0 / images as f64,
+            cost.cpu,
+            mib(cost.peak)
+        );
+        costs.push(cost);
+    }
+    Ok(costs)
+}
+
+/// Puts images into the registry, past its door; their names.
+async fn fill(registry: &TestRegistry, images: u64) -> anyhow::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for number in 0..images {
+        let repository = format!("team-{}/app", number / TAGS);
+        let store = registry.store(&repository);
+        let text = json!({ "architecture": "amd64", "os": "linux", "number": number });
+        let config = put(store.as_ref(), media::OCI_CONFIG, &text.to_string()).await?;
+        let mut layers = vec![put(store.as_ref(), LAYER, "the base of all").await?];
+        for layer in 2..MENTIONS {
+            let text = format!("layer {layer} of {number}");
+            layers.push(put(store.as_ref(), LAYER, &text).await?);
+        }
+        let manifest = json!({
+            "schemaVersion": 2, "mediaType": media::OCI_MANIFEST, "config": config,
+            "layers": layers,
+        });
+        let manifest = Manifest::parse(media::OCI_MANIFEST, manifest.to_string().into())?;
+        let tag: Tag = format!("v{number}").parse()?;
+        store.put_manifest(&manifest, Some(&tag)).await?;
+        names.push(format!("{repository}:{tag}"));
+    }
+    Ok(names)
+}
+
+async fn put(store: &dyn Sink, media_type: &str, text: &str) -> anyhow::Result<Descriptor> {
+    let content = InMemory::new(media_type, text.to_owned().into());
+    store.put(&content, &Hints::default()).await?;
+    Ok(content.descriptor().bare())
+}
