@@ -1,7 +1,8 @@
 //! The disk: `archive` writes the medium and nothing else, `unarchive` nothing at all.
 //!
 //! What each process has written to disks is counted by the kernel; and the directories where a
-//! program might leave something are looked at all the while.
+//! program might leave something are looked at all the while. Hints of what registries have, a
+//! few bytes a blob, are the one thing that is kept.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -19,6 +20,8 @@ const MIB: u64 = 1 << 20;
 const IMAGES: [&[u64]; 3] = [&[2048], &[512, 512, 256], &[16; 48]];
 /// Bytes that may be written beside the medium: logs, a line of a ledger.
 const ALLOWANCE: u64 = MIB;
+/// The hints' directory.
+const HINTS: &str = "cache/airlift/blobs";
 /// Where a program might write: working directory, home, temporary files, cache, state, settings.
 const PLACES: [(&str, &str); 6] = [
     ("", "work"),
@@ -82,10 +85,15 @@ impl Run<'_> {
         let mut shell;
         let command = if piped {
             // A pipe can only be read forwards; a file at standard input could be read anywhere.
+            // The program takes the shell's place, so that it is the one that is measured.
             shell = self.stage.other("sh");
             shell.current_dir(self.stage.path("work"));
             shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-            shell.args(["-c", "medium=$1; shift; cat \"$medium\" | \"$@\"", "sh"]);
+            shell.args([
+                "-c",
+                "mkfifo ../fifo; cat \"$1\" > ../fifo & shift; exec \"$@\" < ../fifo",
+                "sh",
+            ]);
             shell.arg(self.medium).arg(command.get_program()).args(command.get_args());
             &mut shell
         } else {
@@ -111,7 +119,11 @@ impl Run<'_> {
         while let Some(directory) = open.pop() {
             let entries = fs::read_dir(directory).into_iter().flatten().flatten();
             for path in entries.map(|entry| entry.path()) {
-                if path.is_dir() { open.push(path) } else { _ = left.insert(path) }
+                if path.is_dir() {
+                    open.push(path);
+                } else if !path.starts_with(self.stage.path(HINTS)) {
+                    left.insert(path);
+                }
             }
         }
     }

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use futures_util::{StreamExt, stream};
 
 use super::executor::Executor;
+use super::harvest::Harvest;
 use super::plan::{Root, Target, Transfer};
-use super::report::{ItemReport, Report};
+use super::report::Report;
 use super::sources::{SourceFault, SourceImage, read_source, resolve_source};
-use crate::graph::{Graph, SizeCounter, WalkOptions, walk};
-use crate::inventory::{Inventory, InventoryError, Item, Sizes};
+use crate::graph::Graph;
+use crate::inventory::{Inventory, InventoryError, Item};
 use crate::observe::{Event, Totals};
-use crate::store::{Presence, Source, Store, StoreError};
+use crate::store::{Presence, Store, StoreError};
 use crate::types::{Annotations, Descriptor, Digest, Manifest, Platform, Tag, Version};
 
 /// What the operator asks of a gather.
@@ -85,41 +86,26 @@ pub async fn gather(
     let run = Run { executor, store: &store, options, earlier: &earlier };
     let count = sources.len() as u64;
     executor.observer().event(&Event::Planned { items: count, blobs: 0, bytes: 0 });
-    let results: Vec<_> = stream::iter(sources)
+    let mut results = stream::iter(sources)
         .map(|source| {
             let run = &run;
             async move { (source.text.clone(), run.source(source).await) }
         })
-        .buffered(executor.images())
-        .collect()
-        .await;
-    let mut report = Report::default();
-    let mut gathered = Vec::new();
-    for (text, result) in results {
-        report.items.push(report_item(&text, &result));
-        gathered.extend(result.ok());
+        .buffered(executor.images());
+    let mut harvest = Harvest::default();
+    while let Some((text, result)) = results.next().await {
+        harvest.take(&text, result);
     }
-    if !gathered.is_empty() || options.empty {
-        report.index = Some(run.finish(gathered, tag).await?);
+    let mut report = std::mem::take(&mut harvest.report);
+    if !harvest.is_empty() || options.empty {
+        report.index = Some(run.finish(harvest, tag).await?);
     }
     Ok(report)
 }
 
-pub(super) fn report_item(text: &str, result: &Result<Gathered, SourceFault>) -> ItemReport {
-    let mut report = ItemReport::new(text);
-    match result {
-        Ok(done) => {
-            report.digest = Some(done.item.descriptor.digest.clone());
-            report.succeed(done.totals);
-        }
-        Err(error) => report.fail_by(error),
-    }
-    report
-}
-
 /// What the destination holds from an earlier gather.
 pub(super) struct Earlier {
-    index: Option<Manifest>,
+    pub(super) index: Option<Manifest>,
     pub(super) items: HashMap<String, Item>,
     pub(super) presence: Presence,
 }
@@ -212,72 +198,5 @@ impl Run<'_> {
             new.source_index.clone_from(&item.source_index);
         }
         same_platforms.then_some(new)
-    }
-
-    /// Puts the index, unless it is there already.
-    pub(super) async fn finish(
-        &self,
-        gathered: Vec<Gathered>,
-        tag: &Tag,
-    ) -> Result<Digest, GatherError> {
-        let failed = |source| GatherError::Destination { place: self.store.place(), source };
-        let items: Vec<Item> = gathered.iter().map(|done| done.item.clone()).collect();
-        let write = |sizes| {
-            let (version, user) = (&self.options.version, &self.options.annotations);
-            Inventory::write(items.clone(), sizes, version, user, self.options.index_fallback)
-        };
-        if let (Some(earlier), Some(sizes)) = (&self.earlier.index, self.earlier_sizes(&gathered)) {
-            let index = write(sizes)?;
-            if index.digest() == earlier.digest() {
-                return Ok(index.digest().clone());
-            }
-        }
-        let index = write(self.sizes(gathered).await.map_err(failed)?)?;
-        self.store.put_manifest(&index, Some(tag)).await.map_err(failed)?;
-        Ok(index.digest().clone())
-    }
-
-    /// The sizes that the earlier index states, when nothing that counts for them has changed.
-    fn earlier_sizes(&self, gathered: &[Gathered]) -> Option<Sizes> {
-        let same = |done: &Gathered| {
-            let earlier = self.earlier.items.get(&done.item.source);
-            earlier.is_some_and(|item| item.descriptor.digest == done.item.descriptor.digest)
-        };
-        if gathered.len() != self.earlier.items.len() || !gathered.iter().all(same) {
-            return None;
-        }
-        let index = self.earlier.index.as_ref()?;
-        let number = |key| index.annotation(key)?.parse().ok();
-        Some(Sizes {
-            total: number(crate::types::media::SIZE_TOTAL)?,
-            deduplicated: number(crate::types::media::SIZE_DEDUP)?,
-        })
-    }
-
-    /// Counts the sizes of everything gathered; what was not read in this run is read back.
-    async fn sizes(&self, gathered: Vec<Gathered>) -> Result<Sizes, StoreError> {
-        let mut counter = SizeCounter::default();
-        let source: Arc<dyn Source> = self.store.clone();
-        let graphs = stream::iter(gathered).map(|done| {
-            let source = &source;
-            async move {
-                match done.graph {
-                    Some(graph) => Ok(graph),
-                    None => {
-                        walk(
-                            source,
-                            source.manifest(&done.item.descriptor).await?,
-                            &WalkOptions::default(),
-                        )
-                        .await
-                    }
-                }
-            }
-        });
-        let mut graphs = graphs.buffered(16);
-        while let Some(graph) = graphs.next().await {
-            counter.add(&graph?);
-        }
-        Ok(counter.sizes())
     }
 }

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use futures_util::{StreamExt, stream};
 
 use super::executor::Executor;
-use super::gather::{Earlier, GatherError, GatherOptions, Gathered, Run, report_item};
+use super::gather::{Earlier, GatherError, GatherOptions, Gathered, Run};
+use super::harvest::Harvest;
 use super::plan::{Root, Target, Transfer};
 use super::report::{ItemReport, Report};
 use super::sources::{SourceFault, SourceImage};
@@ -36,22 +37,21 @@ pub async fn join(
 ) -> Result<Report, GatherError> {
     let earlier = Earlier::read(&store, tag).await?;
     let run = Run { executor, store: &store, options, earlier: &earlier };
-    let mut report = Report::default();
-    let parts = parts(executor, artifacts, &mut report).await?;
+    let mut harvest = Harvest::default();
+    let parts = parts(executor, artifacts, &mut harvest.report).await?;
     let items = parts.len() as u64;
     executor.observer().event(&Event::Planned { items, blobs: 0, bytes: 0 });
     let brought = parts.into_iter().map(|part| {
         let run = &run;
         async move { (part.item.source.clone(), run.bring(part).await) }
     });
-    let brought: Vec<_> = stream::iter(brought).buffered(executor.images()).collect().await;
-    let mut gathered = Vec::new();
-    for (text, result) in brought {
-        report.items.push(report_item(&text, &result));
-        gathered.extend(result.ok());
+    let mut brought = stream::iter(brought).buffered(executor.images());
+    while let Some((text, result)) = brought.next().await {
+        harvest.take(&text, result);
     }
-    if !gathered.is_empty() || report.failed().next().is_none() {
-        report.index = Some(run.finish(gathered, tag).await?);
+    let mut report = std::mem::take(&mut harvest.report);
+    if !harvest.is_empty() || report.failed().next().is_none() {
+        report.index = Some(run.finish(harvest, tag).await?);
     }
     Ok(report)
 }
