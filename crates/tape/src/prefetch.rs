@@ -21,7 +21,7 @@ const UNIT: u64 = 1024;
 /// Segments of large blobs that the budget has room for at once. More would be smaller, and cost a
 /// request each; small blobs are fetched by more connections than this.
 const LARGE_AT_ONCE: u64 = 16;
-const MIN_SEGMENT: u64 = 1 << 20;
+const MIN_SEGMENT: u64 = 512 << 10;
 const MAX_SEGMENT: u64 = 16 << 20;
 
 /// Further tries for a blob that came damaged.
@@ -118,7 +118,7 @@ impl Latency {
 /// Bytes of a segment. Over a long line more connections with less each carry more, and a request
 /// costs little beside the time that it is on its way.
 fn segment(memory: u64, latency: Duration) -> u64 {
-    let at_once = if latency >= FAR { 2 * LARGE_AT_ONCE } else { LARGE_AT_ONCE };
+    let at_once = if latency >= FAR { 3 * LARGE_AT_ONCE } else { LARGE_AT_ONCE };
     (memory / at_once).clamp(MIN_SEGMENT, MAX_SEGMENT)
 }
 

@@ -21,7 +21,7 @@ use airlift_oci::types::{Digest, Manifest};
 pub const DEFAULT_MEMORY: u64 = 64 << 20;
 /// Requests at once when nothing else is asked for. A registry's limits start with fewer and grow
 /// only while requests wait for their turn, so fewer here would keep them from ever growing.
-pub(crate) const CONCURRENCY: usize = 32;
+pub(crate) const CONCURRENCY: usize = 48;
 /// Bytes of blobs that are fetched ahead, at most.
 const MAX_AHEAD: u64 = 32 << 20;
 

@@ -160,7 +160,11 @@ impl Shared {
         let wire = Arc::new(Wire {
             common: self.common.clone(),
             authority: authority.clone(),
-            limits: Limits::new(settings.max_connections_per_host, settings.requests_per_second),
+            limits: Limits::new(
+                settings.max_connections_per_host,
+                settings.most_far(),
+                settings.requests_per_second,
+            ),
             transport: self.transport(tls)?,
             has_identity: tls.cert.is_some(),
         });

@@ -215,6 +215,7 @@ impl Wire {
         });
         match outcome {
             Ok((response, foreign)) => {
+                self.limits.answered(begun.elapsed());
                 let answer = self.receive(call, response, foreign, permit).await;
                 self.note(call, begun, sent, answer.as_ref().ok());
                 answer

@@ -3,7 +3,8 @@
 //!
 //! The number starts moderate and grows while requests wait for their turn and succeed: doubling
 //! per round at first, by one per round after the first sign of trouble. A 429, a 5xx or a broken
-//! connection shrinks it, once per round. Requests come in lanes, so that small ones never wait
+//! connection shrinks it, once per round. To a host that is far it grows further, as long as there
+//! is no trouble: there it is the line that takes the time, and not the host. Requests come in lanes, so that small ones never wait
 //! behind large bodies, and so that a registry that is read and written at once cannot stand still
 //! with uploads waiting for downloads that wait for uploads: a lane of which nothing is under way
 //! always admits one.
@@ -30,11 +31,15 @@ pub(super) enum Lane {
 
 const LANES: usize = 3;
 const START: usize = 16;
+/// A host whose quickest answer takes longer than this is far.
+const FAR: Duration = Duration::from_millis(15);
 
 /// The limits of one host.
 #[derive(Debug)]
 pub(super) struct Limits {
     most: usize,
+    /// The same where every answer is long on its way, and more requests cost the host nothing.
+    most_far: usize,
     spacing: Duration,
     state: Mutex<State>,
 }
@@ -42,6 +47,8 @@ pub(super) struct Limits {
 #[derive(Debug)]
 struct State {
     limit: usize,
+    /// The quickest answer so far.
+    quickest: Option<Duration>,
     credit: usize,
     round: u64,
     troubled: bool,
@@ -65,12 +72,13 @@ pub(super) struct Permit {
 }
 
 impl Limits {
-    pub(super) fn new(most: usize, requests_per_second: Option<f64>) -> Arc<Self> {
-        let most = most.max(1);
+    pub(super) fn new(most: usize, most_far: usize, requests_per_second: Option<f64>) -> Arc<Self> {
+        let (most, most_far) = (most.max(1), most_far.max(most));
         let spacing = requests_per_second.filter(|rate| *rate > 0.0);
         let spacing = spacing.and_then(|rate| Duration::try_from_secs_f64(1.0 / rate).ok());
         let state = State {
             limit: START.min(most),
+            quickest: None,
             credit: 0,
             round: 0,
             troubled: false,
@@ -82,7 +90,8 @@ impl Limits {
             pause: Duration::ZERO,
             next_slot: Instant::now(),
         };
-        Arc::new(Limits { most, spacing: spacing.unwrap_or_default(), state: Mutex::new(state) })
+        let (spacing, state) = (spacing.unwrap_or_default(), Mutex::new(state));
+        Arc::new(Limits { most, most_far, spacing, state })
     }
 
     /// Waits until a request may be sent.
@@ -133,6 +142,12 @@ impl Limits {
             state.pause = wait;
         }
         news
+    }
+
+    /// An answer came so long after its request.
+    pub(super) fn answered(&self, after: Duration) {
+        let mut state = self.lock();
+        state.quickest = Some(state.quickest.map_or(after, |known| known.min(after)));
     }
 
     /// Waits until no pause is in force, and then a little, each waiter differently, so that they
@@ -240,7 +255,9 @@ impl Permit {
     pub(super) fn good(&self) {
         let mut state = self.limits.lock();
         let busy = state.wanted || state.waiting.iter().any(|lane| !lane.is_empty());
-        if !busy || state.limit >= self.limits.most {
+        let far = !state.troubled && state.quickest.is_some_and(|quickest| quickest >= FAR);
+        let most = if far { self.limits.most_far } else { self.limits.most };
+        if !busy || state.limit >= most {
             return;
         }
         state.credit += 1;
@@ -287,7 +304,7 @@ mod tests {
 
     #[tokio::test]
     async fn small_requests_pass_large_bodies() {
-        let limits = Limits::new(16, None);
+        let limits = Limits::new(16, 16, None);
         let bodies = fill(&limits, Lane::Down);
         assert_eq!(bodies.len(), 14);
         let small = fill(&limits, Lane::Small);
@@ -300,7 +317,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_connection_still_lets_a_registry_copy_within_itself() {
-        let limits = Limits::new(1, None);
+        let limits = Limits::new(1, 1, None);
         let down = fill(&limits, Lane::Down);
         let up = fill(&limits, Lane::Up);
         assert_eq!((down.len(), up.len()), (1, 1));
@@ -308,7 +325,7 @@ mod tests {
 
     #[tokio::test]
     async fn grows_under_demand_and_halves_once_a_round() {
-        let limits = Limits::new(32, None);
+        let limits = Limits::new(32, 32, None);
         let held = fill(&limits, Lane::Small);
         let mut waiting = pin!(limits.admit(Lane::Small));
         assert!(poll!(&mut waiting).is_pending());
@@ -320,8 +337,31 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn grows_further_where_the_line_takes_the_time() {
+        for (answer, trouble, most) in [(40, false, 40), (1, false, 32), (40, true, 32)] {
+            let limits = Limits::new(32, 40, None);
+            limits.answered(Duration::from_millis(answer));
+            let held = fill(&limits, Lane::Small);
+            if trouble {
+                held[0].overloaded();
+            }
+            let mut waiting = pin!(limits.admit(Lane::Down));
+            let _ = poll!(&mut waiting);
+            let mut others: Vec<_> =
+                (0..3000).map(|_| Box::pin(limits.admit(Lane::Small))).collect();
+            for other in &mut others {
+                let _ = poll!(other.as_mut());
+            }
+            for _ in 0..3000 {
+                held[1].good();
+            }
+            assert_eq!(limits.lock().limit, most, "{answer} ms, trouble: {trouble}");
+        }
+    }
+
+    #[tokio::test]
     async fn a_pause_holds_everybody() {
-        let limits = Limits::new(8, None);
+        let limits = Limits::new(8, 8, None);
         assert!(limits.pause(Duration::from_millis(80)));
         assert!(!limits.pause(Duration::from_millis(70)));
         let before = Instant::now();
@@ -331,7 +371,7 @@ mod tests {
 
     #[tokio::test]
     async fn requests_a_second_are_bounded() {
-        let limits = Limits::new(8, Some(100.0));
+        let limits = Limits::new(8, 8, Some(100.0));
         let before = Instant::now();
         for _ in 0..5 {
             limits.admit(Lane::Small).await;

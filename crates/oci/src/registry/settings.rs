@@ -19,7 +19,8 @@ pub struct Settings {
     /// The `User-Agent` header.
     pub user_agent: String,
     /// Most requests under way at once to one host (beyond that only what keeps a registry that
-    /// is read and written at once from standing still).
+    /// is read and written at once from standing still). Left at its default, it is a third more for
+    /// hosts that are far and show no trouble.
     pub max_connections_per_host: usize,
     /// Requests a second to one host, when that is to be bounded.
     pub requests_per_second: Option<f64>,
@@ -125,13 +126,28 @@ pub struct CredentialSources {
     pub helper_timeout: Duration,
 }
 
+/// Most requests under way to one host, where nobody says otherwise.
+const CONNECTIONS: usize = 40;
+/// The same for hosts that are far.
+const CONNECTIONS_FAR: usize = 56;
+
+impl Settings {
+    /// Most requests under way to a host that is far.
+    pub(super) fn most_far(&self) -> usize {
+        match self.max_connections_per_host {
+            CONNECTIONS => CONNECTIONS_FAR,
+            set => set,
+        }
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Settings {
             hosts: BTreeMap::new(),
             credentials: CredentialSources::default(),
             user_agent: concat!("airlift/", env!("CARGO_PKG_VERSION")).to_owned(),
-            max_connections_per_host: 40,
+            max_connections_per_host: CONNECTIONS,
             requests_per_second: None,
             rate: None,
             hours: None,

@@ -59,7 +59,7 @@ fn base(settings: &Settings) -> ClientBuilder {
         .no_deflate()
         .retry(reqwest::retry::never())
         .connect_timeout(settings.connect_timeout)
-        .pool_max_idle_per_host(settings.max_connections_per_host)
+        .pool_max_idle_per_host(settings.most_far())
         .pool_idle_timeout(std::time::Duration::from_secs(30))
         .tcp_nodelay(true)
         .tcp_keepalive(std::time::Duration::from_secs(30))
