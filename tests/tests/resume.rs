@@ -300,8 +300,22 @@ async fn bad_settings_are_refused_before_anything_moves() {
         ),
         (SerializeOptions { checkpoint: Some(ledger.clone()), ..base.clone() }, "exists already"),
         (
-            SerializeOptions { checkpoint: Some(directory.path().join("none/ledger")), ..base },
+            SerializeOptions {
+                checkpoint: Some(directory.path().join("none/ledger")),
+                ..base.clone()
+            },
             "cannot be written",
+        ),
+        (
+            SerializeOptions {
+                resume: Resume::From { ledger: ledger.clone(), offset: 5 },
+                ..base.clone()
+            },
+            "no whole line",
+        ),
+        (
+            SerializeOptions { checkpoint: Some(directory.path().to_owned()), ..base },
+            "is a directory",
         ),
     ];
     for (options, reason) in cases {
@@ -310,6 +324,8 @@ async fn bad_settings_are_refused_before_anything_moves() {
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
     }
     assert_eq!(std::fs::read(&ledger).unwrap(), b"precious");
+    let error = Destination::at(Path::new("/dev/nst77")).err().unwrap();
+    assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
 }
 
 #[tokio::test]

@@ -219,8 +219,13 @@ async fn open_device(
     let opening = tokio::task::spawn_blocking(move || {
         let mut device = destination.open(open)?;
         let (layout, ledger) = (&plan.layout, checkpoint.as_deref());
-        let point = prepare(&mut *device, layout, compression, &resume, ledger)?;
-        Ok((device, point))
+        match prepare(&mut *device, layout, compression, &resume, ledger) {
+            Ok(point) => Ok((device, point)),
+            Err(error) => {
+                device.withdraw();
+                Err(error.into())
+            }
+        }
     });
     opening.await.unwrap_or_else(|_| Err(DeviceError::Lost("the device".to_owned()).into()))
 }
@@ -229,15 +234,16 @@ async fn open_device(
 /// overwritten by one that begins anew.
 fn draft_ledger(options: &SerializeOptions) -> Result<Option<(LedgerDraft, PathBuf)>, DeviceError> {
     let Some(path) = options.checkpoint.as_ref() else { return Ok(None) };
-    let held = std::fs::metadata(path).is_ok_and(|meta| meta.len() > 0);
+    let held = std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.len() > 0);
     if held && options.resume == Resume::No && !options.force {
         return Err(DeviceError::Settings(format!(
             "the ledger {} exists already; choose another name, or say --resume to go on with its run, or --force to overwrite it",
             path.display()
         )));
     }
+    // The error would name a file that nobody has heard of.
     let draft = LedgerDraft::new(path)
-        .map_err(|source| DeviceError::Ledger { path: path.clone(), source })?;
+        .map_err(|error| DeviceError::Ledger { path: path.clone(), source: error.kind().into() })?;
     Ok(Some((draft, path.clone())))
 }
 

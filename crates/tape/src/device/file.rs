@@ -86,6 +86,12 @@ impl Device for FileDevice {
         self.file.seek(SeekFrom::Start(offset)).map(drop)
     }
 
+    fn withdraw(&mut self) {
+        if self.file.metadata().is_ok_and(|meta| meta.len() == 0) {
+            self.abandon(0);
+        }
+    }
+
     fn abandon(&mut self, written: u64) {
         if written == 0 {
             // Nothing to resume from; that it cannot be removed changes nothing for the run.

@@ -42,6 +42,9 @@ pub trait Device: Send {
         let _ = written;
     }
 
+    /// The run ends before it began: what opening made, if anything, goes.
+    fn withdraw(&mut self) {}
+
     /// Reads what is there of the archive, from its start: for a run that goes on with it. `None`
     /// when there is nothing.
     fn read_back(&mut self) -> io::Result<Option<Box<dyn ReadDevice>>> {
@@ -118,6 +121,10 @@ impl Destination {
         let kind = match std::fs::metadata(path) {
             Ok(meta) => meta.file_type(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // Nobody means a file there: the drive is off, or its name is mistyped.
+                if path.starts_with("/dev") && !path.starts_with("/dev/shm") {
+                    return Err(error);
+                }
                 return Ok(Destination::File(path.to_owned()));
             }
             Err(error) => return Err(error),
