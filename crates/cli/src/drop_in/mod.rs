@@ -1,7 +1,8 @@
-//! Other names of the program: `docker-mirror`, `magic-mirror` and `image-tools`.
+//! Other names of the program: `docker-mirror`, `magic-mirror`, `image-tools` and `mirror-registry`.
 //!
 //! Started through a link of such a name it takes that program's arguments, so that a script goes
-//! on working. They become arguments of `airlift copy`; nothing else differs.
+//! on working. They become arguments of `airlift copy`, those of the last, which are none, of
+//! `airlift proxy`; nothing else differs.
 
 mod go_flags;
 
@@ -23,6 +24,10 @@ pub(crate) fn arguments(
         Some("docker-mirror") => docker_mirror(rest),
         Some("magic-mirror") => magic_mirror(rest),
         Some("image-tools") => image_tools(rest),
+        Some("mirror-registry") => {
+            let rest = rest.iter().cloned();
+            return Ok(["airlift", "proxy"].into_iter().map(OsString::from).chain(rest).collect());
+        }
         _ => return Ok(given),
     };
     let translated = translated.map_err(|message| {
@@ -131,6 +136,8 @@ mod tests {
     fn each_name_has_its_own_words() {
         for (theirs, ours) in [
             ("airlift gather a b", "airlift gather a b"),
+            ("/opt/mirror-registry", "airlift proxy"),
+            ("mirror-registry --check a.yaml", "airlift proxy --check a.yaml"),
             (
                 "/usr/bin/docker-mirror -d docker.example.com hello-world",
                 "airlift copy --to docker.example.com -- hello-world",

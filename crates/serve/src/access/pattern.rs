@@ -36,6 +36,9 @@ impl Pattern {
 
     /// Whether the whole of `name` matches.
     pub fn matches(&self, name: &str) -> bool {
+        if self.tokens == [Token::Any] {
+            return true;
+        }
         // The positions in the pattern that the bytes so far may have led to.
         let mut reached = vec![false; self.tokens.len() + 1];
         reached[0] = true;

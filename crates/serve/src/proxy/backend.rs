@@ -1,15 +1,11 @@
 //! One registry behind the proxy: asked within bounds, and left alone while it does not answer.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use airlift_oci::observe::silent;
-use airlift_oci::registry::{
-    Client, Credential, Endpoint, Forward, Forwarded, HostSettings, RegistryStore, Retries,
-    Settings, Tls,
-};
+use airlift_oci::registry::{Client, Forward, Forwarded, RegistryStore, Settings};
 use airlift_oci::store::{StoreError, chain};
 use airlift_oci::types::Name;
 use bytes::Bytes;
@@ -17,6 +13,7 @@ use http::StatusCode;
 use url::Url;
 
 use super::breaker::Breaker;
+use super::client::{host, patient, settings};
 use super::config::{self, Config, ConfigError, Mode, Registry};
 use super::follow::Follow;
 use super::metrics::{BackendMetrics, Metrics, Said};
@@ -107,20 +104,10 @@ impl Backend {
 
     /// One repository, by way of a client with the patience of somebody whom nobody waits for.
     pub(super) fn store(&self, repository: &str) -> Option<Arc<RegistryStore>> {
-        let client = self.patient.get_or_init(|| Client::new(self.patience(), silent()).ok());
+        let client =
+            self.patient.get_or_init(|| Client::new(patient(&self.settings), silent()).ok());
         let name = Name::new(&self.host, repository).ok()?;
         Some(client.as_ref()?.repository(name))
-    }
-
-    fn patience(&self) -> Settings {
-        Settings {
-            hosts: self.settings.hosts.clone(),
-            credentials: self.settings.credentials.clone(),
-            retries: Retries { attempts: 4, throttled: 4, ..Retries::default() },
-            retry_after_limit: Duration::from_secs(120),
-            max_connections_per_host: 8,
-            ..Settings::default()
-        }
     }
 
     /// Whether a client that is sent to the registry is let in as we are.
@@ -138,11 +125,9 @@ impl Backend {
         (&self.client, &self.host)
     }
 
-    /// Where a client finds something: `path` is below `/v2/`.
-    pub(super) fn address(&self, path: &str) -> Url {
-        let mut url = self.base.clone();
-        url.set_path(&format!("{}{path}", self.base.path()));
-        url
+    /// Where a client finds something: `path`, made of names and digests, is below `/v2/`.
+    pub(super) fn address(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
     }
 
     /// Asks for an answer of which the body is still to come.
@@ -365,46 +350,4 @@ fn origin(
     registry: &Registry,
 ) -> (Registry, config::Timeouts, config::Breaker, Mode) {
     (registry.clone(), config.timeouts, config.breaker, config.mode)
-}
-
-/// The settings of a client with the patience of somebody whom a client waits for.
-fn settings(host_name: &str, registry: &Registry, timeouts: &config::Timeouts) -> Settings {
-    let tls = Tls {
-        insecure_skip_verify: registry.tls.insecure,
-        ca: registry.tls.ca.clone(),
-        cert: registry.tls.cert.clone(),
-        key: registry.tls.key.clone(),
-    };
-    let endpoint = Endpoint { url: registry.url.clone(), tls, ..Endpoint::default() };
-    let headers = registry.headers.iter().map(|(name, value)| (name.clone(), value.0.clone()));
-    let host = HostSettings {
-        endpoints: vec![endpoint],
-        headers: headers.collect(),
-        ..HostSettings::default()
-    };
-    let mut settings = Settings {
-        hosts: BTreeMap::from([(host_name.to_owned(), host)]),
-        max_connections_per_host: 512,
-        retries: Retries { attempts: 0, throttled: 0, ..Retries::default() },
-        retry_after_limit: Duration::ZERO,
-        connect_timeout: timeouts.connect.0,
-        answer_timeout: timeouts.answer.0,
-        stall_timeout: timeouts.stall.0,
-        ..Settings::default()
-    };
-    if !registry.username.is_empty() {
-        let credential = Credential::Basic {
-            username: registry.username.clone(),
-            password: registry.password.0.clone(),
-        };
-        settings.credentials.fixed.insert(host_name.to_owned(), credential);
-    }
-    settings
-}
-
-/// What a registry is known by: its host, and its port where it is not the usual.
-fn host(url: &str) -> Option<String> {
-    let url: Url = url.parse().ok()?;
-    let host = url.host_str()?;
-    Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
 }

@@ -7,7 +7,6 @@ use airlift_oci::types::Digest;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use url::Url;
 
 use super::backend::{Asked, Backend};
 use super::config::Mode;
@@ -24,8 +23,8 @@ const ASKING: [http::HeaderName; 4] =
 
 /// How a client gets a blob.
 enum Given {
-    /// From somewhere else.
-    Elsewhere(Url),
+    /// From somewhere else: its address.
+    Elsewhere(String),
     /// From us.
     Here(Box<Forwarded>),
 }
@@ -95,7 +94,7 @@ async fn given(
     let follow = if backend.mode == Mode::Relay { Follow::Storage } else { Follow::Own };
     ask(call, backend, repository, digest, false, follow).await.and_then(|answer| {
         match target(&answer) {
-            Ok(Some(url)) => Ok(Given::Elsewhere(url)),
+            Ok(Some(url)) => Ok(Given::Elsewhere(url.into())),
             Ok(None) => Ok(here(answer)),
             Err(reason) => Err((StatusCode::BAD_GATEWAY, reason)),
         }
@@ -125,9 +124,9 @@ async fn ask(
 fn respond(call: &Call<'_>, at: usize, digest: &Digest, given: Given) -> Reply {
     let backend = &call.setup.backends[at];
     let (mut response, how) = match given {
-        Given::Elsewhere(url) => {
+        Given::Elsewhere(address) => {
             backend.metrics.redirect();
-            (redirect(&url)?, "redirect")
+            (redirect(&address)?, "redirect")
         }
         Given::Here(answer) if answer.status.is_redirection() && call.is_head() => {
             // It is there: that is what HEAD asks.
@@ -159,8 +158,8 @@ fn respond(call: &Call<'_>, at: usize, digest: &Digest, given: Given) -> Reply {
 }
 
 /// 307: the method stays. The address was put together by us or checked, and is text of a header.
-fn redirect(url: &Url) -> Result<Response, Failure> {
-    let location = HeaderValue::try_from(url.as_str()).map_err(|_| {
+fn redirect(address: &str) -> Result<Response, Failure> {
+    let location = HeaderValue::try_from(address).map_err(|_| {
         let message = "the registry's address fits no header";
         Failure::new(StatusCode::BAD_GATEWAY, "UNAVAILABLE", message)
     })?;

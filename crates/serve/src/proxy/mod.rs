@@ -10,6 +10,7 @@
 mod backend;
 mod blobs;
 mod breaker;
+mod client;
 pub mod config;
 mod failure;
 mod follow;

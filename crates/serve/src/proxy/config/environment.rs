@@ -25,7 +25,8 @@ impl Config {
         let mut ours: Vec<_> = variables
             .into_iter()
             .filter_map(|(name, content)| Some((name, name.strip_prefix(PREFIX)?, content)))
-            .filter(|(_, rest, content)| !is_service_link(rest, content))
+            // A variable that is set to nothing is how containers leave one out.
+            .filter(|(_, rest, content)| !content.is_empty() && !is_service_link(rest, content))
             .collect();
         ours.sort_unstable();
         for (name, rest, content) in ours {
@@ -141,6 +142,7 @@ logging:
             ("MIRROR_REGISTRY_HOT_URL", "https://registry.cn-hangzhou.aliyuncs.com"),
             ("MIRROR_REGISTRY_COLD_URL", "http://localhost:5009"),
             ("MIRROR_LOGGING_LEVEL", "warn"),
+            ("MIRROR_MODE", ""),
             ("PATH", "/bin"),
         ];
         for text in [DOCUMENT, ""] {
