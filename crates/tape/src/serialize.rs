@@ -23,7 +23,7 @@ pub const DEFAULT_MEMORY: u64 = 64 << 20;
 /// only while requests wait for their turn, so fewer here would keep them from ever growing.
 pub(crate) const CONCURRENCY: usize = 48;
 /// Bytes of blobs that are fetched ahead, at most.
-const MAX_AHEAD: u64 = 32 << 20;
+const MAX_AHEAD: u64 = 24 << 20;
 
 /// How an archive is written.
 #[derive(Debug, Clone)]

@@ -100,7 +100,7 @@ impl Uploads {
         bytes: Bytes,
         share: Share,
     ) -> Result<(), StoreError> {
-        let content = InMemory::with_descriptor(descriptor, bytes);
+        let content = InMemory::checked(descriptor, bytes);
         self.start(content, share, Arc::new(AtomicBool::new(true))).await
     }
 
