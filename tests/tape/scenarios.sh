@@ -36,8 +36,8 @@ small() {
 check "a ledger of a file" airlift serialize "$image" /tmp/all.tar --checkpoint /tmp/all
 check "layers to leave out" sh -c 'tail -n 3 /tmp/all >/tmp/some'
 
-# 2 MiB are more than is asked for at first when a tape of unknown blocks is read.
-for block in 512 10Ki 64Ki 1Mi 2Mi; do
+# 1 MiB is the most that the lab's drive takes.
+for block in 512 10Ki 64Ki 1Mi; do
     rewind /dev/nst0
     small "blocks of $block" "$block"
     check "blocks of $block: written" airlift serialize "$image" /dev/nst0 --force \

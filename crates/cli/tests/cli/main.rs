@@ -16,6 +16,7 @@ mod interrupt;
 mod kubernetes;
 mod login;
 mod look;
+mod media;
 mod messages;
 mod mirror;
 mod mirror_guide;
