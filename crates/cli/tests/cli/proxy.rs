@@ -163,3 +163,40 @@ async fn skopeo_pulls_and_pushes_through_the_proxy_with_debians_registries_behin
     );
     assert!(config.contains("linux"), "{config}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn podman_pulls_an_image_through_the_proxy() {
+    let place = Place::new();
+    let at = |name: &str| place.path().join(name).display().to_string();
+    let podman = |arguments: &str| {
+        let mut command = Command::new("podman");
+        command.args(["--root", &at("root"), "--runroot", &at("run"), "--storage-driver", "vfs"]);
+        command.args(arguments.split_whitespace()).output()
+    };
+    if !installed("podman") || !podman("info").is_ok_and(|output| output.status.success()) {
+        skipped("podman cannot keep images here");
+        return;
+    }
+    let (hot, cold) = (
+        TestRegistry::start(FaultPlan::none()).await,
+        TestRegistry::start(FaultPlan::none()).await,
+    );
+    let app = image::multi(Flavour::Oci, 1, &["linux/amd64", "linux/arm64"]);
+    app.push(cold.store("team/app").as_ref(), Some("1")).await;
+    // One by redirects, one through the proxy.
+    for mode in ["redirect", "relay"] {
+        let settings = settings(&hot.host(), &cold.host()) + &format!("mode: {mode}\n");
+        let proxy = Running::start(&place, &settings);
+        let reference = format!("{}/team/app:1", proxy.host);
+        let pulled = podman(&format!("pull --quiet --tls-verify=false {reference}")).expect("runs");
+        let said = String::from_utf8_lossy(&pulled.stderr);
+        assert!(pulled.status.success(), "{mode}: {said}");
+        let listed = podman(&format!("image exists {reference}")).expect("runs");
+        assert!(listed.status.success(), "{mode}");
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "what was skipped must be seen")]
+fn skipped(why: &str) {
+    println!("skipped: {why}");
+}
