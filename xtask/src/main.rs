@@ -1,9 +1,10 @@
-//! Development commands: `cargo xtask ci`, `demo`, `tidy`, `docs`, `tape`, `soak`, `bench`.
+//! Development commands: `cargo xtask ci`, `demo`, `tidy`, `docs`, `conformance`, `tape`, `soak`, `bench`.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a tool for a terminal")]
 
 mod bench;
 mod ci;
+mod conformance;
 mod demo;
 mod docs;
 mod meter;
@@ -40,6 +41,8 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Run the distribution specification's own test suite against `airlift serve`
+    Conformance(conformance::Options),
     /// Run the scenarios of tests/tape against a real tape driver, in the tape lab
     Tape(tape::Options),
     /// Carry several GiB and many images within bounds, and kill serialize at random moments
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(),
         Task::Docs { check } => docs::run(check),
         Task::Bench(options) => bench::run(&options),
+        Task::Conformance(options) => conformance::run(&options),
         Task::Tape(options) => tape::run(&options),
         Task::Soak(options) => soak::run(&options),
     };

@@ -9,6 +9,7 @@ mod proxy;
 mod registries;
 mod requests;
 mod scenario;
+mod serve;
 mod steps;
 
 use std::fs;
@@ -61,6 +62,8 @@ pub(crate) struct Options {
 enum What {
     /// `airlift proxy` beside nginx
     Proxy(proxy::Options),
+    /// `airlift serve` beside nginx, and beside slow clients
+    Serve(serve::Options),
 }
 
 /// How far away registries are.
@@ -82,6 +85,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     }
     if let Some(What::Proxy(options)) = &options.what {
         return proxy::run(options);
+    }
+    if let Some(What::Serve(options)) = &options.what {
+        return serve::run(options);
     }
     ensure!(options.scale > 0.0 && options.rounds > 0, "--scale and --rounds must be above 0");
     println!("==> building airlift");

@@ -6,7 +6,7 @@
 //! redirects are written without asking anybody, which is the most that can be had.
 
 mod load;
-mod servers;
+pub(super) mod servers;
 
 use std::fmt::Write as _;
 use std::fs;

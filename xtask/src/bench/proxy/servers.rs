@@ -29,7 +29,7 @@ pub(super) struct Ground {
 }
 
 /// A server in a process; stopped when dropped.
-pub(super) struct Server {
+pub(in crate::bench) struct Server {
     child: Child,
     address: String,
 }
@@ -132,7 +132,12 @@ fn layer() -> String {
     format!("{{\"mediaType\":\"{kind}\",\"digest\":\"{digest}\",\"size\":123456}}")
 }
 
-fn nginx(stage: &Stage, name: &str, address: &str, servers: &str) -> anyhow::Result<Server> {
+pub(in crate::bench) fn nginx(
+    stage: &Stage,
+    name: &str,
+    address: &str,
+    servers: &str,
+) -> anyhow::Result<Server> {
     let at = stage.path(name);
     fs::create_dir_all(&at)?;
     let at = at.display();
@@ -167,6 +172,6 @@ fn is_root() -> bool {
     id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
 
-fn free() -> anyhow::Result<String> {
+pub(in crate::bench) fn free() -> anyhow::Result<String> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.to_string())
 }

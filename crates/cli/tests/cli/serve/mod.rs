@@ -3,6 +3,7 @@
 mod door;
 mod durable;
 mod media;
+mod page;
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Stdio};
