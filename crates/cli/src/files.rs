@@ -22,7 +22,7 @@ pub(crate) fn allow(connections: usize) -> usize {
     };
     let fitting = usize::try_from(granted.saturating_sub(OTHERS) / 2).unwrap_or(usize::MAX);
     if fitting < connections {
-        tracing::warn!(connections = fitting, "the limit of open files allows no more connections");
+        tracing::info!(connections = fitting, "the limit of open files allows no more connections");
     }
     fitting.clamp(1, connections.max(1))
 }
