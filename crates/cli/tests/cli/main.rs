@@ -25,5 +25,6 @@ mod proxy_examples;
 mod serve;
 mod shards;
 mod sources;
+mod tls;
 mod toolkit;
 mod watching;
