@@ -4,7 +4,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use url::Url;
 
-use crate::store::{ErrorKind, StoreError};
+use crate::store::{ErrorKind, StoreError, chain};
 
 /// The most that is read of an error's body.
 pub(super) const ERROR_BODY: usize = 8 * 1024;
@@ -22,7 +22,33 @@ pub(super) fn shown(url: &Url) -> String {
 
 /// An error of the connection.
 pub(super) fn network(place: &str, error: reqwest::Error) -> StoreError {
-    StoreError::new(place, ErrorKind::Network(Box::new(error.without_url())))
+    let error = error.without_url();
+    let words = chain(&error);
+    if words.contains("invalid HTTP version parsed") {
+        let text = "what listens there does not speak plain HTTP; if it speaks TLS, name it by \
+                    an endpoint https://HOST in the configuration";
+        return protocol(place, text);
+    }
+    let kind = if is_distrust(&words) { ErrorKind::Tls } else { ErrorKind::Network };
+    StoreError::new(place, kind(Box::new(error)))
+}
+
+/// Whether the words of an error tell that one side will not have the other's certificate, or does
+/// not speak TLS at all: what no second try mends. The library's own types are out of reach here.
+fn is_distrust(words: &str) -> bool {
+    const DISTRUST: [&str; 10] = [
+        "invalid peer certificate",
+        "corrupt message of type InvalidContentType",
+        "fatal alert: BadCertificate",
+        "fatal alert: CertificateExpired",
+        "fatal alert: CertificateRequired",
+        "fatal alert: CertificateRevoked",
+        "fatal alert: CertificateUnknown",
+        "fatal alert: DecryptError",
+        "fatal alert: HandshakeFailure",
+        "fatal alert: UnknownCA",
+    ];
+    DISTRUST.iter().any(|known| words.contains(known))
 }
 
 /// An answer that breaks the protocol.

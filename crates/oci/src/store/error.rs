@@ -83,6 +83,9 @@ pub enum ErrorKind {
     /// The connection failed or broke.
     #[error("the connection failed")]
     Network(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The two sides do not trust each other, or one does not speak TLS. Trying again does not help.
+    #[error("no secure connection could be made")]
+    Tls(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Nothing arrived for too long.
     #[error("no answer within {0} s")]
     TimedOut(u64),
@@ -143,7 +146,9 @@ impl StoreError {
             ErrorKind::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
                 Some(Trouble::Missing)
             }
-            ErrorKind::Network(_) | ErrorKind::TimedOut(_) => Some(Trouble::Unreachable),
+            ErrorKind::Network(_) | ErrorKind::Tls(_) | ErrorKind::TimedOut(_) => {
+                Some(Trouble::Unreachable)
+            }
             ErrorKind::Digest { .. } | ErrorKind::Size { .. } => Some(Trouble::Damaged),
             ErrorKind::Status { status: 429 | 500..=599, .. } => Some(Trouble::Busy),
             _ => None,
