@@ -19,7 +19,9 @@ fn words(line: &str) -> Vec<String> {
         }
     }
     words.retain(|word| !word.is_empty());
-    words
+    // Variables in front of the program's name are the shell's.
+    let program = words.iter().position(|word| word == "airlift").unwrap_or_default();
+    words.split_off(program)
 }
 
 fn check(command: &Command) {
