@@ -16,7 +16,7 @@ pub(crate) struct Door {
     /// Users: an htpasswd file with bcrypt hashes, as `htpasswd -B` makes it
     #[arg(long, value_name = "FILE")]
     users: Option<PathBuf>,
-    /// Grant a right, WHO:RIGHT[:PATTERN]; repeatable. WHO is a user, * (every user) or anonymous;
+    /// Grant a right, WHO:RIGHT or WHO:RIGHT:PATTERN; repeatable. WHO is a user, * (every user) or anonymous;
     /// RIGHT is read or read-write; in PATTERN * stands for one component of a repository's name
     /// and ** for any number. Without a rule every user may do everything
     #[arg(long = "allow", value_name = "RULE")]
