@@ -20,6 +20,7 @@ mod table;
 mod template;
 
 pub use files::Files;
+pub use nearest::nearest;
 pub use origin::{Origin, Routable};
 pub use routing::{Claim, Conflict, Join, Routing, RoutingError, Row, Status};
 pub use rule::{Destination, Place, RouteError};

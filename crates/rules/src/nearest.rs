@@ -2,10 +2,7 @@
 
 /// The candidate with the fewest edits from `word`, when one is near enough to have been meant:
 /// at most a third of the word's length, and at least two edits are allowed. Of equals the first.
-pub(crate) fn nearest<'a>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word: Vec<char> = word.chars().take(LONGEST).collect();
     let mut bound = (word.len() / 3).max(2) + 1;
     let mut best = None;

@@ -50,25 +50,26 @@ impl Faults {
         Faults { plan, addr, other, traffic, elsewhere, gate, struck: AtomicU64::new(0), window }
     }
 
-    /// Whether one more request is too many.
-    fn is_over_limit(&self) -> bool {
-        let Some(limit) = self.plan.limit else { return false };
+    /// The answer where one more request is too many.
+    fn over_limit(&self) -> Option<Response> {
+        let limit = self.plan.limit?;
         let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
         if window.start.elapsed() >= Duration::from_secs(1) {
             *window = Window { start: Instant::now(), count: 0 };
         }
         window.count += 1;
-        if window.count > limit {
-            // Whoever does not wait makes everybody wait longer.
-            window.start = Instant::now();
+        if window.count <= limit.requests_per_second {
+            return None;
         }
-        window.count > limit
+        // Whoever does not wait makes everybody wait longer.
+        window.start = Instant::now();
+        Some(limited(limit.wait))
     }
 
     async fn answer(&self, request: Request, next: Next) -> Response {
         tokio::time::sleep(self.plan.delay).await;
-        if self.is_over_limit() {
-            return limited();
+        if let Some(refusal) = self.over_limit() {
+            return refusal;
         }
         let kind = Kind::of(request.method(), request.uri());
         if kind != Kind::Token
@@ -180,9 +181,9 @@ fn canned(status: u16, headers: &[(String, String)], body: &str) -> Response {
     response
 }
 
-fn limited() -> Response {
+fn limited(wait: u32) -> Response {
     let body = r#"{"errors":[{"code":"TOOMANYREQUESTS","message":"slow down"}]}"#;
-    canned(429, &[("Retry-After".to_owned(), "1".to_owned())], body)
+    canned(429, &[("Retry-After".to_owned(), wait.to_string())], body)
 }
 
 fn broken() -> Response {

@@ -11,7 +11,7 @@ use crate::Kind;
 pub struct FaultPlan {
     pub(crate) delay: Duration,
     pub(crate) rate: Option<u64>,
-    pub(crate) limit: Option<u32>,
+    pub(crate) limit: Option<Limit>,
     pub(crate) page: Option<usize>,
     pub(crate) auth: Auth,
     pub(crate) rules: Vec<Rule>,
@@ -24,6 +24,14 @@ pub struct FaultPlan {
     pub(crate) body_limit: Option<u64>,
     pub(crate) digest_header: DigestHeader,
     pub(crate) location: UploadLocation,
+}
+
+/// How many requests are admitted, and what the others are told.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limit {
+    pub(crate) requests_per_second: u32,
+    /// `Retry-After`, in seconds
+    pub(crate) wait: u32,
 }
 
 /// What the registry says in `Docker-Content-Digest`.
@@ -91,7 +99,12 @@ impl FaultPlan {
     /// More requests than this within a second are answered with 429 and `Retry-After: 1`, and so
     /// is everything until that second has passed.
     pub fn limited(self, requests_per_second: u32) -> Self {
-        FaultPlan { limit: Some(requests_per_second), ..self }
+        self.limited_for(requests_per_second, 1)
+    }
+
+    /// The same, but those above it are to wait for so many seconds.
+    pub fn limited_for(self, requests_per_second: u32, wait: u32) -> Self {
+        FaultPlan { limit: Some(Limit { requests_per_second, wait }), ..self }
     }
 
     /// Lists of tags, referrers and repositories come in pages of `n`.

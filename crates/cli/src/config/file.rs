@@ -8,7 +8,7 @@ use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::ConfigError;
-use super::nearest::nearest;
+use super::nearest;
 
 /// A configuration file.
 #[derive(Debug, Clone, Default, Deserialize)]

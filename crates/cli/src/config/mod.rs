@@ -10,7 +10,6 @@ mod error;
 mod file;
 mod layers;
 mod locate;
-mod nearest;
 mod pacing;
 mod settings;
 mod show;
@@ -19,9 +18,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
+pub(crate) use airlift_rules::nearest;
 pub(crate) use environment::Environment;
 pub(crate) use error::ConfigError;
-pub(crate) use nearest::nearest;
 pub(crate) use show::show;
 
 use crate::global::{Global, LogFormat, ProgressStyle};

@@ -1,7 +1,7 @@
 //! What a registry stores into: many repositories, each a store of the seam.
 //!
 //! A further kind of storage (archives, routed names) implements the two traits here and says
-//! [`ErrorKind::Unsupported`](airlift_oci::store::ErrorKind::Unsupported) to what it cannot do;
+//! [`ErrorKind::Unsupported`] to what it cannot do;
 //! the registry answers 405 then.
 
 mod directory;

@@ -50,6 +50,20 @@ async fn throttling_is_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "waits for minutes, as it is told to"]
+async fn the_whole_corpus_where_one_request_in_ten_is_told_to_wait_five_seconds() {
+    let busy = Fault::status(429).header("Retry-After", "5");
+    survives(ALL, FaultPlan::none().on_any(When::Every(10), busy), FaultPlan::none(), None).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "waits for minutes, as it is told to"]
+async fn the_whole_corpus_at_sixty_requests_a_second_and_eight_seconds_for_one_more() {
+    let limited = || FaultPlan::none().limited_for(60, 8);
+    survives(ALL, limited(), limited(), None).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_download_in_three_cut_half_way() {
     let cut = FaultPlan::none().on(Kind::BlobGet, When::Every(3), Fault::CutDownload(300));
     survives(ALL, cut, FaultPlan::none(), None).await;
@@ -58,7 +72,7 @@ async fn one_download_in_three_cut_half_way() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_request_in_ten_refused_at_either_side() {
     let busy = FaultPlan::none().on_any(When::Every(10), Fault::status(503));
-    survives(SOME, busy.clone(), busy, None).await;
+    survives(ALL, busy.clone(), busy, None).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
