@@ -11,6 +11,7 @@ mod requests;
 mod scenario;
 mod serve;
 mod steps;
+mod tape;
 
 use std::fs;
 use std::path::PathBuf;
@@ -64,6 +65,8 @@ enum What {
     Proxy(proxy::Options),
     /// `airlift serve` beside nginx, and beside slow clients
     Serve(serve::Options),
+    /// Archives: speed, a steady drive, and memory
+    Tape(tape::Options),
 }
 
 /// How far away registries are.
@@ -88,6 +91,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     }
     if let Some(What::Serve(options)) = &options.what {
         return serve::run(options);
+    }
+    if let Some(What::Tape(options)) = &options.what {
+        return tape::run(options);
     }
     ensure!(options.scale > 0.0 && options.rounds > 0, "--scale and --rounds must be above 0");
     println!("==> building airlift");

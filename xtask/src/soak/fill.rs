@@ -61,8 +61,12 @@ impl Content for Cheap {
 }
 
 /// Writes one image with layers of `sizes` into the layout directory `DIR/REPOSITORY`, tagged
-/// `latest`.
-pub(super) async fn image(directory: &Path, seed: u64, sizes: &[u64]) -> anyhow::Result<()> {
+/// `latest`; gives the layers.
+pub(crate) async fn image(
+    directory: &Path,
+    seed: u64,
+    sizes: &[u64],
+) -> anyhow::Result<Vec<Descriptor>> {
     let store = LayoutStore::create(directory)?;
     let text = json!({ "architecture": "amd64", "os": "linux", "seed": seed }).to_string();
     let config = Descriptor::of(media::OCI_CONFIG, text.as_bytes());
@@ -81,5 +85,6 @@ pub(super) async fn image(directory: &Path, seed: u64, sizes: &[u64]) -> anyhow:
     let digest = airlift_oci::types::Digest::of(&raw);
     let manifest = Manifest::parse_as(media::OCI_MANIFEST, digest, raw)?;
     let tag: Tag = "latest".parse().context("a tag")?;
-    Ok(store.put_manifest(&manifest, Some(&tag)).await?)
+    store.put_manifest(&manifest, Some(&tag)).await?;
+    Ok(layers)
 }

@@ -7,7 +7,7 @@
 //! that was never killed.
 
 mod disk;
-mod fill;
+pub(crate) mod fill;
 mod growth;
 mod kills;
 mod memory;

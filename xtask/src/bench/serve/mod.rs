@@ -2,7 +2,7 @@
 //! fast clients beside thousands of slow ones.
 
 mod slow;
-mod speed;
+pub(super) mod speed;
 
 use std::fmt::Write as _;
 use std::fs;
