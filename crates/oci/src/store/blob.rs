@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
 use async_trait::async_trait;
@@ -22,6 +23,8 @@ pub struct Blob {
     place: String,
     bytes: BoxStream<'static, Result<Bytes, StoreError>>,
     hasher: Option<Hasher>,
+    /// Set once the whole of it was read and is good.
+    verified: Option<Arc<AtomicBool>>,
     position: u64,
     /// Where the stream ends: the content's end, or before.
     end: u64,
@@ -38,7 +41,16 @@ impl Blob {
     ) -> Self {
         let hasher = (offset == 0).then(|| Hasher::new(descriptor.digest.algorithm()));
         let end = descriptor.size;
-        Blob { descriptor, place: place.into(), bytes, hasher, position: offset, end, done: false }
+        let (place, verified) = (place.into(), None);
+        Blob { descriptor, place, bytes, hasher, verified, position: offset, end, done: false }
+    }
+
+    /// Sets `verified` once the stream has ended, was read from offset 0, and had the digest: for
+    /// whoever has to know that the bytes were read, whatever a sink makes of them.
+    #[must_use]
+    pub fn noting(mut self, verified: Arc<AtomicBool>) -> Self {
+        self.verified = Some(verified);
+        self
     }
 
     /// Ends the stream before byte `end` of the content. What is left out is not looked at, and of
@@ -166,7 +178,13 @@ impl Blob {
                 let expected = self.descriptor.digest.clone();
                 self.fail(ErrorKind::Digest { expected, found })
             }
-            _ => Poll::Ready(None),
+            Some(_) => {
+                if let Some(verified) = &self.verified {
+                    verified.store(true, Ordering::Release);
+                }
+                Poll::Ready(None)
+            }
+            None => Poll::Ready(None),
         }
     }
 }

@@ -31,8 +31,9 @@ impl Extent for File {
     }
 }
 
-/// The bytes of `extent` from `start` on, at most `length` of them. Errors name `place`.
-pub(super) fn stream(
+/// The bytes of `extent` from `start` on, at most `length` of them, in chunks read as they are asked
+/// for. Errors name `place`.
+pub fn stretch(
     extent: Arc<dyn Extent>,
     place: &str,
     start: u64,
@@ -131,13 +132,13 @@ mod tests {
         let bytes: Vec<u8> = (0..3 * CHUNK + 7).map(|n| (n % 251) as u8).collect();
         let extent = file(&bytes);
         for (start, length) in [(0, u64::MAX), (5, 10), (CHUNK as u64 - 1, 2), (9, 0)] {
-            let chunks = stream(extent.clone(), "here", start, length);
+            let chunks = stretch(extent.clone(), "here", start, length);
             let read: Vec<Bytes> = chunks.try_collect().await.unwrap();
             let start = start as usize;
             let end = start.saturating_add(length as usize).min(bytes.len());
             assert!(read.concat() == bytes[start..end], "{start} {length}");
         }
-        let beyond = stream(extent, "here", bytes.len() as u64, 5);
+        let beyond = stretch(extent, "here", bytes.len() as u64, 5);
         assert!(beyond.try_collect::<Vec<_>>().await.unwrap().is_empty());
     }
 

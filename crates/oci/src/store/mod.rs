@@ -22,7 +22,7 @@ pub use archive::{ArchiveStore, Omitted};
 pub use blob::{Blob, Content, InMemory, Remote};
 pub(crate) use error::passes;
 pub use error::{ErrorKind, StoreError, Trouble, chain};
-pub use extent::Extent;
+pub use extent::{Extent, stretch};
 pub use ingest::{Ingest, drain};
 pub use layout::{Collection, Garbage, LayoutStore};
 pub use memory::MemoryStore;

@@ -3,6 +3,7 @@
 //! Only what an image layout can hold is accepted: regular files and directories. Several
 //! archives may follow one another, as when a second one was appended to a medium.
 
+mod leap;
 mod recover;
 
 use bytes::{Buf, Bytes};

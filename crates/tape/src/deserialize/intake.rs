@@ -8,11 +8,12 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use super::catalog::{Catalog, Role, may_be_manifest};
 use super::error::Spot;
 use super::keep_going::Ills;
+use super::stretch::{Seen, Stretch};
 use super::strict::Strict;
 use super::uploads::{Feed, Uploads};
 use super::{DeserializeError, DeserializeOptions};
 use crate::archive::{Head, Kind, Transfer};
-use crate::medium::{EntryReader, Medium, Passing, Reading};
+use crate::medium::{CHUNK, EntryReader, Medium, Passing, Reading};
 use airlift_oci::observe::{Event, Observer, Tally};
 use airlift_oci::store::{Store, StoreError, chain};
 use airlift_oci::types::{Descriptor, Digest, Hasher, MAX_MANIFEST, Manifest, media};
@@ -123,7 +124,8 @@ impl<'a> Intake<'a> {
 
     fn reading(&self) -> Reading {
         let (memory, whole) = (self.options.memory, !self.options.keep_going);
-        Reading { memory, whole, observer: self.observer.clone() }
+        // Going on behind damage is for a reader that sees every byte.
+        Reading { memory, whole, in_place: whole, observer: self.observer.clone() }
     }
 
     async fn archive(&mut self, reader: &mut EntryReader) -> Result<(), DeserializeError> {
@@ -290,7 +292,7 @@ impl<'a> Intake<'a> {
             return Ok(());
         }
         self.catalog.stored.insert(digest);
-        Ok(self.uploads.put(descriptor, raw, share).await?)
+        self.uploads.put(descriptor, raw, share).await
     }
 
     fn keep_candidate(&mut self, at: Spot, digest: &Digest, raw: &Bytes) {
@@ -309,12 +311,21 @@ impl<'a> Intake<'a> {
             // It passes a second time, and is checked a second time.
             return self.pass(reader, head, &descriptor.digest, None).await;
         }
+        if head.size > CHUNK
+            && let Some((extent, start)) = reader.pass_over(head.size)
+        {
+            let (at, observer) = (*spot(reader, head), self.observer.clone());
+            self.catalog.stored.insert(descriptor.digest.clone());
+            let stretch =
+                Stretch { descriptor, at, extent, start, seen: Seen::default(), observer };
+            return self.uploads.put_stretch(stretch).await;
+        }
         if self.uploads.holds(head.size) {
             let share = self.uploads.reserve(head.size).await?;
             let bytes = self.verified(reader, head, &descriptor.digest).await?;
             self.observer.event(&Event::Moved { bytes: head.size });
             self.catalog.stored.insert(descriptor.digest.clone());
-            return Ok(self.uploads.put(descriptor, bytes, share).await?);
+            return self.uploads.put(descriptor, bytes, share).await;
         }
         let mut feed = self.uploads.feed(descriptor.clone(), reader.place()).await?;
         self.pass(reader, head, &descriptor.digest, Some(&mut feed)).await?;

@@ -2,6 +2,8 @@
 //!
 //! Blobs go in as they pass; manifests are held until everything they name is there, then put
 //! children first, the tag last. Every digest is checked on the medium, also of what the store has.
+//! Large blobs of a plain file are passed over, and sent from where they stand: many at once, and
+//! again where an upload breaks. They are checked on that way.
 
 mod catalog;
 mod complete;
@@ -11,6 +13,7 @@ mod intake;
 mod keep_going;
 mod once;
 mod salvage;
+mod stretch;
 mod strict;
 mod uploads;
 

@@ -7,7 +7,9 @@ use bytes::Bytes;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{JoinError, JoinSet};
 
+use super::DeserializeError;
 use super::once::Once;
+use super::stretch::Stretch;
 use airlift_oci::observe::{Event, How, Observer, Tally};
 use airlift_oci::store::{Content, ErrorKind, Hints, InMemory, Put, Store, StoreError};
 use airlift_oci::types::Descriptor;
@@ -36,7 +38,7 @@ pub(super) struct Feed {
 }
 
 struct Failed {
-    error: StoreError,
+    error: DeserializeError,
     /// Whether the upload was given all its bytes.
     whole: Arc<AtomicBool>,
 }
@@ -87,7 +89,7 @@ impl Uploads {
     }
 
     /// Waits until a blob of this size may be read into memory.
-    pub(super) async fn reserve(&mut self, size: u64) -> Result<Share, StoreError> {
+    pub(super) async fn reserve(&mut self, size: u64) -> Result<Share, DeserializeError> {
         self.reap()?;
         let units = u32::try_from(size.div_ceil(UNIT)).unwrap_or(u32::MAX);
         Ok(Share(self.budget.clone().acquire_many_owned(units).await.ok()))
@@ -99,9 +101,15 @@ impl Uploads {
         descriptor: Descriptor,
         bytes: Bytes,
         share: Share,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), DeserializeError> {
         let content = InMemory::checked(descriptor, bytes);
-        self.start(content, share, Arc::new(AtomicBool::new(true))).await
+        self.start(Blob::Plain(Box::new(content)), share, Arc::new(AtomicBool::new(true))).await
+    }
+
+    /// Begins to put a blob that stands in a file, and to check it.
+    pub(super) async fn put_stretch(&mut self, stretch: Stretch) -> Result<(), DeserializeError> {
+        let whole = Arc::new(AtomicBool::new(true));
+        self.start(Blob::Stretch(Box::new(stretch)), Share(None), whole).await
     }
 
     /// Begins to put a blob as it is read.
@@ -109,16 +117,16 @@ impl Uploads {
         &mut self,
         descriptor: Descriptor,
         place: &str,
-    ) -> Result<Feed, StoreError> {
+    ) -> Result<Feed, DeserializeError> {
         let (sender, receiver) = mpsc::channel(WAITING);
         let whole = Arc::new(AtomicBool::new(false));
         let content = Once::new(descriptor, place.to_owned(), receiver);
-        self.start(content, Share(None), whole.clone()).await?;
+        self.start(Blob::Plain(Box::new(content)), Share(None), whole.clone()).await?;
         Ok(Feed { sender: Some(sender), whole })
     }
 
     /// Fails when an upload has failed. Not to be called while an upload is being fed.
-    pub(super) fn reap(&mut self) -> Result<(), StoreError> {
+    pub(super) fn reap(&mut self) -> Result<(), DeserializeError> {
         while let Some(done) = self.tasks.try_join_next() {
             judge(done)?;
         }
@@ -126,7 +134,7 @@ impl Uploads {
     }
 
     /// Waits for all of them.
-    pub(super) async fn finish(&mut self) -> Result<(), StoreError> {
+    pub(super) async fn finish(&mut self) -> Result<(), DeserializeError> {
         while let Some(done) = self.tasks.join_next().await {
             judge(done)?;
         }
@@ -135,22 +143,22 @@ impl Uploads {
 
     async fn start(
         &mut self,
-        content: impl Content + 'static,
+        blob: Blob,
         share: Share,
         whole: Arc<AtomicBool>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), DeserializeError> {
         self.reap()?;
         let slot = self.slots.clone().acquire_owned().await;
         let (sink, observer) = (self.sink.clone(), self.observer.clone());
         let tally = self.tally.clone();
         self.tasks.spawn(async move {
-            let put = sink.put(&content, &Hints::default()).await;
+            let put = blob.put(&*sink).await;
             let how = match put.map_err(|error| Failed { error, whole })? {
                 Put::Existed => How::Skipped,
                 Put::Mounted => How::Mounted,
                 Put::Written => How::Moved,
             };
-            let bytes = content.descriptor().size;
+            let bytes = blob.content().descriptor().size;
             tally.add(bytes, how);
             // What was there, or mounted, passed all the same, and was counted as it did.
             let bytes = if how == How::Moved { bytes } else { 0 };
@@ -162,16 +170,41 @@ impl Uploads {
     }
 }
 
+/// What is on its way.
+enum Blob {
+    /// Known to be good, or checked by whoever reads it.
+    Plain(Box<dyn Content>),
+    /// To be checked on its way.
+    Stretch(Box<Stretch>),
+}
+
+impl Blob {
+    fn content(&self) -> &dyn Content {
+        match self {
+            Blob::Plain(content) => &**content,
+            Blob::Stretch(stretch) => &**stretch,
+        }
+    }
+
+    async fn put(&self, sink: &dyn Store) -> Result<Put, DeserializeError> {
+        let put = sink.put(self.content(), &Hints::default()).await;
+        match self {
+            Blob::Plain(_) => Ok(put?),
+            Blob::Stretch(stretch) => stretch.judge(put).await,
+        }
+    }
+}
+
 /// Part of the budget, given back when dropped.
 pub(super) struct Share(#[allow(dead_code)] Option<tokio::sync::OwnedSemaphorePermit>);
 
-fn judge(done: Result<Result<(), Failed>, JoinError>) -> Result<(), StoreError> {
+fn judge(done: Result<Result<(), Failed>, JoinError>) -> Result<(), DeserializeError> {
     match done {
         Ok(Err(failed)) if failed.whole.load(Ordering::Acquire) => Err(failed.error),
         Ok(_) => Ok(()),
         Err(error) => {
             let text = format!("an upload ended unexpectedly: {error}");
-            Err(StoreError::new("", ErrorKind::Protocol(text)))
+            Err(StoreError::new("", ErrorKind::Protocol(text)).into())
         }
     }
 }

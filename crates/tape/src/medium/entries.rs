@@ -1,13 +1,14 @@
 //! The entries of a medium as they pass.
 
 use std::io;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
 use super::stream::{ByteStream, Gap, Piece, Reading};
 use super::{Chart, Medium};
 use crate::archive::{ArchiveError, Head, Parser, Step};
-use airlift_oci::store::chain;
+use airlift_oci::store::{Extent, chain};
 use airlift_oci::types::Digest;
 
 /// Why a medium cannot be read on.
@@ -176,6 +177,15 @@ impl EntryReader {
             Some(Step::Data(bytes)) => Ok(Some(bytes)),
             _ => Ok(None),
         }
+    }
+
+    /// Passes over the entry that [`EntryReader::next`] gave, when its content can be read at its
+    /// place in a file: that file, and where. Then whoever has it must check the content.
+    pub(crate) fn pass_over(&mut self, size: u64) -> Option<(Arc<dyn Extent>, u64)> {
+        let (file, start) = (self.stream.file()?, self.parser.offset());
+        let extent = file.holding(start, size)?;
+        file.skip(self.parser.leap());
+        Some((extent, start))
     }
 
     /// All bytes of the entry, which must be known to be small.

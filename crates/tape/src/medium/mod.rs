@@ -5,6 +5,7 @@ mod chart;
 mod decode;
 mod disc;
 mod entries;
+mod in_place;
 mod stream;
 
 use std::fs::File;
@@ -16,6 +17,7 @@ pub(crate) use chart::Chart;
 pub(crate) use disc::DiscReader;
 pub use entries::ReadError;
 pub(crate) use entries::{EntryReader, Fault, Passing};
+pub(crate) use in_place::CHUNK;
 pub(crate) use stream::Reading;
 
 /// Something that gives an archive, in order.

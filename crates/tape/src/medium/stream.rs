@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
+use super::in_place::InPlace;
 use super::{Medium, ReadDevice, decode};
 use airlift_oci::observe::{Event, Observer};
 
@@ -22,6 +23,8 @@ pub(crate) struct Reading {
     /// Whether what cannot be read is an error; otherwise it is a gap wherever reading can go on
     /// behind it.
     pub(crate) whole: bool,
+    /// Whether content of a plain file may be passed over, for others to read it at its place.
+    pub(crate) in_place: bool,
     pub(crate) observer: Arc<dyn Observer>,
 }
 
@@ -47,31 +50,50 @@ pub(super) type Pieces = mpsc::Receiver<io::Result<Piece>>;
 
 /// The uncompressed bytes of a medium, in order.
 pub(crate) struct ByteStream {
-    pieces: Pieces,
+    from: From,
     first: Option<Piece>,
     compressed: bool,
     checked: Arc<AtomicBool>,
 }
 
+/// Where the bytes come from.
+enum From {
+    /// A thread that reads ahead.
+    Thread(Pieces),
+    /// The file itself.
+    File(InPlace),
+}
+
 impl ByteStream {
     /// Opens `medium` and begins to read it ahead.
     pub(crate) async fn open(medium: Medium, reading: Reading) -> io::Result<Self> {
+        let checked = Arc::new(AtomicBool::new(false));
+        if reading.in_place
+            && let Medium::File(path) = &medium
+        {
+            let path = path.clone();
+            let opened = tokio::task::spawn_blocking(move || InPlace::open(&path)).await;
+            if let Some(file) = opened.map_err(io::Error::other)?? {
+                let from = From::File(file);
+                return Ok(ByteStream { from, first: None, compressed: false, checked });
+            }
+        }
         // Opening a FIFO waits for its writer.
         let opened = tokio::task::spawn_blocking(|| medium.open()).await;
         let device = opened.map_err(io::Error::other)??;
         let whole = reading.whole;
         let mut pieces = read_ahead(device, reading)?;
         let first = pieces.recv().await.transpose()?;
-        let checked = Arc::new(AtomicBool::new(false));
         let kind = match &first {
             Some(Piece::Bytes(first)) => decode::Compression::detect(first),
             _ => None,
         };
         let Some(kind) = kind else {
-            return Ok(ByteStream { pieces, first, compressed: false, checked });
+            let from = From::Thread(pieces);
+            return Ok(ByteStream { from, first, compressed: false, checked });
         };
         let pieces = decode::start(kind, first, pieces, checked.clone(), whole)?;
-        Ok(ByteStream { pieces, first: None, compressed: true, checked })
+        Ok(ByteStream { from: From::Thread(pieces), first: None, compressed: true, checked })
     }
 
     /// Whether the medium is compressed in frames without checksums of their own. Known once bytes
@@ -82,9 +104,18 @@ impl ByteStream {
 
     /// What comes next; `None` at the end.
     pub(crate) async fn next(&mut self) -> io::Result<Option<Piece>> {
-        match self.first.take() {
-            Some(first) => Ok(Some(first)),
-            None => self.pieces.recv().await.transpose(),
+        match (self.first.take(), &mut self.from) {
+            (Some(first), _) => Ok(Some(first)),
+            (None, From::Thread(pieces)) => pieces.recv().await.transpose(),
+            (None, From::File(file)) => Ok(file.next().await?.map(Piece::Bytes)),
+        }
+    }
+
+    /// The file that this is, when it can be read at any place.
+    pub(super) fn file(&mut self) -> Option<&mut InPlace> {
+        match &mut self.from {
+            From::File(file) => Some(file),
+            From::Thread(_) => None,
         }
     }
 }

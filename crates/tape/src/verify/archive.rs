@@ -57,7 +57,7 @@ impl Checker {
         last: bool,
     ) -> Result<(), ReadError> {
         let observer = self.observer.clone();
-        let reading = Reading { memory, whole: false, observer };
+        let reading = Reading { memory, whole: false, in_place: false, observer };
         let mut reader = EntryReader::open(medium, reading).await?;
         let done = self.entries(&mut reader).await;
         let truncated = matches!(&done, Err(error) if error.is_truncated());

@@ -149,7 +149,8 @@ impl Source for ArchiveStore {
             self.blobs.get(&descriptor.digest).ok_or_else(|| self.missing(&descriptor.digest))?;
         let (start, left) =
             (stretch.offset.saturating_add(offset), stretch.size.saturating_sub(offset));
-        let chunks = extent::stream(self.extent.clone(), &self.file.to_string_lossy(), start, left);
+        let chunks =
+            extent::stretch(self.extent.clone(), &self.file.to_string_lossy(), start, left);
         Ok(Blob::new(descriptor.clone(), offset, self.place(), chunks))
     }
 

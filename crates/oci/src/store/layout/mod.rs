@@ -244,7 +244,7 @@ impl Source for LayoutStore {
         match tokio::fs::File::open(&path).await {
             Ok(file) => {
                 let file = Arc::new(file.into_std().await);
-                let chunks = extent::stream(file, &path.to_string_lossy(), offset, u64::MAX);
+                let chunks = extent::stretch(file, &path.to_string_lossy(), offset, u64::MAX);
                 Ok(Blob::new(descriptor.clone(), offset, self.place(), chunks))
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
