@@ -92,7 +92,9 @@ fn near(rig: &Rig<'_>, rounds: usize, page: &mut Page) -> anyhow::Result<()> {
         let took = rig.machine()?;
         copying.push(took.copy);
         hashing.push(took.hash);
-        reading.push(rig.deserialize(None, &[])?.wall);
+        let cost = rig.deserialize(None, &[])?;
+        reading.push(cost.wall);
+        page.peak = page.peak.max(cost.peak / MIB);
         rig.clear()?;
     }
     let machine = machine::Took { copy: median(copying), hash: median(hashing) };
@@ -169,8 +171,12 @@ fn memory(rig: &Rig<'_>, page: &mut Page) -> anyhow::Result<()> {
         let bound = buffer * MIB + BESIDE;
         let what = format!("{verb}, one blob of {} MiB", large.bytes / MIB);
         let measured = format!("{} MiB at most", peak / MIB);
-        let beside = format!("-m {buffer} MiB");
+        let beside = if buffer == 0 { "no -m".to_owned() } else { format!("-m {buffer} MiB") };
         page.rows.push(Row::most(&what, measured, beside, peak / MIB, Some(bound / MIB)));
     }
+    // Many blobs at once are another load than one that is large.
+    let (what, peak) = ("deserialize, loopback, many blobs", page.peak);
+    let measured = format!("{peak} MiB at most");
+    page.rows.push(Row::most(what, measured, "no -m".to_owned(), peak, Some(BESIDE / MIB)));
     Ok(())
 }

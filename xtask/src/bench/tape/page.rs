@@ -52,11 +52,13 @@ pub(super) struct Page {
     pub(super) machine: Option<Took>,
     /// MB/s that came of the network with bursts.
     pub(super) bursts: Option<f64>,
+    /// MiB that deserialize of the image held at most.
+    pub(super) peak: u64,
 }
 
 impl Page {
     pub(super) fn new(bytes: u64) -> Page {
-        Page { bytes, rows: Vec::new(), machine: None, bursts: None }
+        Page { bytes, rows: Vec::new(), machine: None, bursts: None, peak: 0 }
     }
 
     /// The page, with the setting in words.
