@@ -148,7 +148,7 @@ fn steady(rig: &Rig<'_>, page: &mut Page) -> anyhow::Result<()> {
             page.bursts = Some(rig.rate(bare));
         }
         let more = ["--hwm", "80", "--buffer-size", buffer];
-        let fared = drive::run(rig.stage, &rig.image(&network.address()), DRIVE, &more)?;
+        let fared = drive::run(rig.stage, &Rig::image(&network.address()), DRIVE, &more)?;
         let what = format!("a drive of {:.0} MB/s, buffer {buffer}B", DRIVE / 1e6);
         let measured = format!(
             "{} stalls, {} gaps at the drive, {:.0} MB/s",

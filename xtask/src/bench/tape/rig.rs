@@ -74,7 +74,7 @@ impl<'a> Rig<'a> {
     }
 
     /// The image, as the registry at `address` has it.
-    pub(super) fn image(&self, address: &str) -> String {
+    pub(super) fn image(address: &str) -> String {
         format!("{address}/bench/image:latest")
     }
 
@@ -88,7 +88,7 @@ impl<'a> Rig<'a> {
         // The pages of earlier steps would be written in this one's time.
         rustix::fs::sync();
         let mut words = vec!["serialize", ARCHIVE, "--force", "--quiet"];
-        let image = self.image(address);
+        let image = Self::image(address);
         words.insert(1, &image);
         measure(self.stage.command().args(words).args(more)).inspect(|cost| tell("serialize", cost))
     }
