@@ -1,10 +1,10 @@
 //! The nearest of several names, for error messages.
 
 /// The candidate with the fewest edits from `word`, when one is near enough to have been meant:
-/// at most a third of the word's length, and at least two edits are allowed. Of equals the first.
+/// at most a third of the word's length, rounded up, and at least two edits are allowed. Of equals the first.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word: Vec<char> = word.chars().take(LONGEST).collect();
-    let mut bound = (word.len() / 3).max(2) + 1;
+    let mut bound = word.len().div_ceil(3).max(2) + 1;
     let mut best = None;
     let mut row = Vec::new();
     for candidate in candidates {
