@@ -13,6 +13,7 @@ mod serve;
 mod steps;
 mod tape;
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -41,6 +42,9 @@ pub(crate) struct Options {
     /// Rounds; the median of them counts
     #[arg(long, default_value_t = 3)]
     rounds: usize,
+    /// Rounds in which other programs take part; all of them when it is not given
+    #[arg(long, value_name = "N")]
+    peer_rounds: Option<usize>,
     /// Where the registries are; repeatable, both when it is not given
     #[arg(long, value_enum)]
     line: Vec<Distance>,
@@ -105,9 +109,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let bytes: u64 = blobs.values().map(|(_, size)| size).sum();
     let tools = if options.alone { vec![Tool::Airlift] } else { Tool::found() };
     let rounds = options.rounds;
+    let peer_rounds = options.peer_rounds.unwrap_or(rounds);
     let traces = options.traces.clone();
     let (stage, runtime, corpus) = (&stage, &runtime, &corpus);
-    let bench = Bench { stage, runtime, corpus, blobs, tools, rounds, traces };
+    let bench = Bench { stage, runtime, corpus, blobs, tools, rounds, peer_rounds, traces };
     let limits = limits::measure(stage, bytes)?;
     let before = load();
     let mut tables = Vec::new();
@@ -149,6 +154,9 @@ fn setting(options: &Options, before: &str) -> String {
         options.rounds,
         load()
     );
+    if let Some(peer_rounds) = options.peer_rounds {
+        let _ = write!(text, " Other programs took part in the first {peer_rounds} rounds only.");
+    }
     if !options.note.is_empty() {
         text.push(' ');
         text += &options.note;

@@ -37,6 +37,7 @@ pub(super) fn count(bench: &Bench<'_>) -> anyhow::Result<Vec<Asked>> {
         peers::write(bench.stage, &sides, &images)?;
         for step in tool.steps(&sides) {
             registries.iter().for_each(TestRegistry::reset_counts);
+            bench.forget();
             let done = measure(&mut tool.command(bench.stage, &step));
             if done.is_ok() {
                 let counts = registries.iter().map(TestRegistry::counts).collect();
@@ -47,7 +48,7 @@ pub(super) fn count(bench: &Bench<'_>) -> anyhow::Result<Vec<Asked>> {
             // A tool may have failed to write it.
             let _ = fs::remove_file(bench.stage.path(name));
         }
-        let _ = fs::remove_dir_all(bench.stage.path("cache"));
+        bench.forget();
     }
     Ok(asked)
 }

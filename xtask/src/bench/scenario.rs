@@ -27,6 +27,8 @@ pub(super) struct Bench<'a> {
     pub(super) blobs: Blobs,
     pub(super) tools: Vec<Tool>,
     pub(super) rounds: usize,
+    /// Rounds in which other programs take part; the first of `tools` is ours.
+    pub(super) peer_rounds: usize,
     /// Where traces of our own steps go.
     pub(super) traces: Option<PathBuf>,
 }
@@ -62,7 +64,8 @@ impl Bench<'_> {
         let low = self.start(scenario, "low")?;
         self.runtime.block_on(self.fill(low.near()))?;
         for round in 1..=self.rounds {
-            for tool in &self.tools {
+            let peers = if round <= self.peer_rounds { self.tools.len() } else { 1 };
+            for tool in &self.tools[..peers] {
                 println!("round {round}: {}", tool.name());
                 self.tool(scenario, &low, *tool, &mut figures)?;
             }
@@ -95,8 +98,7 @@ impl Bench<'_> {
         peers::write(self.stage, &sides, &images)?;
         for step in tool.steps(&sides) {
             let key = (tool.name(), step.name);
-            // What a tool kept of an earlier step would spare it the registry.
-            let _ = fs::remove_dir_all(self.stage.path("cache"));
+            self.forget();
             let mut command = tool.command(self.stage, &step);
             if let (Tool::Airlift, Some(directory)) = (tool, &self.traces) {
                 let name = step.name.replace([' ', ','], "-");
@@ -156,10 +158,17 @@ impl Bench<'_> {
         Ok(())
     }
 
+    /// Removes what a tool kept of an earlier step, which would spare it the registry.
+    pub(super) fn forget(&self) {
+        // It is not there before the first step.
+        let _ = fs::remove_dir_all(self.stage.path("cache"));
+    }
+
     /// Removes what a round left.
     fn clean(&self, directories: &[&str]) {
         // Not all are there.
-        for name in directories.iter().chain(&["cache"]) {
+        self.forget();
+        for name in directories {
             let _ = fs::remove_dir_all(self.stage.path(name));
         }
         for name in ["sync.tar", "archive.tar"] {
