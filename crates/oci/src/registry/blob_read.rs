@@ -13,7 +13,7 @@ use super::download::Download;
 use super::endpoints::{self, Endpoints};
 use super::kind::Kind;
 use super::ranges::Ranged;
-use super::store::Repo;
+use super::repo::Repo;
 use crate::store::{Blob, StoreError};
 use crate::types::{Descriptor, Digest};
 

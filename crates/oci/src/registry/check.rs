@@ -6,7 +6,7 @@ use super::auth::Scopes;
 use super::call::Read;
 use super::client::Client;
 use super::kind::Kind;
-use super::store::Repo;
+use super::repo::Repo;
 use crate::store::{ErrorKind, StoreError};
 
 /// More than any registry says there, in bytes.

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::time::Instant;
 
-use super::http::HASTY_WAIT;
-use super::store::Repo;
+use super::repo::Repo;
+use super::tries::HASTY_WAIT;
 use crate::store::{ErrorKind, StoreError};
 use crate::types::Digest;
 

@@ -5,8 +5,8 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::manifest;
+use super::repo::Repo;
 use super::settings::ReferrersMode;
-use super::store::Repo;
 use crate::store::StoreError;
 use crate::types::{Descriptor, Digest, Manifest, Tag, Version, media};
 

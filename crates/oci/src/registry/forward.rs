@@ -15,14 +15,16 @@ use http::{HeaderMap, Method, StatusCode};
 use url::Url;
 
 use super::answer::Answer;
-use super::auth::{Proof, Scopes};
+use super::auth::Scopes;
 use super::call::{Call, Payload, Read};
 use super::client::Client;
 use super::failure;
-use super::http::{Identity, Wire};
+use super::host::Host;
+use super::identity::Identity;
 use super::kind::Kind;
 use super::limits::Lane;
-use super::store::Host;
+use super::proof::Proof;
+use super::wire::Wire;
 use crate::store::{ErrorKind, StoreError};
 
 /// A body that is sent while it arrives. Its length, where it is known, is in the headers.
@@ -93,8 +95,7 @@ impl Client {
             call.headers.insert(name.clone(), value.clone());
         }
         let scopes = request.access.scopes();
-        let (shared, authority) = (&*host.shared, &host.authority);
-        let who = Identity { shared, authority, scopes: &scopes };
+        let who = Identity { authority: &host.authority, scopes: &scopes };
         forward(&host.wire, &call, &who, request.body).await
     }
 
@@ -107,7 +108,7 @@ impl Client {
         request: Forward<'_>,
     ) -> Result<Forwarded, StoreError> {
         let host = self.first_host(registry)?;
-        let wire = host.shared.wire(&url, &host.base)?;
+        let wire = host.wires.wire(&url, &host.base)?;
         let mut call = call(&request, url);
         call.place = registry.to_owned();
         let answer = wire.send_once(&call, &Proof::None).await?;
@@ -143,14 +144,14 @@ async fn forward(
     let mut last = body.is_some();
     loop {
         let first = who.authority.first_contact().await;
-        let proof = who.authority.proof(who.shared, who.scopes).await?;
+        let proof = who.authority.proof(who.scopes).await?;
         let answer = match body.take() {
             Some(body) => send_streamed(wire, call, &proof, body).await?,
             None => wire.send_once(call, &proof).await?,
         };
         drop(first);
         if answer.status == StatusCode::UNAUTHORIZED {
-            let again = who.authority.challenged(who.shared, &answer.headers, who.scopes, &proof);
+            let again = who.authority.challenged(&answer.headers, who.scopes, &proof);
             if again && !last {
                 last = true;
                 continue;

@@ -1,16 +1,13 @@
-//! Manifests: resolve, fetch, look for, and put.
+//! Manifests: resolved, fetched, looked for, and put, one request each.
 
 use http::{HeaderValue, Method, StatusCode, header};
 
 use super::answer::Answer;
 use super::call::{Call, Payload, Read};
-use super::fallback;
 use super::kind::Kind;
-use super::store::Repo;
+use super::repo::Repo;
 use crate::store::{ErrorKind, StoreError};
-use crate::types::{
-    Descriptor, Digest, MAX_MANIFEST, Manifest, ManifestError, Tag, Version, media,
-};
+use crate::types::{Descriptor, Digest, MAX_MANIFEST, Manifest, ManifestError, Version, media};
 
 const DIGEST_HEADER: &str = "docker-content-digest";
 
@@ -97,30 +94,6 @@ pub(super) async fn has(repo: &Repo, digest: &Digest) -> Result<bool, StoreError
         StatusCode::NOT_FOUND => Ok(false),
         status if status.is_success() => Ok(true),
         _ => Err(answer.error()),
-    }
-}
-
-/// Puts a manifest under `tag`, or under its digest, and sees to it that its subject lists it.
-pub(super) async fn put(
-    repo: &Repo,
-    manifest: &Manifest,
-    tag: Option<&Tag>,
-) -> Result<(), StoreError> {
-    let digest = manifest.digest();
-    let by_digest = Version::Digest(digest.clone());
-    let mut answer = None;
-    // A tag leads to the registry's own choice of algorithm: under another digest the manifest has
-    // to be put by itself.
-    if tag.is_none() || digest.algorithm() != crate::types::Algorithm::Sha256 {
-        answer = Some(put_as(repo, manifest, &by_digest).await?);
-    }
-    if let Some(tag) = tag {
-        answer = Some(put_as(repo, manifest, &Version::Tag(tag.clone())).await?);
-    }
-    let listed = answer.is_some_and(|answer| answer.header("oci-subject").is_some());
-    match manifest.subject() {
-        Some(subject) => fallback::after_put(repo, manifest, &subject.digest, listed).await,
-        None => Ok(()),
     }
 }
 

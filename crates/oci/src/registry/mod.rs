@@ -1,8 +1,9 @@
 //! Repositories of OCI registries, over HTTP (distribution-spec 1.1).
 //!
-//! What every request shares is in one place each: `http` sends and retries, `limits` admits,
-//! `auth` authorises, `retry` says how long to wait. The other files are the operations of the
-//! seam, one each, and know nothing of connections. A [`Client`] holds what is learned of each host
+//! What every request shares is in one place each: `wire` sends once, `tries` as often as it takes,
+//! `identity` as somebody; `limits` admits, `auth` authorises, `retry` says how long to wait. Above
+//! them `repo` is what the operations of the seam work on, one file each, which know nothing of
+//! connections. A [`Client`] holds what is learned of each host
 //! (challenge, tokens, quirks, blobs put) and is shared by every [`RegistryStore`] made from it.
 //!
 //! No host is asked for its version first: the first real request tells what the host wants.
@@ -14,6 +15,7 @@ mod blob_write;
 mod call;
 mod check;
 mod client;
+mod credential;
 mod damage;
 mod download;
 mod endpoint;
@@ -24,16 +26,20 @@ mod fallback;
 mod forward;
 mod health;
 mod hints;
-mod http;
+mod host;
+mod identity;
 mod kind;
 mod limits;
 mod manifest;
+mod manifest_put;
 mod mount;
 mod pace;
 mod presence;
+mod proof;
 mod ranges;
 mod redirect;
 mod referrers;
+mod repo;
 mod retry;
 mod secret;
 mod session;
@@ -41,10 +47,13 @@ mod settings;
 mod store;
 mod tags;
 mod transport;
+mod tries;
 mod upload_body;
+mod wire;
+mod wires;
 
-pub use auth::Credential;
 pub use client::Client;
+pub use credential::Credential;
 pub use forward::{Access, Forward, Forwarded, Outbound};
 pub use kind::Kind;
 pub use pace::{Clock, Hours};

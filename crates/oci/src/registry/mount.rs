@@ -1,7 +1,7 @@
 //! Taking blobs over from another repository of the same registry.
 
+use super::repo::Repo;
 use super::session::{Mounted, Session};
-use super::store::Repo;
 use crate::store::StoreError;
 use crate::types::Digest;
 

@@ -12,8 +12,8 @@ use http::Method;
 use super::blob_read;
 use super::call::Read;
 use super::kind::Kind;
+use super::repo::Repo;
 use super::session::{Mounted, Session};
-use super::store::Repo;
 use crate::store::{Presence, Put, StoreError};
 use crate::types::Descriptor;
 

@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 
 use super::download::Download;
 use super::limits::{Lane, Permit};
-use super::store::Repo;
+use super::repo::Repo;
 use crate::observe::Meter;
 use crate::store::{ErrorKind, StoreError};
 use crate::types::Descriptor;

@@ -8,11 +8,11 @@ use url::Url;
 use super::answer::Answer;
 use super::auth::Scopes;
 use super::call::{Call, Payload, Read};
-use super::http::Identity;
+use super::identity::Identity;
 use super::kind::Kind;
 use super::limits::{Lane, Permit};
 use super::redirect::same_host;
-use super::store::Repo;
+use super::repo::Repo;
 use super::upload_body::Outgoing;
 use crate::store::StoreError;
 use crate::types::Digest;
@@ -175,7 +175,7 @@ impl Session {
         if same_host(&call.url, &repo.host.base) {
             return repo.push(call).await;
         }
-        repo.host.shared.wire(&call.url, &repo.host.base)?.plain(call).await
+        repo.host.wires.wire(&call.url, &repo.host.base)?.plain(call).await
     }
 
     async fn send_once(
@@ -186,11 +186,11 @@ impl Session {
         permit: Permit,
     ) -> Result<Answer, StoreError> {
         if same_host(&call.url, &repo.host.base) {
-            let (shared, authority) = (&*repo.host.shared, &repo.host.authority);
-            let who = Identity { shared, authority, scopes: &Scopes::push(&repo.path) };
+            let scopes = &Scopes::push(&repo.path);
+            let who = Identity { authority: &repo.host.authority, scopes };
             return repo.host.wire.call_once(call, outgoing, Some(&who), permit).await;
         }
-        let wire = repo.host.shared.wire(&call.url, &repo.host.base)?;
+        let wire = repo.host.wires.wire(&call.url, &repo.host.base)?;
         wire.call_once(call, outgoing, None, permit).await
     }
 
@@ -204,7 +204,7 @@ impl Session {
         if same_host(&self.location, &repo.host.base) {
             return Ok(repo.host.wire.admit(Lane::Up).await);
         }
-        let wire = repo.host.shared.wire(&self.location, &repo.host.base)?;
+        let wire = repo.host.wires.wire(&self.location, &repo.host.base)?;
         Ok(wire.admit(Lane::Up).await)
     }
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use regex::Regex;
 
-use super::{Credential, Hours, Secret};
+use super::credential::Credential;
+use super::pace::Hours;
+use super::secret::Secret;
 
 /// Settings of a [`super::Client`].
 #[derive(Debug, Clone)]

@@ -2,47 +2,16 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use http::{HeaderMap, Method};
-use url::Url;
 
-use super::answer::Answer;
-use super::auth::{Authority, Scopes};
-use super::call::{Call, Payload, Read};
-use super::client::{Registry, Shared};
 use super::endpoints::{self, Endpoints};
-use super::facts::{HostFacts, RepoFacts};
-use super::http::{Identity, Wire};
-use super::kind::Kind;
-use super::limits::Lane;
-use super::{blob_read, blob_write, manifest, mount, referrers, tags};
+use super::host::{Host, Registry};
+use super::repo::Repo;
+use super::{blob_read, blob_write, manifest, manifest_put, mount, referrers, tags};
 use crate::store::{Blob, Content, ErrorKind, Hints, Put, Sink, Source, StoreError};
 use crate::types::{Descriptor, Digest, Manifest, Name, Tag, Version};
-
-/// One endpoint at work.
-pub(super) struct Host {
-    pub(super) wire: Arc<Wire>,
-    pub(super) shared: Arc<Shared>,
-    pub(super) authority: Authority,
-    pub(super) facts: HostFacts,
-    pub(super) headers: HeaderMap,
-    pub(super) base: Url,
-}
-
-/// One repository at one endpoint: what the operations work on.
-#[derive(Clone)]
-pub(super) struct Repo {
-    pub(super) host: Arc<Host>,
-    /// The path at this endpoint.
-    pub(super) path: String,
-    /// The name as written, for messages.
-    pub(super) place: String,
-    pub(super) facts: Arc<RepoFacts>,
-    /// There is another endpoint to ask, so that this one is not insisted on.
-    pub(super) hasty: bool,
-}
 
 /// One repository of a registry. Made by [`super::Client::repository`].
 pub struct RegistryStore {
@@ -109,49 +78,6 @@ impl Repos {
     }
 }
 
-impl Repo {
-    /// A call below this repository: `rest` is `manifests/…`, `blobs/…`, ….
-    pub(super) fn call(&self, kind: Kind, method: Method, rest: &str, read: Read) -> Call {
-        let mut url = self.host.base.clone();
-        let (rest, query) = rest.split_once('?').map_or((rest, None), |(a, b)| (a, Some(b)));
-        url.set_path(&format!("{}{}/{rest}", url.path(), self.path));
-        url.set_query(query);
-        Call {
-            kind,
-            method,
-            url,
-            headers: self.host.headers.clone(),
-            payload: Payload::None,
-            lane: Lane::Small,
-            place: self.place.clone(),
-            read,
-            hasty: self.hasty,
-            permit: Mutex::default(),
-        }
-    }
-
-    /// Sends a call that reads.
-    pub(super) async fn pull(&self, call: &Call) -> Result<Answer, StoreError> {
-        self.send(call, &Scopes::pull(&self.path)).await
-    }
-
-    /// Sends a call that writes.
-    pub(super) async fn push(&self, call: &Call) -> Result<Answer, StoreError> {
-        self.send(call, &Scopes::push(&self.path)).await
-    }
-
-    /// Sends a call.
-    pub(super) async fn send(&self, call: &Call, scopes: &Scopes) -> Result<Answer, StoreError> {
-        let (shared, authority) = (&*self.host.shared, &self.host.authority);
-        self.host.wire.call(call, &Identity { shared, authority, scopes }).await
-    }
-
-    /// An error of the protocol here.
-    pub(super) fn protocol(&self, text: impl Into<String>) -> StoreError {
-        super::failure::protocol(&self.place, text)
-    }
-}
-
 #[async_trait]
 impl Source for RegistryStore {
     fn place(&self) -> String {
@@ -205,7 +131,7 @@ impl Sink for RegistryStore {
     }
 
     async fn put_manifest(&self, manifest: &Manifest, tag: Option<&Tag>) -> Result<(), StoreError> {
-        manifest::put(self.write()?, manifest, tag).await
+        manifest_put::put(self.write()?, manifest, tag).await
     }
 
     async fn mount(&self, descriptor: &Descriptor, from: &Name) -> Result<bool, StoreError> {

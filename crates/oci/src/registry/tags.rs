@@ -10,7 +10,7 @@ use super::answer::Answer;
 use super::call::Read;
 use super::kind::Kind;
 use super::redirect::same_host;
-use super::store::Repo;
+use super::repo::Repo;
 use crate::store::StoreError;
 use crate::types::Tag;
 

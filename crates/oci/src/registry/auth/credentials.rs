@@ -8,26 +8,10 @@ use tokio::sync::OnceCell;
 
 use super::files::{AuthFile, Helper};
 use super::helper;
+use crate::registry::credential::Credential;
 use crate::registry::endpoint::canonical;
-use crate::registry::secret::Secret;
 use crate::registry::settings::CredentialSources;
 use crate::store::{ErrorKind, StoreError};
-
-/// What proves who we are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Credential {
-    /// User and password.
-    Basic {
-        /// The user.
-        username: String,
-        /// The password, or a token that is used as one.
-        password: Secret,
-    },
-    /// An identity (refresh) token, exchanged for others.
-    Identity(Secret),
-    /// A token for the registry itself, used as it is.
-    Registry(Secret),
-}
 
 /// A credential and where it was found.
 #[derive(Debug, Clone)]

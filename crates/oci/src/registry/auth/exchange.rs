@@ -6,16 +6,17 @@ use serde::Deserialize;
 use url::Url;
 
 use super::challenge::Bearer;
-use super::credentials::Credential;
 use super::scopes::Scopes;
-use super::tokens::Token;
+use super::token::Token;
 use crate::registry::call::{Call, Payload, Read};
-use crate::registry::client::Shared;
+use crate::registry::credential::Credential;
 use crate::registry::failure::protocol;
 use crate::registry::kind::Kind;
 use crate::registry::limits::Lane;
+use crate::registry::proof::Proof;
 use crate::registry::secret::Secret;
 use crate::registry::transport::is_loopback;
+use crate::registry::wires::Wires;
 use crate::store::{ErrorKind, StoreError};
 
 /// The most that is read of a token server's answer, in bytes.
@@ -26,7 +27,7 @@ const CLIENT: &str = "airlift";
 
 /// All that an exchange needs.
 pub(super) struct Exchange<'a> {
-    pub(super) shared: &'a Shared,
+    pub(super) wires: &'a Wires,
     /// The endpoint that sent the challenge.
     pub(super) base: &'a Url,
     pub(super) account: &'a str,
@@ -59,7 +60,7 @@ impl Exchange<'_> {
             }
             _ => self.get(realm, &scopes, None),
         };
-        let wire = self.shared.wire(&call.url, self.base)?;
+        let wire = self.wires.wire(&call.url, self.base)?;
         let answer = wire.plain(&call).await?;
         if !answer.status.is_success() {
             return Err(self.refused(&answer.error()));
@@ -98,7 +99,7 @@ impl Exchange<'_> {
         }
         let mut headers = HeaderMap::new();
         if let Some((username, password)) = basic {
-            let proof = super::Proof::Basic(super::encode(username, password));
+            let proof = Proof::basic(username, password);
             headers.extend(proof.header().map(|value| (header::AUTHORIZATION, value)));
         }
         self.call(Method::GET, realm, headers, Payload::None)

@@ -11,7 +11,7 @@ use base64::engine::GeneralPurposeConfig;
 use base64::engine::{DecodePaddingMode, GeneralPurpose};
 use serde::Deserialize;
 
-use super::credentials::Credential;
+use crate::registry::credential::Credential;
 use crate::registry::endpoint::canonical;
 use crate::registry::secret::Secret;
 use crate::store::{ErrorKind, StoreError};
@@ -155,17 +155,7 @@ fn credential(entry: RawEntry) -> Result<Option<Credential>, &'static str> {
             _ => return Ok(None),
         },
     };
-    Ok(Some(basic(username, password)))
-}
-
-/// User and password as docker writes them: a user `<token>` marks an identity token.
-pub(super) fn basic(username: String, password: String) -> Credential {
-    let password = Secret::new(password);
-    if username == "<token>" {
-        Credential::Identity(password)
-    } else {
-        Credential::Basic { username, password }
-    }
+    Ok(Some(Credential::of_pair(username, password)))
 }
 
 fn decode(auth: &str) -> Result<(String, String), &'static str> {

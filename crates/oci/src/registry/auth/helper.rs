@@ -7,8 +7,7 @@ use serde::Deserialize;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use super::credentials::Credential;
-use super::files::basic;
+use crate::registry::credential::Credential;
 use crate::registry::endpoint::DOCKER_HUB;
 
 #[derive(Deserialize)]
@@ -49,7 +48,7 @@ pub(super) async fn get(
     let answer: Answer = serde_json::from_slice(&output.stdout)
         .map_err(|_| format!("{program} answered something that is no credentials"))?;
     let empty = answer.username.is_empty() && answer.secret.is_empty();
-    Ok((!empty).then(|| basic(answer.username, answer.secret)))
+    Ok((!empty).then(|| Credential::of_pair(answer.username, answer.secret)))
 }
 
 async fn run(program: &str, server: &str) -> std::io::Result<std::process::Output> {

@@ -10,36 +10,35 @@ mod exchange;
 mod files;
 mod helper;
 mod scopes;
+mod token;
 mod tokens;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use http::{HeaderMap, HeaderValue};
+use http::HeaderMap;
 use tokio::sync::OwnedMutexGuard;
 use url::Url;
-
-pub use credentials::Credential;
 
 use challenge::Challenge;
 pub(super) use credentials::Credentials;
 pub(super) use scopes::Scopes;
 use tokens::Tokens;
 
-use super::client::Shared;
-use super::secret::Secret;
+use super::credential::Credential;
+use super::proof::Proof;
+use super::wires::Wires;
 use crate::store::{ErrorKind, StoreError};
 
 /// What one endpoint wants to see, and what we have to show.
-#[derive(Debug)]
 pub(super) struct Authority {
     /// The name that credentials go by.
     account: String,
     /// The endpoint, which basic credentials may go to.
     base: Url,
+    wires: Arc<Wires>,
+    credentials: Arc<Credentials>,
     challenge: Mutex<Known>,
-    first: std::sync::Arc<tokio::sync::Mutex<()>>,
+    first: Arc<tokio::sync::Mutex<()>>,
     tokens: Tokens,
 }
 
@@ -54,29 +53,20 @@ enum Known {
     Wanted(Challenge),
 }
 
-/// What a request carries.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Proof {
-    /// Nothing.
-    None,
-    /// User and password, encoded.
-    Basic(Secret),
-    /// A token. `fresh`: exchanged for this very request.
-    Bearer {
-        /// The token.
-        token: Secret,
-        /// Whether it cannot be a stale one.
-        fresh: bool,
-    },
-}
-
 impl Authority {
-    pub(super) fn new(account: String, base: Url) -> Self {
+    pub(super) fn new(
+        account: String,
+        base: Url,
+        wires: Arc<Wires>,
+        credentials: Arc<Credentials>,
+    ) -> Self {
         Authority {
             account,
             base,
+            wires,
+            credentials,
             challenge: Mutex::default(),
-            first: std::sync::Arc::default(),
+            first: Arc::default(),
             tokens: Tokens::default(),
         }
     }
@@ -100,21 +90,17 @@ impl Authority {
     }
 
     /// What a request for `scopes` should carry.
-    pub(super) async fn proof(
-        &self,
-        shared: &Shared,
-        scopes: &Scopes,
-    ) -> Result<Proof, StoreError> {
+    pub(super) async fn proof(&self, scopes: &Scopes) -> Result<Proof, StoreError> {
         match self.known() {
             Known::Nothing | Known::Open => Ok(Proof::None),
-            Known::Wanted(Challenge::Basic) => self.basic(shared, scopes).await,
+            Known::Wanted(Challenge::Basic) => self.basic(scopes).await,
             Known::Wanted(Challenge::Bearer(bearer)) => {
-                let credential = self.credential(shared, scopes).await?;
+                let credential = self.credential(scopes).await?;
                 if let Some(Credential::Registry(token)) = credential {
                     return Ok(Proof::Bearer { token, fresh: true });
                 }
                 let exchange = exchange::Exchange {
-                    shared,
+                    wires: &self.wires,
                     base: &self.base,
                     account: &self.account,
                     bearer: &bearer,
@@ -127,13 +113,7 @@ impl Authority {
     }
 
     /// Takes in a 401 to a request that carried `proof`. Whether trying again makes sense.
-    pub(super) fn challenged(
-        &self,
-        shared: &Shared,
-        headers: &HeaderMap,
-        scopes: &Scopes,
-        proof: &Proof,
-    ) -> bool {
+    pub(super) fn challenged(&self, headers: &HeaderMap, scopes: &Scopes, proof: &Proof) -> bool {
         let Some(challenge) = challenge::choose(headers) else { return false };
         let widened = match &challenge {
             Challenge::Bearer(bearer) => self.tokens.widen(scopes, bearer.scope.as_deref()),
@@ -150,13 +130,13 @@ impl Authority {
             }
             Proof::None => true,
             // What a helper said long ago may have ended: some give passwords for half a day.
-            Proof::Basic(_) => shared.credentials.expire(&self.account) || !same,
+            Proof::Basic(_) => self.credentials.expire(&self.account) || !same,
         }
     }
 
     /// One sentence on the credentials used, for the error of a request that was refused.
-    pub(super) async fn explain(&self, shared: &Shared, scopes: &Scopes) -> String {
-        match shared.credentials.find(&self.account, scopes.repository()).await {
+    pub(super) async fn explain(&self, scopes: &Scopes) -> String {
+        match self.credentials.find(&self.account, scopes.repository()).await {
             Ok(Some(found)) => {
                 format!("the credentials for {} from {} do not suffice", self.account, found.origin)
             }
@@ -164,11 +144,9 @@ impl Authority {
         }
     }
 
-    async fn basic(&self, shared: &Shared, scopes: &Scopes) -> Result<Proof, StoreError> {
-        Ok(match self.credential(shared, scopes).await? {
-            Some(Credential::Basic { username, password }) => {
-                Proof::Basic(encode(&username, &password))
-            }
+    async fn basic(&self, scopes: &Scopes) -> Result<Proof, StoreError> {
+        Ok(match self.credential(scopes).await? {
+            Some(Credential::Basic { username, password }) => Proof::basic(&username, &password),
             Some(Credential::Registry(token)) => Proof::Bearer { token, fresh: true },
             Some(Credential::Identity(_)) => {
                 let text = format!(
@@ -181,35 +159,12 @@ impl Authority {
         })
     }
 
-    async fn credential(
-        &self,
-        shared: &Shared,
-        scopes: &Scopes,
-    ) -> Result<Option<Credential>, StoreError> {
-        let found = shared.credentials.find(&self.account, scopes.repository()).await?;
+    async fn credential(&self, scopes: &Scopes) -> Result<Option<Credential>, StoreError> {
+        let found = self.credentials.find(&self.account, scopes.repository()).await?;
         Ok(found.map(|found| found.credential))
     }
 
     fn known(&self) -> Known {
         self.challenge.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-/// User and password as basic authentication wants them.
-fn encode(username: &str, password: &Secret) -> Secret {
-    Secret::new(STANDARD.encode(format!("{username}:{}", password.expose())))
-}
-
-impl Proof {
-    /// The `Authorization` header.
-    pub(super) fn header(&self) -> Option<HeaderValue> {
-        let text = match self {
-            Proof::None => return None,
-            Proof::Basic(encoded) => format!("Basic {}", encoded.expose()),
-            Proof::Bearer { token, .. } => format!("Bearer {}", token.expose()),
-        };
-        let mut value = HeaderValue::from_str(&text).ok()?;
-        value.set_sensitive(true);
-        Some(value)
     }
 }

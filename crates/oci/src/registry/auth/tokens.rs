@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::exchange::Exchange;
 use super::scopes::Scopes;
+use super::token::Token;
 use crate::registry::secret::Secret;
 use crate::store::{ErrorKind, StoreError, chain};
 
@@ -35,31 +35,11 @@ struct Slot {
     turn: tokio::sync::Mutex<()>,
 }
 
-/// A token and when it is to be replaced.
-#[derive(Debug, Clone)]
-pub(super) struct Token {
-    pub(super) secret: Secret,
-    pub(super) until: Instant,
-}
-
 #[derive(Debug, Clone)]
 struct Failure {
     at: Instant,
     denied: bool,
     text: String,
-}
-
-impl Token {
-    /// A token that lives for `seconds` from now. It is replaced a little before.
-    pub(super) fn new(secret: Secret, seconds: u64) -> Self {
-        let life = Duration::from_secs(seconds.clamp(1, 24 * 3600));
-        let margin = (life / 4).min(Duration::from_secs(30));
-        Token { secret, until: Instant::now() + life - margin }
-    }
-
-    fn good(&self) -> bool {
-        Instant::now() < self.until
-    }
 }
 
 impl Tokens {

@@ -1,36 +1,30 @@
-//! Sending: one request with everything every request needs. Admission, counting, time limits,
-//! redirects, credentials, tries and pauses are here and nowhere else.
+//! Sending once: one request with everything every request needs. Admission, counting, time limits,
+//! redirects are here and nowhere else. Whether to try again is for [`super::tries`] to say.
 
-use std::ops::ControlFlow;
 use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
-use http::{Method, StatusCode, header};
+use http::{Method, header};
 use tokio::sync::Semaphore;
 use url::Url;
 
 use super::answer::Answer;
-use super::auth::{Authority, Proof, Scopes};
 use super::call::{Call, Payload, Read};
-use super::client::Shared;
 use super::endpoint::authority;
 use super::failure::{self, ERROR_BODY};
 use super::kind::{Counts, Kind};
 use super::limits::{Lane, Limits, Permit};
 use super::pace::{Direction, Pace};
+use super::proof::Proof;
 use super::redirect::{redirect, same_host};
-use super::retry::Backoff;
 use super::settings::Settings;
 use super::transport::Transport;
-use super::upload_body::Outgoing;
 use crate::observe::{Event, Meter, Observer, Pause};
-use crate::store::{ErrorKind, StoreError, chain};
+use crate::store::{ErrorKind, StoreError};
 
 const REDIRECTS: usize = 10;
-/// Where another endpoint can be asked, no longer wait than this is put up with.
-pub(super) const HASTY_WAIT: Duration = Duration::from_secs(3);
 
 /// What the ways to all hosts share.
 pub(super) struct Common {
@@ -54,136 +48,7 @@ pub(super) struct Wire {
     pub(super) has_identity: bool,
 }
 
-/// For whom a call is sent.
-pub(super) struct Identity<'a> {
-    pub(super) shared: &'a Shared,
-    pub(super) authority: &'a Authority,
-    pub(super) scopes: &'a Scopes,
-}
-
-/// Whether an outcome is final. To go on is to try again.
-type Verdict = ControlFlow<Result<Answer, StoreError>>;
-
-struct Tries<'a> {
-    backoff: Backoff<'a>,
-    asked: Duration,
-    hasty: bool,
-}
-
 impl Wire {
-    /// Sends without credentials, as often as it takes.
-    pub(super) async fn plain(&self, call: &Call) -> Result<Answer, StoreError> {
-        let mut tries = self.tries(call.hasty);
-        loop {
-            let outcome = self.send_once(call, &Proof::None).await;
-            if let Verdict::Break(result) = self.weigh(outcome, &mut tries, &call.place).await {
-                return result;
-            }
-        }
-    }
-
-    /// Sends with what the host wants to see, as often as it takes. The answer is none that says
-    /// 401, 403, 429 or 5xx: those are errors.
-    pub(super) async fn call(&self, call: &Call, who: &Identity<'_>) -> Result<Answer, StoreError> {
-        let mut tries = self.tries(call.hasty);
-        let mut refused: Option<Proof> = None;
-        loop {
-            let first = who.authority.first_contact().await;
-            let proof = who.authority.proof(who.shared, who.scopes).await;
-            let proof = proof.map_err(|error| at(&call.place, error))?;
-            if refused.as_ref() == Some(&proof) {
-                return Err(self.denied(call, who, None).await);
-            }
-            let outcome = self.send_once(call, &proof).await;
-            if let Ok(answer) = &outcome {
-                if answer.status != StatusCode::UNAUTHORIZED || answer.foreign {
-                    who.authority.answered();
-                } else if who.authority.challenged(who.shared, &answer.headers, who.scopes, &proof)
-                {
-                    refused = Some(proof);
-                    continue;
-                } else {
-                    return Err(self.denied(call, who, Some(answer)).await);
-                }
-            }
-            drop(first);
-            if let Verdict::Break(result) = self.weigh(outcome, &mut tries, &call.place).await {
-                return match result {
-                    Ok(answer) if answer.status == StatusCode::FORBIDDEN => Err(answer.error()),
-                    result => result,
-                };
-            }
-        }
-    }
-
-    /// Sends a body that can be read only once: one try. Any answer is returned as it is; one that
-    /// asks for patience has made the host pause.
-    pub(super) async fn call_once(
-        &self,
-        call: &Call,
-        outgoing: Outgoing,
-        who: Option<&Identity<'_>>,
-        permit: Permit,
-    ) -> Result<Answer, StoreError> {
-        let proof = match who {
-            Some(who) => who.authority.proof(who.shared, who.scopes).await?,
-            None => Proof::None,
-        };
-        let request = self.request(call, &call.url, &proof, true);
-        let sent = outgoing.length();
-        let (request, progress) = outgoing.attach(request, &self.common.pace);
-        self.common.counts.add(&self.authority, call.kind);
-        Meter::request();
-        let begun = Instant::now();
-        let settings = &self.common.settings;
-        let response = tokio::select! {
-            response = request.send() => {
-                response.map_err(|error| failure::network(&call.place, error))
-            }
-            seconds = progress.stalled(settings.stall_timeout, settings.commit_timeout) => {
-                Err(StoreError::new(&*call.place, ErrorKind::TimedOut(seconds)))
-            }
-        };
-        let answer = match response {
-            Ok(response) => {
-                let answer = self.receive(call, response, false, permit).await;
-                self.note(call, begun, sent, answer.as_ref().ok());
-                answer?
-            }
-            Err(error) => {
-                self.note(call, begun, sent, None);
-                permit.overloaded();
-                return Err(error);
-            }
-        };
-        match (answer.status, who) {
-            (StatusCode::UNAUTHORIZED, Some(who)) => {
-                who.authority.challenged(who.shared, &answer.headers, who.scopes, &proof);
-            }
-            _ if answer.troubled() => {
-                answer.overloaded();
-                self.obey(&answer);
-            }
-            _ => answer.good(),
-        }
-        Ok(answer)
-    }
-
-    fn tries(&self, hasty: bool) -> Tries<'_> {
-        let retries = &self.common.settings.retries;
-        let backoff = if hasty { Backoff::hasty(retries) } else { Backoff::new(retries) };
-        Tries { backoff, asked: Duration::ZERO, hasty }
-    }
-
-    async fn denied(&self, call: &Call, who: &Identity<'_>, answer: Option<&Answer>) -> StoreError {
-        let words = answer.map(|answer| failure::words(&answer.body)).unwrap_or_default();
-        let words = if words.is_empty() { words } else { format!(" ({words})") };
-        let why = who.authority.explain(who.shared, who.scopes).await;
-        let url = failure::shown(&call.url);
-        let text = format!("{} {url} was answered with 401{words}: {why}", call.method);
-        StoreError::new(&*call.place, ErrorKind::Denied(text))
-    }
-
     /// Waits until a request may be sent.
     pub(super) async fn admit(&self, lane: Lane) -> Permit {
         let begun = Instant::now();
@@ -347,76 +212,8 @@ impl Wire {
         }
     }
 
-    /// Decides whether an outcome is final, and waits when it is not.
-    async fn weigh(
-        &self,
-        outcome: Result<Answer, StoreError>,
-        tries: &mut Tries<'_>,
-        place: &str,
-    ) -> Verdict {
-        let error = match outcome {
-            Ok(answer) if !answer.troubled() => {
-                answer.good();
-                return Verdict::Break(Ok(answer));
-            }
-            Ok(answer) => {
-                answer.overloaded();
-                match self.patience(&answer, tries) {
-                    Some(verdict) => return verdict,
-                    None => answer.error(),
-                }
-            }
-            Err(error) if error.is_retryable() => error,
-            Err(error) => return Verdict::Break(Err(error)),
-        };
-        let Some(wait) = tries.backoff.after_failure() else { return Verdict::Break(Err(error)) };
-        Meter::again();
-        Meter::waited(wait);
-        self.tell(wait, Pause::Failed, &format!("{place}: {}, trying again", chain(error.kind())));
-        tokio::time::sleep(wait).await;
-        Verdict::Continue(())
-    }
-
-    /// What to do about an answer that asks for patience; `None` when it is a mere failure.
-    fn patience(&self, answer: &Answer, tries: &mut Tries<'_>) -> Option<Verdict> {
-        if let Some(wait) = answer.asked_wait() {
-            let limit = self.common.settings.retry_after_limit;
-            tries.asked += wait;
-            if tries.asked > limit {
-                return Some(Verdict::Break(Err(answer.too_long(wait, limit))));
-            }
-            self.obey(answer);
-            if tries.hasty && wait > HASTY_WAIT {
-                return Some(Verdict::Break(Err(answer.error())));
-            }
-            Meter::again();
-            return Some(Verdict::Continue(()));
-        }
-        if answer.status != StatusCode::TOO_MANY_REQUESTS {
-            return None;
-        }
-        let Some(wait) = tries.backoff.after_throttling() else {
-            return Some(Verdict::Break(Err(answer.error())));
-        };
-        if self.limits.pause(wait) {
-            self.tell(wait, Pause::Throttled, "it answered 429: too many requests");
-        }
-        Meter::again();
-        Some(Verdict::Continue(()))
-    }
-
-    /// Makes the host pause as it asked.
-    fn obey(&self, answer: &Answer) {
-        let Some(wait) = answer.asked_wait() else { return };
-        let wait = wait.min(self.common.settings.retry_after_limit);
-        if self.limits.pause(wait) {
-            let cause = format!("it answered {} and asks to wait", answer.status.as_u16());
-            self.tell(wait, Pause::Asked, &cause);
-        }
-    }
-
     /// Tells the observer that a request ended, unless its body is still to be read.
-    fn note(&self, call: &Call, begun: Instant, sent: u64, answer: Option<&Answer>) {
+    pub(super) fn note(&self, call: &Call, begun: Instant, sent: u64, answer: Option<&Answer>) {
         if answer.is_some_and(|answer| answer.stream.is_some()) {
             return;
         }
@@ -443,13 +240,5 @@ impl Wire {
         tracing::debug!(host = self.authority, wait_ms = wait.as_millis() as u64, cause, "waiting");
         let event = Event::Waiting { host: &self.authority, wait, pause, cause };
         self.common.observer.event(&event);
-    }
-}
-
-/// An error of authorising, at the place it was needed for.
-fn at(place: &str, error: StoreError) -> StoreError {
-    match error.kind() {
-        ErrorKind::Denied(text) => StoreError::new(place, ErrorKind::Denied(text.clone())),
-        _ => error,
     }
 }

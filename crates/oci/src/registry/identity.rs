@@ -1,0 +1,129 @@
+//! Sending as somebody: with the credentials or tokens that a host wants to see, which it is asked
+//! for but once.
+
+use std::time::Instant;
+
+use http::StatusCode;
+
+use super::answer::Answer;
+use super::auth::{Authority, Scopes};
+use super::call::Call;
+use super::failure;
+use super::limits::Permit;
+use super::proof::Proof;
+use super::tries::Verdict;
+use super::upload_body::Outgoing;
+use super::wire::Wire;
+use crate::observe::Meter;
+use crate::store::{ErrorKind, StoreError};
+
+/// For whom a call is sent.
+pub(super) struct Identity<'a> {
+    pub(super) authority: &'a Authority,
+    pub(super) scopes: &'a Scopes,
+}
+
+impl Wire {
+    /// Sends with what the host wants to see, as often as it takes. The answer is none that says
+    /// 401, 403, 429 or 5xx: those are errors.
+    pub(super) async fn call(&self, call: &Call, who: &Identity<'_>) -> Result<Answer, StoreError> {
+        let mut tries = self.tries(call.hasty);
+        let mut refused: Option<Proof> = None;
+        loop {
+            let first = who.authority.first_contact().await;
+            let proof = who.authority.proof(who.scopes).await;
+            let proof = proof.map_err(|error| at(&call.place, error))?;
+            if refused.as_ref() == Some(&proof) {
+                return Err(self.denied(call, who, None).await);
+            }
+            let outcome = self.send_once(call, &proof).await;
+            if let Ok(answer) = &outcome {
+                if answer.status != StatusCode::UNAUTHORIZED || answer.foreign {
+                    who.authority.answered();
+                } else if who.authority.challenged(&answer.headers, who.scopes, &proof) {
+                    refused = Some(proof);
+                    continue;
+                } else {
+                    return Err(self.denied(call, who, Some(answer)).await);
+                }
+            }
+            drop(first);
+            if let Verdict::Break(result) = self.weigh(outcome, &mut tries, &call.place).await {
+                return match result {
+                    Ok(answer) if answer.status == StatusCode::FORBIDDEN => Err(answer.error()),
+                    result => result,
+                };
+            }
+        }
+    }
+
+    /// Sends a body that can be read only once: one try. Any answer is returned as it is; one that
+    /// asks for patience has made the host pause.
+    pub(super) async fn call_once(
+        &self,
+        call: &Call,
+        outgoing: Outgoing,
+        who: Option<&Identity<'_>>,
+        permit: Permit,
+    ) -> Result<Answer, StoreError> {
+        let proof = match who {
+            Some(who) => who.authority.proof(who.scopes).await?,
+            None => Proof::None,
+        };
+        let request = self.request(call, &call.url, &proof, true);
+        let sent = outgoing.length();
+        let (request, progress) = outgoing.attach(request, &self.common.pace);
+        self.common.counts.add(&self.authority, call.kind);
+        Meter::request();
+        let begun = Instant::now();
+        let settings = &self.common.settings;
+        let response = tokio::select! {
+            response = request.send() => {
+                response.map_err(|error| failure::network(&call.place, error))
+            }
+            seconds = progress.stalled(settings.stall_timeout, settings.commit_timeout) => {
+                Err(StoreError::new(&*call.place, ErrorKind::TimedOut(seconds)))
+            }
+        };
+        let answer = match response {
+            Ok(response) => {
+                let answer = self.receive(call, response, false, permit).await;
+                self.note(call, begun, sent, answer.as_ref().ok());
+                answer?
+            }
+            Err(error) => {
+                self.note(call, begun, sent, None);
+                permit.overloaded();
+                return Err(error);
+            }
+        };
+        match (answer.status, who) {
+            (StatusCode::UNAUTHORIZED, Some(who)) => {
+                who.authority.challenged(&answer.headers, who.scopes, &proof);
+            }
+            _ if answer.troubled() => {
+                answer.overloaded();
+                self.obey(&answer);
+            }
+            _ => answer.good(),
+        }
+        Ok(answer)
+    }
+
+    async fn denied(&self, call: &Call, who: &Identity<'_>, answer: Option<&Answer>) -> StoreError {
+        let words = answer.map(|answer| failure::words(&answer.body)).unwrap_or_default();
+        let words = if words.is_empty() { words } else { format!(" ({words})") };
+        let why = who.authority.explain(who.scopes).await;
+        let url = failure::shown(&call.url);
+        let text = format!("{} {url} was answered with 401{words}: {why}", call.method);
+        StoreError::new(&*call.place, ErrorKind::Denied(text))
+    }
+}
+
+/// An error of authorising, at the place it was needed for.
+fn at(place: &str, error: StoreError) -> StoreError {
+    match error.kind() {
+        ErrorKind::Denied(text) => StoreError::new(place, ErrorKind::Denied(text.clone())),
+        _ => error,
+    }
+}

@@ -1,0 +1,116 @@
+//! Sending as often as it takes: what an outcome means, how long to wait before the next try, and
+//! when to give up.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use http::StatusCode;
+
+use super::answer::Answer;
+use super::call::Call;
+use super::proof::Proof;
+use super::retry::Backoff;
+use super::wire::Wire;
+use crate::observe::{Meter, Pause};
+use crate::store::{StoreError, chain};
+
+/// Where another endpoint can be asked, no longer wait than this is put up with.
+pub(super) const HASTY_WAIT: Duration = Duration::from_secs(3);
+
+/// Whether an outcome is final. To go on is to try again.
+pub(super) type Verdict = ControlFlow<Result<Answer, StoreError>>;
+
+/// The tries of one call.
+pub(super) struct Tries<'a> {
+    backoff: Backoff<'a>,
+    asked: Duration,
+    hasty: bool,
+}
+
+impl Wire {
+    /// Sends without credentials, as often as it takes.
+    pub(super) async fn plain(&self, call: &Call) -> Result<Answer, StoreError> {
+        let mut tries = self.tries(call.hasty);
+        loop {
+            let outcome = self.send_once(call, &Proof::None).await;
+            if let Verdict::Break(result) = self.weigh(outcome, &mut tries, &call.place).await {
+                return result;
+            }
+        }
+    }
+
+    /// The tries of a call that is about to be sent.
+    pub(super) fn tries(&self, hasty: bool) -> Tries<'_> {
+        let retries = &self.common.settings.retries;
+        let backoff = if hasty { Backoff::hasty(retries) } else { Backoff::new(retries) };
+        Tries { backoff, asked: Duration::ZERO, hasty }
+    }
+
+    /// Decides whether an outcome is final, and waits when it is not.
+    pub(super) async fn weigh(
+        &self,
+        outcome: Result<Answer, StoreError>,
+        tries: &mut Tries<'_>,
+        place: &str,
+    ) -> Verdict {
+        let error = match outcome {
+            Ok(answer) if !answer.troubled() => {
+                answer.good();
+                return Verdict::Break(Ok(answer));
+            }
+            Ok(answer) => {
+                answer.overloaded();
+                match self.patience(&answer, tries) {
+                    Some(verdict) => return verdict,
+                    None => answer.error(),
+                }
+            }
+            Err(error) if error.is_retryable() => error,
+            Err(error) => return Verdict::Break(Err(error)),
+        };
+        let Some(wait) = tries.backoff.after_failure() else { return Verdict::Break(Err(error)) };
+        Meter::again();
+        Meter::waited(wait);
+        self.tell(wait, Pause::Failed, &format!("{place}: {}, trying again", chain(error.kind())));
+        tokio::time::sleep(wait).await;
+        Verdict::Continue(())
+    }
+
+    /// What to do about an answer that asks for patience; `None` when it is a mere failure.
+    fn patience(&self, answer: &Answer, tries: &mut Tries<'_>) -> Option<Verdict> {
+        if let Some(wait) = answer.asked_wait() {
+            let limit = self.common.settings.retry_after_limit;
+            tries.asked += wait;
+            if tries.asked > limit {
+                return Some(Verdict::Break(Err(answer.too_long(wait, limit))));
+            }
+            self.obey(answer);
+            if tries.hasty && wait > HASTY_WAIT {
+                return Some(Verdict::Break(Err(answer.error())));
+            }
+            Meter::again();
+            return Some(Verdict::Continue(()));
+        }
+        if answer.status != StatusCode::TOO_MANY_REQUESTS {
+            return None;
+        }
+        let Some(wait) = tries.backoff.after_throttling() else {
+            return Some(Verdict::Break(Err(answer.error())));
+        };
+        if self.limits.pause(wait) {
+            self.tell(wait, Pause::Throttled, "it answered 429: too many requests");
+        }
+        Meter::again();
+        Some(Verdict::Continue(()))
+    }
+
+    /// Makes the host pause as it asked.
+    pub(super) fn obey(&self, answer: &Answer) {
+        let Some(wait) = answer.asked_wait() else { return };
+        let wait = wait.min(self.common.settings.retry_after_limit);
+        if self.limits.pause(wait) {
+            let cause = format!("it answered {} and asks to wait", answer.status.as_u16());
+            self.tell(wait, Pause::Asked, &cause);
+        }
+    }
+}
