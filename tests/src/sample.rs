@@ -115,7 +115,7 @@ fn index(children: &[(&Manifest, &str)]) -> Manifest {
         .map(|(manifest, architecture)| {
             let mut child = manifest.descriptor().bare();
             let platform: Platform = format!("linux/{architecture}").parse().unwrap();
-            child.platform = Some(platform);
+            child.platform = Some(Box::new(platform));
             child
         })
         .collect();

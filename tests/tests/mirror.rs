@@ -112,7 +112,7 @@ async fn image(
 ) -> Manifest {
     let config = format!(r#"{{"architecture":"{architecture}","os":"linux","layers":{layers:?}}}"#);
     let mut config = blob(store, &config).await;
-    config.media_type = media::OCI_CONFIG.to_owned();
+    config.media_type = media::OCI_CONFIG.into();
     let mut list = Vec::new();
     for layer in layers {
         list.push(blob(store, layer).await);
@@ -130,7 +130,7 @@ async fn index(store: &MemoryStore, children: &[(&Manifest, &str)], name: &str) 
     let list: Vec<_> = children
         .iter()
         .map(|(child, platform)| Descriptor {
-            platform: Some(platform.parse().unwrap()),
+            platform: Some(Box::new(platform.parse().unwrap())),
             ..child.descriptor().bare()
         })
         .collect();

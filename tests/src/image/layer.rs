@@ -60,7 +60,7 @@ impl Layer {
     /// The layer as a blob.
     pub fn piece(&self, media_type: &str) -> Piece {
         let mut descriptor = self.descriptor.clone();
-        media_type.clone_into(&mut descriptor.media_type);
+        descriptor.media_type = media_type.into();
         Piece { descriptor, body: Body::Recipe(self.recipe) }
     }
 }

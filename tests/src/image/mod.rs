@@ -52,7 +52,7 @@ impl Graph {
     /// How an index describes this image: with its platform.
     pub fn descriptor(&self) -> Descriptor {
         let mut descriptor = self.root().descriptor().bare();
-        descriptor.platform = self.platform.clone();
+        descriptor.platform = self.platform.clone().map(Box::new);
         descriptor
     }
 

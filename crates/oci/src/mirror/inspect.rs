@@ -309,7 +309,7 @@ async fn platforms(source: &Arc<dyn Source>, graph: &Graph) -> Platforms {
     let mut known: Platforms = HashMap::new();
     for child in graph.manifests().iter().flat_map(Manifest::manifests) {
         if let Some(platform) = child.platform.clone().filter(|platform| platform.os != "unknown") {
-            known.insert(child.digest.clone(), platform);
+            known.insert(child.digest.clone(), *platform);
         }
     }
     let open = graph.manifests().iter().filter(|manifest| !known.contains_key(manifest.digest()));

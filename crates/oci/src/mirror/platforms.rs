@@ -107,7 +107,7 @@ async fn leaves(source: &Arc<dyn Source>, root: &Manifest) -> Result<Vec<Leaf>, 
         if !seen.insert(child.digest.clone()) {
             continue;
         }
-        if let Some(platform) = child.platform.clone() {
+        if let Some(platform) = child.platform.as_deref().cloned() {
             if platform.os != "unknown" {
                 leaves.push(Leaf { descriptor: child, platform });
             }
@@ -153,7 +153,10 @@ fn index_of(root: &Manifest, chosen: &[&Leaf]) -> Result<Manifest, ManifestError
     let media_type = &root.descriptor().media_type;
     let children: Vec<Descriptor> = chosen
         .iter()
-        .map(|leaf| Descriptor { platform: Some(leaf.platform.clone()), ..leaf.descriptor.clone() })
+        .map(|leaf| Descriptor {
+            platform: Some(Box::new(leaf.platform.clone())),
+            ..leaf.descriptor.clone()
+        })
         .collect();
     let index =
         serde_json::json!({ "schemaVersion": 2, "mediaType": media_type, "manifests": children });

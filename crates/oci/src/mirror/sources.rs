@@ -76,7 +76,7 @@ pub async fn read_source(
     let selection = selection
         .map_err(|error| SourceFault::Platforms { text: source.text.clone(), source: error })?;
     let mut descriptor = selection.root.descriptor().bare();
-    descriptor.platform = selection.platform;
+    descriptor.platform = selection.platform.map(Box::new);
     let index = selection.source_index.as_ref();
     let item = Item::new(&descriptor, &source.text, source.labels.clone(), index);
     Ok(ReadSource { item, root: selection.root })

@@ -4,20 +4,21 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, Platform, media};
+use super::{Digest, MediaType, Platform, media};
 
 /// Annotations, sorted, so that what is written is the same every time.
 pub type Annotations = BTreeMap<String, String>;
 
 /// Type, digest and size of a piece of content.
 ///
-/// Serialized in the field order of the specification; unknown fields are kept.
+/// Serialized in the field order of the specification; unknown fields are kept. Small, since a run
+/// holds one for each mention of a blob: what is common to many is shared, what is rare is apart.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Descriptor {
     /// Media type of the content.
     #[serde(default)]
-    pub media_type: String,
+    pub media_type: MediaType,
     /// Digest of the content.
     pub digest: Digest,
     /// Size of the content in bytes.
@@ -33,7 +34,7 @@ pub struct Descriptor {
     pub data: Option<String>,
     /// Platform, in an index.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub platform: Option<Platform>,
+    pub platform: Option<Box<Platform>>,
     /// Type of an artifact, in an index.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<String>,
@@ -44,7 +45,7 @@ pub struct Descriptor {
 
 impl Descriptor {
     /// A descriptor of content that is known by type, digest and size alone.
-    pub fn new(media_type: impl Into<String>, digest: Digest, size: u64) -> Self {
+    pub fn new(media_type: impl Into<MediaType>, digest: Digest, size: u64) -> Self {
         Descriptor {
             media_type: media_type.into(),
             digest,
@@ -59,7 +60,7 @@ impl Descriptor {
     }
 
     /// The descriptor of `bytes` under SHA-256.
-    pub fn of(media_type: impl Into<String>, bytes: &[u8]) -> Self {
+    pub fn of(media_type: impl Into<MediaType>, bytes: &[u8]) -> Self {
         Descriptor::new(media_type, Digest::of(bytes), bytes.len() as u64)
     }
 
@@ -105,6 +106,11 @@ mod tests {
         );
         let descriptor: Descriptor = serde_json::from_str(&json).unwrap();
         assert_eq!(serde_json::to_string(&descriptor).unwrap(), json);
+    }
+
+    #[test]
+    fn many_of_them_take_little_memory() {
+        assert!(size_of::<Descriptor>() <= 176, "{}", size_of::<Descriptor>());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
@@ -32,12 +33,9 @@ impl Algorithm {
     }
 }
 
-/// A validated digest. Ordered by its text.
+/// A validated digest. Ordered by its text. Cheap to clone: the text is shared.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Digest {
-    algorithm: Algorithm,
-    text: Box<str>,
-}
+pub struct Digest(Arc<str>);
 
 /// Why a text is no digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -57,36 +55,36 @@ impl Digest {
 
     /// The digest of `bytes` by the same algorithm as this one.
     pub fn like(&self, bytes: &[u8]) -> Self {
-        let mut hasher = Hasher::new(self.algorithm);
+        let mut hasher = Hasher::new(self.algorithm());
         hasher.update(bytes);
         hasher.finish()
     }
 
     /// The algorithm.
     pub fn algorithm(&self) -> Algorithm {
-        self.algorithm
+        if self.0.starts_with("sha512") { Algorithm::Sha512 } else { Algorithm::Sha256 }
     }
 
     /// The hexadecimal part, after the colon.
     pub fn hex(&self) -> &str {
-        &self.text[self.algorithm.as_str().len() + 1..]
+        &self.0[self.algorithm().as_str().len() + 1..]
     }
 
     /// The whole text, `algorithm:hex`.
     pub fn as_str(&self) -> &str {
-        &self.text
+        &self.0
     }
 
     /// The start of the digest, enough for a person to tell digests apart.
     pub fn short(&self) -> &str {
-        &self.text[..self.algorithm.as_str().len() + 1 + 12]
+        &self.0[..self.algorithm().as_str().len() + 1 + 12]
     }
 
     /// The tag under which a registry without the referrers API keeps the list of this digest's
     /// referrers: `algorithm-hex` (distribution-spec, "Referrers Tag Schema").
     pub fn fallback_tag(&self) -> String {
         let hex = &self.hex()[..self.hex().len().min(64)];
-        format!("{}-{hex}", self.algorithm.as_str())
+        format!("{}-{hex}", self.algorithm().as_str())
     }
 }
 
@@ -108,25 +106,25 @@ impl FromStr for Digest {
         if !hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
             return Err(fail("the hexadecimal part must be lower-case hexadecimal"));
         }
-        Ok(Digest { algorithm, text: text.into() })
+        Ok(Digest(text.into()))
     }
 }
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&self.0)
     }
 }
 
 impl fmt::Debug for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&self.0)
     }
 }
 
 impl Serialize for Digest {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.text)
+        serializer.serialize_str(&self.0)
     }
 }
 
@@ -178,7 +176,7 @@ impl Hasher {
             text.push(char::from(HEX[usize::from(byte >> 4)]));
             text.push(char::from(HEX[usize::from(byte & 15)]));
         }
-        Digest { algorithm, text: text.into() }
+        Digest(text.into())
     }
 }
 

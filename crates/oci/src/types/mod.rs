@@ -5,6 +5,7 @@ mod digest;
 mod location;
 mod manifest;
 pub mod media;
+mod media_type;
 mod platform;
 mod reference;
 
@@ -12,6 +13,7 @@ pub use descriptor::{Annotations, Descriptor};
 pub use digest::{Algorithm, Digest, DigestError, Hasher};
 pub use location::{Location, LocationError};
 pub use manifest::{Manifest, ManifestError, ManifestKind};
+pub use media_type::MediaType;
 pub use platform::{Platform, PlatformError};
 pub use reference::{Name, Reference, ReferenceError, Tag, Version};
 

@@ -153,7 +153,7 @@ fn platforms_of_one_source(items: &[impl Routable], members: &[usize]) -> bool {
     let mut platforms: Vec<&Platform> = Vec::new();
     members.iter().all(|item| {
         let item = items[*item].origin();
-        let platform = item.descriptor.platform.as_ref();
+        let platform = item.descriptor.platform.as_deref();
         let new = platform.is_some_and(|platform| !platforms.contains(&platform));
         platforms.extend(platform);
         new && item.source == source

@@ -64,7 +64,7 @@ fn pick<'a>(
     if manifest.config().is_some() {
         return Some(manifest);
     }
-    let usual = |child: &&Descriptor| child.platform.as_ref().is_some_and(is_usual);
+    let usual = |child: &&Descriptor| child.platform.as_deref().is_some_and(is_usual);
     let child = manifest.manifests().find(usual).or_else(|| manifest.manifests().next())?;
     // Nesting is bounded by the walk; this only keeps a hostile graph from the stack.
     if depth < 32 { pick(manifests, &child.digest, depth + 1) } else { None }

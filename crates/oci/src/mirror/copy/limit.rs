@@ -155,7 +155,7 @@ async fn children(source: &Remembering, root: &Manifest) -> Result<Vec<Child>, L
         if !seen.insert(descriptor.digest.clone()) {
             continue;
         }
-        let mut platform = descriptor.platform.clone();
+        let mut platform = descriptor.platform.as_deref().cloned();
         if platform.is_none() {
             let manifest = source.manifest(&descriptor).await?;
             if manifest.kind() == ManifestKind::Index {

@@ -38,7 +38,7 @@ impl<'a> Tree<'a> {
         let total = family.sizes().fold(0u64, |sum, (_, size)| sum.saturating_add(size));
         let mut node = Node {
             digest: manifest.digest().clone(),
-            media_type: manifest.descriptor().media_type.clone(),
+            media_type: manifest.descriptor().media_type.clone().into(),
             kind: kind(manifest),
             artifact_type: manifest.artifact_type().map(str::to_owned),
             name: None,
@@ -81,7 +81,7 @@ impl<'a> Tree<'a> {
     fn blob(&self, blob: &Descriptor, config: bool) -> BlobLine {
         BlobLine {
             digest: blob.digest.clone(),
-            media_type: blob.media_type.clone(),
+            media_type: blob.media_type.clone().into(),
             size: blob.size,
             config,
             images: self.images.get(&blob.digest).copied().unwrap_or_default(),
