@@ -5,10 +5,9 @@
 //! lock, so that several processes can use it; the newest entries are kept. What cannot be read or
 //! written is as good as not there.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::fmt::Write as _;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io::{self, BufRead, BufReader, BufWriter};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -31,16 +30,30 @@ pub(super) struct Hints {
     state: Mutex<Option<State>>,
 }
 
+/// What is known of one registry. A run adds a line for every blob that it moves, so repositories
+/// are numbers here.
 #[derive(Debug, Default)]
 struct State {
-    /// The repositories of each blob with the day on which that was last true.
-    holders: Holders,
-    repositories: HashSet<String>,
-    added: HashMap<(Digest, String), u64>,
-    removed: HashSet<(Digest, String)>,
+    names: Vec<String>,
+    numbers: HashMap<String, u32>,
+    /// The repositories of each blob, a few of them.
+    holders: HashMap<Digest, Vec<Holder>>,
+    /// Repositories of which something was known from before.
+    earlier: HashSet<u32>,
+    removed: HashSet<(Digest, u32)>,
+    /// Whether the file is to be written.
+    changed: bool,
 }
 
-type Holders = HashMap<Digest, BTreeMap<String, u64>>;
+/// A repository that has a blob.
+#[derive(Debug, Clone, Copy)]
+struct Holder {
+    name: u32,
+    /// The day on which that was last true.
+    day: u32,
+    /// Learned in this run.
+    new: bool,
+}
 
 impl Hints {
     /// Those of `registry` below `directory`. Nothing is read yet.
@@ -54,47 +67,47 @@ impl Hints {
     pub(super) fn look(&self, digest: &Digest, repository: &str) -> (bool, Option<String>) {
         self.with(|state| {
             let Some(holders) = state.holders.get(digest) else { return (false, None) };
-            let others = holders.iter().filter(|(name, _)| *name != repository);
-            let newest = others.max_by_key(|(_, day)| **day);
-            (holders.contains_key(repository), newest.map(|(name, _)| name.clone()))
+            let own = state.numbers.get(repository).copied();
+            let others = holders.iter().filter(|holder| Some(holder.name) != own);
+            let newest = others.max_by_key(|holder| holder.day);
+            let here = holders.iter().any(|holder| Some(holder.name) == own);
+            (here, newest.map(|holder| state.names[holder.name as usize].clone()))
         })
     }
 
     /// Whether anything is known of `repository` from before.
     pub(super) fn knows(&self, repository: &str) -> bool {
-        self.with(|state| state.repositories.contains(repository))
+        self.with(|state| {
+            state.numbers.get(repository).is_some_and(|number| state.earlier.contains(number))
+        })
     }
 
     /// `repository` has the blob.
     pub(super) fn add(&self, digest: &Digest, repository: &str) {
         self.with(|state| {
-            let key = (digest.clone(), repository.to_owned());
-            state.removed.remove(&key);
-            state.added.insert(key, today());
-            state.holders.entry(digest.clone()).or_default().insert(repository.to_owned(), today());
+            let name = state.number(repository);
+            if !state.removed.is_empty() {
+                state.removed.remove(&(digest.clone(), name));
+            }
+            state.changed = true;
+            state.hold(digest.clone(), Holder { name, day: today(), new: true });
         });
     }
 
     /// `repository` has the blob no more, or will not have it mounted.
     pub(super) fn remove(&self, digest: &Digest, repository: &str) {
         self.with(|state| {
-            let key = (digest.clone(), repository.to_owned());
-            state.added.remove(&key);
-            state.removed.insert(key);
+            let name = state.number(repository);
+            state.changed = true;
+            state.removed.insert((digest.clone(), name));
             if let Some(holders) = state.holders.get_mut(digest) {
-                holders.remove(repository);
+                holders.retain(|holder| holder.name != name);
             }
         });
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
-        let mut state = self.lock();
-        work(state.get_or_insert_with(|| {
-            let holders = read(&self.path);
-            let names = holders.values().flat_map(BTreeMap::keys);
-            let repositories = names.cloned().collect();
-            State { holders, repositories, ..State::default() }
-        }))
+        work(self.lock().get_or_insert_with(|| State::read(&self.path)))
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<State>> {
@@ -109,18 +122,22 @@ impl Hints {
         lock.push(".lock");
         let lock = File::options().create(true).truncate(false).write(true).open(lock)?;
         lock.lock()?;
-        let mut holders = read(&self.path);
-        for (digest, repository) in &state.removed {
-            if let Some(names) = holders.get_mut(digest) {
-                names.remove(repository);
+        let mut kept = State::read(&self.path);
+        for (digest, name) in &state.removed {
+            let name = kept.number(&state.names[*name as usize]);
+            if let Some(holders) = kept.holders.get_mut(digest) {
+                holders.retain(|holder| holder.name != name);
             }
         }
-        for ((digest, repository), day) in &state.added {
-            holders.entry(digest.clone()).or_default().insert(repository.clone(), *day);
+        for (digest, holders) in &state.holders {
+            for holder in holders.iter().filter(|holder| holder.new) {
+                let name = kept.number(&state.names[holder.name as usize]);
+                kept.hold(digest.clone(), Holder { name, ..*holder });
+            }
         }
-        let mut file = tempfile::NamedTempFile::new_in(directory)?;
-        file.write_all(write(holders).as_bytes())?;
-        file.persist(&self.path)?;
+        let mut file = BufWriter::new(tempfile::NamedTempFile::new_in(directory)?);
+        kept.write(&mut file)?;
+        file.into_inner().map_err(io::IntoInnerError::into_error)?.persist(&self.path)?;
         Ok(())
     }
 }
@@ -128,7 +145,7 @@ impl Hints {
 impl Drop for Hints {
     fn drop(&mut self) {
         let Some(state) = self.lock().take() else { return };
-        if state.added.is_empty() && state.removed.is_empty() {
+        if !state.changed {
             return;
         }
         if let Err(error) = self.keep(&state) {
@@ -137,54 +154,81 @@ impl Drop for Hints {
     }
 }
 
-/// What a file says; lines that say nothing are passed over.
-fn read(path: &Path) -> Holders {
-    let mut holders = Holders::new();
-    if fs::metadata(path).map_or(true, |meta| meta.len() > LARGEST) {
-        return holders;
-    }
-    let text = fs::read_to_string(path).unwrap_or_default();
-    let mut lines = text.lines();
-    if lines.next() != Some(HEAD) {
-        return holders;
-    }
-    for line in lines {
-        let mut words = line.split(' ');
-        let (Some(digest), Some(day), Some(repository)) =
-            (words.next(), words.next(), words.next())
-        else {
-            continue;
-        };
-        let (Ok(digest), Ok(day)) = (digest.parse::<Digest>(), day.parse()) else { continue };
-        if crate::types::Name::new("registry.example", repository).is_ok() {
-            holders.entry(digest).or_default().insert(repository.to_owned(), day);
+impl State {
+    /// What a file says; lines that say nothing are passed over.
+    fn read(path: &Path) -> Self {
+        let mut state = State::default();
+        if fs::metadata(path).map_or(true, |meta| meta.len() > LARGEST) {
+            return state;
         }
+        let Ok(file) = File::open(path) else { return state };
+        let mut lines = BufReader::new(file).lines().map_while(Result::ok);
+        if lines.next().as_deref() != Some(HEAD) {
+            return state;
+        }
+        for line in lines {
+            let mut words = line.split(' ');
+            let (Some(digest), Some(day), Some(repository)) =
+                (words.next(), words.next(), words.next())
+            else {
+                continue;
+            };
+            let (Ok(digest), Ok(day)) = (digest.parse::<Digest>(), day.parse()) else { continue };
+            if crate::types::Name::new("registry.example", repository).is_ok() {
+                let name = state.number(repository);
+                state.earlier.insert(name);
+                state.hold(digest, Holder { name, day, new: false });
+            }
+        }
+        state
     }
-    holders
-}
 
-/// The newest entries, the newest first.
-fn write(holders: Holders) -> String {
-    let mut entries = BTreeSet::new();
-    for (digest, names) in &holders {
-        let mut names: Vec<_> = names.iter().collect();
-        names.sort_by_key(|(_, day)| std::cmp::Reverse(**day));
-        for (name, day) in names.into_iter().take(MOST_HOLDERS) {
-            entries.insert((std::cmp::Reverse(*day), digest, name));
+    fn number(&mut self, repository: &str) -> u32 {
+        if let Some(number) = self.numbers.get(repository) {
+            return *number;
+        }
+        let number = self.names.len() as u32;
+        self.names.push(repository.to_owned());
+        self.numbers.insert(repository.to_owned(), number);
+        number
+    }
+
+    /// Notes a holder of a blob, in the place of an older one when there are enough.
+    fn hold(&mut self, digest: Digest, new: Holder) {
+        let holders = self.holders.entry(digest).or_default();
+        if let Some(known) = holders.iter_mut().find(|known| known.name == new.name) {
+            *known = Holder { day: known.day.max(new.day), ..new };
+        } else if holders.len() < MOST_HOLDERS {
+            holders.reserve_exact(1);
+            holders.push(new);
+        } else if let Some(oldest) = holders.iter_mut().min_by_key(|known| known.day)
+            && oldest.day < new.day
+        {
+            *oldest = new;
         }
     }
-    let mut text = format!("{HEAD}\n");
-    for (std::cmp::Reverse(day), digest, name) in entries.into_iter().take(MOST) {
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "{digest} {day} {name}");
+
+    /// Writes the newest entries, the newest first.
+    fn write(&self, to: &mut impl io::Write) -> io::Result<()> {
+        let mut entries = BTreeSet::new();
+        for (digest, holders) in &self.holders {
+            for holder in holders {
+                let name = &self.names[holder.name as usize];
+                entries.insert((std::cmp::Reverse(holder.day), digest, name));
+            }
+        }
+        writeln!(to, "{HEAD}")?;
+        for (std::cmp::Reverse(day), digest, name) in entries.into_iter().take(MOST) {
+            writeln!(to, "{digest} {day} {name}")?;
+        }
+        Ok(())
     }
-    text
 }
 
 /// Days since 1970.
-fn today() -> u64 {
+fn today() -> u32 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(0, |since| since.as_secs() / (24 * 3600))
+    since.map_or(0, |since| (since.as_secs() / (24 * 3600)) as u32)
 }
 
 #[cfg(test)]
@@ -215,22 +259,39 @@ mod tests {
     #[test]
     fn bounded_and_nothing_is_made_of_nonsense() {
         let directory = tempfile::tempdir().unwrap();
-        let mut holders = Holders::new();
-        for number in 0..MOST + 10 {
-            let digest = Digest::of(number.to_string().as_bytes());
-            holders.entry(digest).or_default().insert("r".to_owned(), number as u64);
+        let mut state = State::default();
+        let name = state.number("r");
+        for day in 0..MOST as u32 + 10 {
+            let digest = Digest::of(day.to_string().as_bytes());
+            state.hold(digest, Holder { name, day, new: true });
         }
-        let text = write(holders);
-        assert_eq!(text.lines().count(), MOST + 1);
+        let mut text = Vec::new();
+        state.write(&mut text).unwrap();
+        assert_eq!(std::str::from_utf8(&text).unwrap().lines().count(), MOST + 1);
         let path = directory.path().join("f");
         fs::write(&path, &text).unwrap();
-        assert_eq!(read(&path).len(), MOST);
+        assert_eq!(State::read(&path).holders.len(), MOST);
         let good = Digest::of(b"good");
         let nonsense =
             ["", "x", "sha256:zz 1 r", &format!("{good} 1 ../up"), &format!("{good} x r")];
         fs::write(&path, format!("{HEAD}\n{}\n{good} 7 r\n", nonsense.join("\n"))).unwrap();
-        assert_eq!(read(&path).into_keys().collect::<Vec<_>>(), std::slice::from_ref(&good));
+        let read = State::read(&path).holders.into_keys().collect::<Vec<_>>();
+        assert_eq!(read, std::slice::from_ref(&good));
         fs::write(&path, [0xff, 0xfe]).unwrap();
-        assert!(read(&path).is_empty());
+        assert!(State::read(&path).holders.is_empty());
+    }
+
+    #[test]
+    fn of_many_holders_the_newest_are_kept() {
+        let mut state = State::default();
+        let digest = Digest::of(b"x");
+        for (name, day) in [("a", 5), ("b", 1), ("c", 3), ("d", 2), ("e", 1), ("a", 6)] {
+            let name = state.number(name);
+            state.hold(digest.clone(), Holder { name, day, new: true });
+        }
+        let held = |holder: &Holder| (state.names[holder.name as usize].as_str(), holder.day);
+        let mut held: Vec<_> = state.holders[&digest].iter().map(held).collect();
+        held.sort_unstable();
+        assert_eq!(held, [("a", 6), ("c", 3), ("d", 2)]);
     }
 }
