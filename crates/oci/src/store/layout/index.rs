@@ -1,24 +1,29 @@
 //! `index.json` and `oci-layout` of a layout directory: read whole, written by rename under a lock.
+//!
+//! Every change writes the whole file anew, so changes that are asked for while one is being written
+//! go into the next file together: ten thousand tags that are put many at a time cost a small part of
+//! so many files. Each is answered only once the file that has it is durable.
 
-use std::io::{Read, Write};
-use std::os::unix::fs::MetadataExt;
+use std::io::Read;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::FlockOperation;
 use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
 
-use crate::store::index::{is_plainly_a_manifest, tag_of};
-use crate::store::{ErrorKind, StoreError};
+use super::durable::{Stamp, create_directories, replace, sync_directory, temporary};
+use super::edits::{insert, release};
+use crate::store::index::tag_of;
+use crate::store::{ErrorKind, StoreError, chain};
 use crate::types::{Annotations, Descriptor, Digest, Manifest, Tag, media};
 
 /// The file that makes a directory a layout.
 pub(super) const MARKER: &str = "oci-layout";
-/// How files begin that are to be renamed.
-pub(super) const TEMPORARY: &str = ".new-";
 const MARKER_TEXT: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
 
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Index {
     schema_version: u64,
@@ -42,45 +47,81 @@ pub(super) struct IndexFile(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     root: PathBuf,
+    /// Changes that wait for the next file.
+    waiting: Mutex<Vec<Change>>,
+    /// Whoever has it writes for all that wait.
+    turn: tokio::sync::Mutex<()>,
     writing: Mutex<()>,
-    known: Mutex<Option<(Stamp, Arc<[Descriptor]>)>>,
+    known: Mutex<Option<(Stamp, Arc<Index>)>>,
+    /// Files written so far.
+    #[cfg(test)]
+    written: std::sync::atomic::AtomicUsize,
 }
 
-/// What tells one version of the file from another: each is a file of its own, renamed into place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    inode: u64,
-    size: u64,
-    changed: (i64, i64),
+type Edit = Box<dyn FnOnce(&Path, &mut Vec<Descriptor>) -> bool + Send>;
+
+/// A change that waits. Nobody waits for the answer any more: then it is left undone.
+struct Change {
+    edit: Edit,
+    answer: oneshot::Sender<Result<bool, StoreError>>,
+}
+
+impl std::fmt::Debug for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Change")
+    }
+}
+
+/// The entries of an index, in order.
+pub(super) struct Entries(Arc<Index>);
+
+impl Deref for Entries {
+    type Target = [Descriptor];
+
+    fn deref(&self) -> &[Descriptor] {
+        &self.0.manifests
+    }
 }
 
 impl IndexFile {
     pub(super) fn new(root: &Path) -> Self {
-        let (writing, known) = (Mutex::new(()), Mutex::new(None));
-        IndexFile(Arc::new(Shared { root: root.to_owned(), writing, known }))
+        IndexFile(Arc::new(Shared {
+            root: root.to_owned(),
+            waiting: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
+            writing: Mutex::default(),
+            known: Mutex::default(),
+            #[cfg(test)]
+            written: std::sync::atomic::AtomicUsize::default(),
+        }))
     }
 
     /// Every entry, in order.
-    pub(super) fn read(&self) -> Result<Arc<[Descriptor]>, StoreError> {
+    pub(super) fn read(&self) -> Result<Entries, StoreError> {
+        Ok(Entries(self.current()?))
+    }
+
+    /// The file as it is now.
+    fn current(&self) -> Result<Arc<Index>, StoreError> {
         let path = self.path();
         let failed = |source| StoreError::io("reading", &path, source);
         let mut file = match std::fs::File::open(&path) {
             Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok([].into()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Arc::new(Index::empty()));
+            }
             Err(error) => return Err(failed(error)),
         };
-        let meta = file.metadata().map_err(failed)?;
-        let changed = (meta.mtime(), meta.mtime_nsec());
-        let stamp = Stamp { inode: meta.ino(), size: meta.len(), changed };
-        let mut known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, entries)) = known.as_ref().filter(|(of, _)| *of == stamp) {
-            return Ok(entries.clone());
+        let stamp = Stamp::of(&file).map_err(failed)?;
+        let mut known = lock(&self.0.known);
+        if let Some((_, index)) = known.as_ref().filter(|(of, _)| *of == stamp) {
+            return Ok(index.clone());
         }
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(failed)?;
-        let entries: Arc<[Descriptor]> = parse(&path, &text)?.manifests.into();
-        *known = Some((stamp, entries.clone()));
-        Ok(entries)
+        let index = Arc::new(parse(&path, &text)?);
+        *known = Some((stamp, index.clone()));
+        Ok(index)
     }
 
     /// Adds a manifest, under `tag` if there is one, taking the tag from whatever had it.
@@ -127,46 +168,98 @@ impl IndexFile {
         self.0.root.join("index.json")
     }
 
-    /// Changes the entries, away from the threads that must not wait for a disk. `edit` says
-    /// whether it changed anything.
+    /// Changes the entries, together with whatever else is to be changed by then. `edit` says
+    /// whether it changed anything. Dropped before it is done, the change is made or it is not.
     async fn change(
         &self,
         edit: impl FnOnce(&Path, &mut Vec<Descriptor>) -> bool + Send + 'static,
     ) -> Result<bool, StoreError> {
+        let (answer, mut answered) = oneshot::channel();
+        lock(&self.0.waiting).push(Change { edit: Box::new(edit), answer });
+        let turn = tokio::select! {
+            biased;
+            answer = &mut answered => return self.told(answer),
+            turn = self.0.turn.lock() => turn,
+        };
+        if let Ok(answer) = answered.try_recv() {
+            return answer;
+        }
+        // Away from the threads that must not wait for a disk.
         let index = self.clone();
-        let change = tokio::task::spawn_blocking(move || index.change_now(edit)).await;
-        change.map_err(|error| {
-            StoreError::io("writing", &self.path(), std::io::Error::other(error))
-        })?
+        let commit = tokio::task::spawn_blocking(move || index.commit()).await;
+        drop(turn);
+        commit.map_err(|error| self.failed(std::io::Error::other(error)))?;
+        self.told(answered.await)
     }
 
-    /// As [`IndexFile::change`], at once: blocks.
+    /// What became of a change; whoever wrote for it may have been broken off.
+    fn told(
+        &self,
+        answer: Result<Result<bool, StoreError>, oneshot::error::RecvError>,
+    ) -> Result<bool, StoreError> {
+        answer.unwrap_or_else(|error| Err(self.failed(std::io::Error::other(error))))
+    }
+
+    fn failed(&self, source: std::io::Error) -> StoreError {
+        StoreError::io("writing", &self.path(), source)
+    }
+
+    /// Makes every change that waits, in the order in which they came, and answers each.
+    fn commit(&self) {
+        let (mut answers, mut taken) = (Vec::new(), false);
+        let done = self.change_now(|root, entries| {
+            taken = true;
+            let changes = std::mem::take(&mut *lock(&self.0.waiting));
+            for Change { edit, answer } in changes {
+                if !answer.is_closed() {
+                    answers.push((edit(root, entries), answer));
+                }
+            }
+            answers.iter().any(|(changed, _)| *changed)
+        });
+        if !taken {
+            // The file could not even be read.
+            let changes = std::mem::take(&mut *lock(&self.0.waiting));
+            answers.extend(changes.into_iter().map(|change| (false, change.answer)));
+        }
+        let failure = done.err().map(|error| chain(&error));
+        for (changed, answer) in answers {
+            let result = match &failure {
+                None => Ok(changed),
+                Some(text) => Err(self.failed(std::io::Error::other(text.clone()))),
+            };
+            // Whoever waited may be gone by now.
+            let _ = answer.send(result);
+        }
+    }
+
+    /// Changes the entries at once, in a file of their own: blocks.
     pub(super) fn change_now(
         &self,
         edit: impl FnOnce(&Path, &mut Vec<Descriptor>) -> bool,
     ) -> Result<bool, StoreError> {
         let root = &self.0.root;
-        let _in_process = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _in_process = lock(&self.0.writing);
         let marker = root.join(MARKER);
-        let lock = std::fs::File::open(&marker)
+        let file = std::fs::File::open(&marker)
             .map_err(|source| StoreError::io("opening", &marker, source))?;
-        rustix::fs::flock(&lock, FlockOperation::LockExclusive)
+        rustix::fs::flock(&file, FlockOperation::LockExclusive)
             .map_err(|source| StoreError::io("locking", &marker, source.into()))?;
-        let path = self.path();
-        let mut index = match std::fs::read(&path) {
-            Ok(text) => parse(&path, &text)?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Index::empty(),
-            Err(error) => return Err(StoreError::io("reading", &path, error)),
-        };
-        let changed = edit(root, &mut index.manifests);
-        if changed {
-            let written = serde_json::to_vec(&index).map_err(std::io::Error::from);
-            written
-                .and_then(|text| replace(root, &path, &text))
-                .map_err(|source| StoreError::io("writing", &path, source))?;
+        let mut index = Index::clone(&*self.current()?);
+        if !edit(root, &mut index.manifests) {
+            return Ok(false);
         }
-        Ok(changed)
+        let text = serde_json::to_vec(&index).map_err(|error| self.failed(error.into()))?;
+        let stamp = replace(root, &self.path(), &text).map_err(|error| self.failed(error))?;
+        *lock(&self.0.known) = Some((stamp, Arc::new(index)));
+        #[cfg(test)]
+        self.0.written.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Ok(true)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn parse(path: &Path, text: &[u8]) -> Result<Index, StoreError> {
@@ -174,52 +267,6 @@ fn parse(path: &Path, text: &[u8]) -> Result<Index, StoreError> {
         let text = format!("{} is no image index: {error}", path.display());
         StoreError::new("", ErrorKind::Protocol(text))
     })
-}
-
-/// Adds an entry. Whether anything changed.
-fn insert(root: &Path, entries: &mut Vec<Descriptor>, entry: Descriptor) -> bool {
-    let Some(tag) = tag_of(&entry) else {
-        let known = entries.iter().any(|old| old.digest == entry.digest);
-        if !known {
-            entries.push(entry);
-        }
-        return !known;
-    };
-    let moved = release(root, entries, |old| tag_of(old) == Some(tag) && *old != entry);
-    if entries.contains(&entry) {
-        return moved;
-    }
-    // An entry without a tag was there only so that the manifest is listed, which it is now.
-    entries.retain(|old| old.digest != entry.digest || tag_of(old).is_some());
-    entries.push(entry);
-    true
-}
-
-/// Takes the tags from entries. What must be listed to be found stays, without a tag.
-fn release(
-    root: &Path,
-    entries: &mut Vec<Descriptor>,
-    which: impl Fn(&Descriptor) -> bool,
-) -> bool {
-    let (mut gone, kept): (Vec<_>, Vec<_>) = entries.drain(..).partition(which);
-    *entries = kept;
-    for entry in &mut gone {
-        entry.annotations.remove(media::REF_NAME);
-        let listed = entries.iter().any(|other| other.digest == entry.digest);
-        if !listed && must_be_listed(root, entry) {
-            entries.push(entry.clone());
-        }
-    }
-    !gone.is_empty()
-}
-
-/// Whether nobody would find a manifest, or know its type, if it were not in the index.
-fn must_be_listed(root: &Path, entry: &Descriptor) -> bool {
-    let digest = &entry.digest;
-    let path = root.join("blobs").join(digest.algorithm().as_str()).join(digest.hex());
-    let Ok(raw) = std::fs::read(path) else { return false };
-    Manifest::parse_as(&entry.media_type, digest.clone(), raw.into())
-        .is_ok_and(|manifest| manifest.subject().is_some() || !is_plainly_a_manifest(&manifest))
 }
 
 impl Index {
@@ -273,40 +320,5 @@ pub(super) fn create(root: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Makes directories so that they are there after a loss of power.
-pub(super) fn create_directories(path: &Path) -> Result<(), StoreError> {
-    let missing: Vec<&Path> = path
-        .ancestors()
-        .take_while(|path| !path.as_os_str().is_empty() && !path.exists())
-        .collect();
-    for directory in missing.into_iter().rev() {
-        let made = match std::fs::create_dir(directory) {
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-            made => made,
-        };
-        let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty());
-        made.and_then(|()| sync_directory(parent.unwrap_or(Path::new("."))))
-            .map_err(|source| StoreError::io("creating", directory, source))?;
-    }
-    Ok(())
-}
-
-/// Makes the names in a directory durable.
-pub(super) fn sync_directory(directory: &Path) -> std::io::Result<()> {
-    std::fs::File::open(directory)?.sync_data()
-}
-
-fn replace(root: &Path, path: &Path, text: &[u8]) -> std::io::Result<()> {
-    temporary(root, text)?.persist(path).map_err(|error| error.error)?;
-    sync_directory(root)
-}
-
-/// A file that is whole and synced, but has no name to stay under yet.
-fn temporary(root: &Path, text: &[u8]) -> std::io::Result<tempfile::NamedTempFile> {
-    let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(root)?;
-    file.write_all(text)?;
-    // A temporary file is private to its owner; a layout is for whoever may read the directory.
-    rustix::fs::fchmod(file.as_file(), rustix::fs::Mode::from_raw_mode(0o644))?;
-    file.as_file().sync_data()?;
-    Ok(file)
-}
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use rustix::fs::FlockOperation;
 use tempfile::{NamedTempFile, TempPath};
 use tokio::io::AsyncWriteExt;
 
-use super::index;
+use super::durable;
 use crate::store::{ErrorKind, Ingest, StoreError, extent};
 use crate::types::{Algorithm, Digest, Hasher};
 
@@ -114,10 +114,10 @@ impl Ingest for FileIngest {
         // Locked until it has its name.
         let FileIngest { root, path, file: _locked, .. } = *self;
         let placed = tokio::task::spawn_blocking(move || {
-            index::create_directories(&directory)?;
+            durable::create_directories(&directory)?;
             path.persist(&target)
                 .map_err(|error| error.error)
-                .and_then(|()| index::sync_directory(&directory))
+                .and_then(|()| durable::sync_directory(&directory))
                 .map_err(|source| StoreError::io("writing", &target, source))
         });
         placed
@@ -144,7 +144,7 @@ const LEFT: Duration = Duration::from_secs(60);
 /// Removes what writers left behind that were killed. How many files it was.
 pub(super) fn sweep(root: &Path) -> std::io::Result<usize> {
     let mut removed = 0;
-    for (directory, prefix) in [(root.join("ingest"), ""), (root.to_owned(), index::TEMPORARY)] {
+    for (directory, prefix) in [(root.join("ingest"), ""), (root.to_owned(), durable::TEMPORARY)] {
         let entries = match std::fs::read_dir(&directory) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
             entries => entries?,

@@ -5,6 +5,8 @@
 //! written to `ingest/` and appear under their digest by a rename after they were synced.
 
 mod collect;
+mod durable;
+mod edits;
 mod index;
 mod ingest;
 
@@ -99,12 +101,12 @@ impl LayoutStore {
         use std::io::ErrorKind as Io;
         let (old, new) = (from.path(digest), self.path(digest));
         let directory = self.root.join("blobs").join(digest.algorithm().as_str());
-        index::create_directories(&directory)?;
+        durable::create_directories(&directory)?;
         if !from.claim(digest) {
             return Ok(false);
         }
         match std::fs::hard_link(&old, &new) {
-            Ok(()) => index::sync_directory(&directory)
+            Ok(()) => durable::sync_directory(&directory)
                 .map(|()| true)
                 .map_err(|error| StoreError::io("linking", &new, error)),
             Err(error) => match error.kind() {

@@ -143,7 +143,7 @@ impl LayoutStore {
         }
         for algorithm in directories.into_iter().filter(|_| !dry_run) {
             let directory = self.root().join("blobs").join(algorithm.as_str());
-            super::index::sync_directory(&directory)
+            super::durable::sync_directory(&directory)
                 .map_err(|error| StoreError::io("syncing", &directory, error))?;
         }
         Ok(())

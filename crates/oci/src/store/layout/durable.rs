@@ -1,0 +1,66 @@
+//! Files and names that are there after a loss of power.
+
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use crate::store::StoreError;
+
+/// How files begin that are to be renamed.
+pub(super) const TEMPORARY: &str = ".new-";
+
+/// What tells one version of a file from another: each is a file of its own, renamed into place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stamp {
+    inode: u64,
+    size: u64,
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    pub(super) fn of(file: &std::fs::File) -> std::io::Result<Self> {
+        let meta = file.metadata()?;
+        let changed = (meta.mtime(), meta.mtime_nsec());
+        Ok(Stamp { inode: meta.ino(), size: meta.len(), changed })
+    }
+}
+
+/// Makes directories so that they are there after a loss of power.
+pub(super) fn create_directories(path: &Path) -> Result<(), StoreError> {
+    let missing: Vec<&Path> = path
+        .ancestors()
+        .take_while(|path| !path.as_os_str().is_empty() && !path.exists())
+        .collect();
+    for directory in missing.into_iter().rev() {
+        let made = match std::fs::create_dir(directory) {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+            made => made,
+        };
+        let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty());
+        made.and_then(|()| sync_directory(parent.unwrap_or(Path::new("."))))
+            .map_err(|source| StoreError::io("creating", directory, source))?;
+    }
+    Ok(())
+}
+
+/// Makes the names in a directory durable.
+pub(super) fn sync_directory(directory: &Path) -> std::io::Result<()> {
+    std::fs::File::open(directory)?.sync_data()
+}
+
+/// Puts a file in the place of whatever is at `path`, in the directory `root`; which file it is.
+pub(super) fn replace(root: &Path, path: &Path, text: &[u8]) -> std::io::Result<Stamp> {
+    let file = temporary(root, text)?.persist(path).map_err(|error| error.error)?;
+    sync_directory(root)?;
+    Stamp::of(&file)
+}
+
+/// A file that is whole and synced, but has no name to stay under yet.
+pub(super) fn temporary(root: &Path, text: &[u8]) -> std::io::Result<tempfile::NamedTempFile> {
+    let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(root)?;
+    file.write_all(text)?;
+    // A temporary file is private to its owner; a layout is for whoever may read the directory.
+    rustix::fs::fchmod(file.as_file(), rustix::fs::Mode::from_raw_mode(0o644))?;
+    file.as_file().sync_data()?;
+    Ok(file)
+}
