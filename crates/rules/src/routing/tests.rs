@@ -23,7 +23,7 @@ fn item(source: &str, content: &str) -> Owned {
 
 fn platform(source: &str, platform: &str) -> Owned {
     let mut item = item(source, platform);
-    item.descriptor.platform = Some(platform.parse().unwrap());
+    item.descriptor.platform = Some(Box::new(platform.parse().unwrap()));
     item
 }
 

@@ -10,7 +10,7 @@ fn render(text: &str) -> Result<String, Fault> {
     let source = "a.example:5000/team/app:v1.2";
     descriptor.annotations.insert(media::SOURCE.to_owned(), source.to_owned());
     descriptor.annotations.insert(media::LABELS.to_owned(), r#"{"team":"core"}"#.to_owned());
-    descriptor.platform = Some("linux/arm64".parse().unwrap());
+    descriptor.platform = Some(Box::new("linux/arm64".parse().unwrap()));
     let origin = Origin { source, descriptor: &descriptor, source_index: None };
     Template::parse(text)?.render(&origin)
 }
