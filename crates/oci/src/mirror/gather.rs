@@ -166,17 +166,22 @@ impl Run<'_> {
             from: source.store.clone(),
             mount_from: source.mount_from.clone(),
             root: Root::Read(read.root),
-            to: vec![Target {
-                store: self.store.clone(),
-                tag: None,
-                label: self.store.place(),
-                presence: self.earlier.presence,
-                look: true,
-            }],
+            to: vec![self.target()],
             referrers: self.options.referrers,
         };
         let done = self.executor.transfer(&transfer).await?;
         Ok(Gathered { item: read.item, totals: done.tally.totals(), graph: done.graph })
+    }
+
+    /// The repository that everything is gathered into.
+    pub(super) fn target(&self) -> Target {
+        Target {
+            store: self.store.clone(),
+            tag: None,
+            label: self.store.place(),
+            presence: self.earlier.presence,
+            look: true,
+        }
     }
 
     /// The item of an earlier gather, when source, platforms and content are the same.

@@ -11,7 +11,7 @@ use futures_util::{StreamExt, stream};
 use super::executor::Executor;
 use super::gather::{Earlier, GatherError, GatherOptions, Gathered, Run};
 use super::harvest::Harvest;
-use super::plan::{Root, Target, Transfer};
+use super::plan::{Root, Transfer};
 use super::report::{ItemReport, Report};
 use super::sources::{SourceFault, SourceImage};
 use crate::inventory::{Inventory, Item};
@@ -122,13 +122,7 @@ impl Run<'_> {
             from: artifact.store,
             mount_from: artifact.mount_from,
             root: Root::Known(Box::new(item.descriptor.bare())),
-            to: vec![Target {
-                store: self.store.clone(),
-                tag: None,
-                label: self.store.place(),
-                presence: self.earlier.presence,
-                look: true,
-            }],
+            to: vec![self.target()],
             referrers: self.options.referrers,
         };
         let done = self.executor.transfer(&transfer).await?;

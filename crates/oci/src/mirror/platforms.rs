@@ -3,8 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde::Deserialize;
-
 use crate::store::{Source, StoreError};
 use crate::types::{Descriptor, Digest, MAX_MANIFEST, Manifest, ManifestError, Platform, media};
 
@@ -125,28 +123,29 @@ async fn leaves(source: &Arc<dyn Source>, root: &Manifest) -> Result<Vec<Leaf>, 
     Ok(leaves)
 }
 
-#[derive(Deserialize)]
-struct Config {
-    #[serde(default)]
-    os: String,
-    #[serde(flatten)]
-    platform: Platform,
-}
-
 /// The platform in an image's configuration; `None` for what is no image.
 async fn config_platform(
     source: &Arc<dyn Source>,
     manifest: &Manifest,
 ) -> Result<Option<Platform>, StoreError> {
-    let is_image = |config: &&Descriptor| {
-        matches!(config.media_type.as_str(), media::OCI_CONFIG | media::DOCKER_CONFIG)
-            && config.size <= MAX_MANIFEST
-    };
-    let Some(config) = manifest.config().filter(is_image) else { return Ok(None) };
-    let bytes = source.open(config, 0).await?.read_all().await?;
-    let Ok(config) = serde_json::from_slice::<Config>(&bytes) else { return Ok(None) };
-    let platform = Platform { os: config.os, ..config.platform };
-    Ok((!platform.os.is_empty()).then_some(platform))
+    let Some(config) = image_config(manifest) else { return Ok(None) };
+    Ok(platform_in(&source.open(config, 0).await?.read_all().await?))
+}
+
+/// The configuration of an image, which may state its platform; `None` for what is no image.
+pub(super) fn image_config(manifest: &Manifest) -> Option<&Descriptor> {
+    let is_image =
+        |media_type: &str| matches!(media_type, media::OCI_CONFIG | media::DOCKER_CONFIG);
+    let config = manifest.config()?;
+    (is_image(&config.media_type) && config.size <= MAX_MANIFEST).then_some(config)
+}
+
+/// The platform that a configuration states.
+pub(super) fn platform_in(config: &[u8]) -> Option<Platform> {
+    let mut platform = serde_json::from_slice::<Platform>(config).ok()?;
+    // Whatever else a configuration says is no part of its platform.
+    platform.extra.clear();
+    (!platform.os.is_empty()).then_some(platform)
 }
 
 fn index_of(root: &Manifest, chosen: &[&Leaf]) -> Result<Manifest, ManifestError> {
@@ -165,6 +164,27 @@ fn index_of(root: &Manifest, chosen: &[&Leaf]) -> Result<Manifest, ManifestError
 
 fn no_match(wanted: &[Platform], found: BTreeSet<String>) -> PlatformFault {
     let wanted = wanted.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let found = found.into_iter().collect::<Vec<_>>().join(", ");
-    PlatformFault::NoMatch { wanted, found: if found.is_empty() { "none".into() } else { found } }
+    PlatformFault::NoMatch { wanted, found: listed(found) }
+}
+
+/// The platforms that were found, in words.
+pub(super) fn listed(found: BTreeSet<String>) -> String {
+    if found.is_empty() {
+        return "none".to_owned();
+    }
+    found.into_iter().collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_configuration_only_the_platform_is_taken() {
+        let config =
+            br#"{"architecture":"arm","os":"linux","variant":"v7","rootfs":{"type":"layers"}}"#;
+        assert_eq!(platform_in(config), Some("linux/arm/v7".parse().unwrap()));
+        assert_eq!(platform_in(br#"{"rootfs":{}}"#), None);
+        assert_eq!(platform_in(b"no configuration"), None);
+    }
 }

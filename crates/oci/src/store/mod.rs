@@ -27,6 +27,7 @@ pub use ingest::{Ingest, drain};
 pub use layout::{Collection, Garbage, LayoutStore};
 pub use memory::MemoryStore;
 
+use crate::observe::How;
 use crate::types::{Descriptor, Digest, Manifest, Name, Tag, Version};
 
 /// Where content is read from.
@@ -154,6 +155,16 @@ pub enum Put {
     Mounted,
     /// Its bytes were sent.
     Written,
+}
+
+impl From<Put> for How {
+    fn from(put: Put) -> Self {
+        match put {
+            Put::Existed => How::Skipped,
+            Put::Mounted => How::Mounted,
+            Put::Written => How::Moved,
+        }
+    }
 }
 
 fn check_size(place: &str, descriptor: &Descriptor, manifest: &Manifest) -> Result<(), StoreError> {

@@ -10,10 +10,9 @@ use serde_json::value::RawValue;
 
 use super::keep::Keep;
 use super::remember::Remembering;
+use crate::mirror::platforms::{image_config, listed, platform_in};
 use crate::store::{Source, StoreError};
-use crate::types::{
-    Descriptor, Digest, MAX_MANIFEST, Manifest, ManifestError, ManifestKind, Platform, media,
-};
+use crate::types::{Descriptor, Digest, Manifest, ManifestError, ManifestKind, Platform, media};
 
 /// Says of an attestation, in its descriptor, to which manifest it belongs.
 const BELONGS_TO: &str = "vnd.docker.reference.digest";
@@ -170,25 +169,13 @@ async fn children(source: &Remembering, root: &Manifest) -> Result<Vec<Child>, L
     Ok(found)
 }
 
-#[derive(Deserialize)]
-struct Config {
-    #[serde(flatten)]
-    platform: Platform,
-}
-
 /// The platform in an image's configuration; `None` for what is no image.
 async fn config_platform(
     source: &Remembering,
     manifest: &Manifest,
 ) -> Result<Option<Platform>, StoreError> {
-    let is_image = |config: &&Descriptor| {
-        matches!(config.media_type.as_str(), media::OCI_CONFIG | media::DOCKER_CONFIG)
-            && config.size <= MAX_MANIFEST
-    };
-    let Some(config) = manifest.config().filter(is_image) else { return Ok(None) };
-    let bytes = source.read(config).await?;
-    let config = serde_json::from_slice::<Config>(&bytes).ok();
-    Ok(config.map(|config| config.platform).filter(|platform| !platform.os.is_empty()))
+    let Some(config) = image_config(manifest) else { return Ok(None) };
+    Ok(platform_in(&source.read(config).await?))
 }
 
 fn index_of(root: &Manifest, left: &[&Child]) -> Result<Manifest, LimitFault> {
@@ -204,8 +191,6 @@ fn index_of(root: &Manifest, left: &[&Child]) -> Result<Manifest, LimitFault> {
 }
 
 fn no_match<'a>(keep: &Keep, found: impl IntoIterator<Item = &'a Platform>) -> LimitFault {
-    let found: BTreeSet<String> = found.into_iter().map(ToString::to_string).collect();
-    let found = found.into_iter().collect::<Vec<_>>().join(", ");
-    let found = if found.is_empty() { "none".to_owned() } else { found };
-    LimitFault::NoMatch { wanted: keep.words(), found }
+    let found = found.into_iter().map(ToString::to_string).collect();
+    LimitFault::NoMatch { wanted: keep.words(), found: listed(found) }
 }

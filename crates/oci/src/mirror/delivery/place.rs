@@ -45,7 +45,7 @@ impl Delivery {
         match store.put(&relay, &hints).await {
             Ok(put) => {
                 self.lock().strikes.remove(&id);
-                self.note(descriptor, id, Ok(how(put)));
+                self.note(descriptor, id, Ok(put.into()));
                 Some(put)
             }
             Err(error) => {
@@ -252,14 +252,6 @@ struct Surroundings {
     store: Arc<dyn Store>,
     mount_from: Option<Name>,
     copy: Option<Arc<dyn Source>>,
-}
-
-fn how(put: Put) -> How {
-    match put {
-        Put::Existed => How::Skipped,
-        Put::Mounted => How::Mounted,
-        Put::Written => How::Moved,
-    }
 }
 
 /// Content as it comes, or from a copy when it has passed.

@@ -5,7 +5,10 @@
 //! Images overlap, and are begun in the order of the plan, so whole images finish early.
 //! Limits of hosts are not this module's business: they live in the registry client.
 
-use std::collections::HashSet;
+mod error;
+mod manifests;
+mod origin;
+
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,13 +17,15 @@ use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use tokio::sync::Semaphore;
 use tracing::Instrument;
 
+pub use self::error::TransferError;
+use self::origin::Origin;
 use super::odds::Odds;
 use super::placement::{Placement, Step};
 use super::plan::{Root, Target, Transfer};
 use crate::graph::{Graph, WalkOptions, walk};
 use crate::observe::{Event, How, Meter, Observer, Tally};
-use crate::store::{Content, Hints, Presence, Put, Remote, Source, Store, StoreError, chain};
-use crate::types::{Descriptor, Digest, Manifest, Tag, Version, media};
+use crate::store::{Hints, Presence, Put, Remote, Source, Store, StoreError, chain};
+use crate::types::{Descriptor, Digest, Manifest, Version, media};
 
 /// How much is done at once.
 #[derive(Debug, Clone)]
@@ -35,47 +40,6 @@ impl Default for ExecutorOptions {
     fn default() -> Self {
         ExecutorOptions { images: 24, blobs: 48 }
     }
-}
-
-/// Why an image did not arrive.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TransferError {
-    /// Its manifests could not be read.
-    #[error("reading the manifests of {item} failed")]
-    Read {
-        /// The item.
-        item: String,
-        /// Why.
-        #[source]
-        source: StoreError,
-    },
-    /// A blob could not be copied.
-    #[error("copying {digest} of {item} to {target} failed")]
-    Blob {
-        /// The item.
-        item: String,
-        /// The blob.
-        digest: Digest,
-        /// Where it was to go.
-        target: String,
-        /// Why: its place says which side it was.
-        #[source]
-        source: StoreError,
-    },
-    /// A manifest could not be stored.
-    #[error("storing the manifest {digest} of {item} at {target} failed")]
-    Manifest {
-        /// The item.
-        item: String,
-        /// The manifest.
-        digest: Digest,
-        /// Where it was to go.
-        target: String,
-        /// Why.
-        #[source]
-        source: StoreError,
-    },
 }
 
 /// Steps of one kind, begun one by one. Boxed, for the compiler to see that whoever waits for them
@@ -256,7 +220,7 @@ impl Executor {
         };
         self.placement.placed(&blob.digest, &target.store);
         drop(turn);
-        self.stored(tally, blob, how(put));
+        self.stored(tally, blob, put.into());
         Ok(())
     }
 
@@ -277,7 +241,7 @@ impl Executor {
             let put = meter.measure(target.store.put(content, hints)).await;
             let effort = meter.read();
             tracing::debug!(
-                how = put.as_ref().map_or("failed", |put| how(*put).as_str()),
+                how = put.as_ref().map_or("failed", |put| How::from(*put).as_str()),
                 requests = effort.requests,
                 again = effort.again,
                 waited_ms = effort.waited.as_millis() as u64,
@@ -293,7 +257,7 @@ impl Executor {
             bytes: blob.size,
             from: &transfer.from.place(),
             to: &target.label,
-            how: put.as_ref().ok().map(|put| how(*put)),
+            how: put.as_ref().ok().map(|put| How::from(*put)),
             begun,
             effort: meter.read(),
         });
@@ -312,71 +276,6 @@ impl Executor {
         Origin { copy, source, observer: self.observer.clone() }
     }
 
-    async fn place_manifests(
-        &self,
-        transfer: &Transfer,
-        graph: &Graph,
-        target: &Target,
-        skip: usize,
-        tally: &Tally,
-    ) -> Result<(), TransferError> {
-        let tags = graph.tags_by_digest();
-        let skipped: HashSet<&Digest> =
-            graph.manifests()[..skip].iter().map(Manifest::digest).collect();
-        for group in graph.children_first() {
-            let group: Vec<&Manifest> =
-                group.into_iter().filter(|manifest| !skipped.contains(manifest.digest())).collect();
-            let tags = &tags;
-            let puts: Steps<'_, _> = Box::new(group.into_iter().map(move |manifest| {
-                let root = manifest.digest() == graph.root().digest();
-                let own = if root { target.tag.as_ref() } else { None };
-                let others = tags.get(manifest.digest()).into_iter().flatten().copied();
-                let tags: Vec<&Tag> = own.into_iter().chain(others).collect();
-                let failed = move |source| TransferError::Manifest {
-                    item: transfer.item.clone(),
-                    digest: manifest.digest().clone(),
-                    target: target.label.clone(),
-                    source,
-                };
-                async move {
-                    self.place_manifest(manifest, &tags, target, tally).await.map_err(failed)
-                }
-                .boxed()
-            }));
-            stream::iter(puts).buffer_unordered(16).try_collect::<Vec<()>>().await?;
-        }
-        Ok(())
-    }
-
-    async fn place_manifest(
-        &self,
-        manifest: &Manifest,
-        tags: &[&Tag],
-        target: &Target,
-        tally: &Tally,
-    ) -> Result<(), StoreError> {
-        if tags.is_empty() {
-            // Manifests cannot be mounted, so only "it is there" counts of what is known.
-            let turn = match self.manifests.step(manifest.digest(), &target.store).await {
-                Step::Nothing => {
-                    self.stored_manifest(tally, manifest.descriptor(), How::Skipped);
-                    return Ok(());
-                }
-                Step::Fetch(turn, _) => Some(turn),
-                Step::Mount(_) => None,
-            };
-            target.store.put_manifest(manifest, None).await?;
-            self.manifests.placed(manifest.digest(), &target.store);
-            drop(turn);
-        }
-        for tag in tags {
-            target.store.put_manifest(manifest, Some(tag)).await?;
-            self.manifests.placed(manifest.digest(), &target.store);
-        }
-        self.stored_manifest(tally, manifest.descriptor(), How::Moved);
-        Ok(())
-    }
-
     fn stored_manifest(&self, tally: &Tally, what: &Descriptor, how: How) {
         tally.add(what.size, how);
         let platform = !media::is_index(&what.media_type);
@@ -389,14 +288,6 @@ impl Executor {
     }
 }
 
-fn how(put: Put) -> How {
-    match put {
-        Put::Existed => How::Skipped,
-        Put::Mounted => How::Mounted,
-        Put::Written => How::Moved,
-    }
-}
-
 /// A guess at the requests that an image in place saves: each manifest is read and written, each
 /// blob costs one or two. Without its content an image is taken for a common one.
 fn requests_saved(root: &Root) -> usize {
@@ -404,32 +295,5 @@ fn requests_saved(root: &Root) -> usize {
         Root::Read(manifest) => 1 + 8 * manifest.manifests().count() + manifest.blobs().count(),
         Root::Known(descriptor) if media::is_index(&descriptor.media_type) => 18,
         Root::Known(_) => 8,
-    }
-}
-
-/// Content from a copy made in this run, or from the source when that copy cannot be read.
-struct Origin {
-    copy: Option<Remote>,
-    source: Remote,
-    observer: Arc<dyn Observer>,
-}
-
-#[async_trait::async_trait]
-impl Content for Origin {
-    fn descriptor(&self) -> &Descriptor {
-        self.source.descriptor()
-    }
-
-    async fn open(&self, offset: u64) -> Result<crate::store::Blob, StoreError> {
-        let copy = match &self.copy {
-            Some(copy) => copy.open(offset).await.ok(),
-            None => None,
-        };
-        let blob = match copy {
-            Some(blob) => blob,
-            None => self.source.open(offset).await?,
-        };
-        let observer = self.observer.clone();
-        Ok(blob.inspect(move |bytes| observer.event(&Event::Moved { bytes: bytes as u64 })))
     }
 }
