@@ -168,6 +168,28 @@ async fn skopeo_reads_every_image_of_an_archive_and_its_own_are_read() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_docker_save_writes_is_a_source() {
+    if !installed("skopeo") {
+        return;
+    }
+    let (low, sources) = low().await;
+    let place = Place::new();
+    let (host, (source, _)) = (low.host(), &sources[2]);
+    let copy = "copy --quiet --src-tls-verify=false docker";
+    skopeo(&place, &format!("{copy}://{source} docker-archive:d.tar:team/saved:3"));
+    let saved = "docker-archive:d.tar:docker.io/team/saved:3";
+    place.file("s.list", saved);
+    place.airlift(&format!("gather s.list {host}/gather:1")).with(0).says("1 done");
+    place.file("specs", format!(r#"{{"src": "{saved}", "dst": "{host}/m/saved:3"}}"#));
+    place.airlift("copy --specs specs").with(0).says("1 done");
+    // The configuration is the image's identity, and names the layers as they are unpacked.
+    let config = |reference: &str| {
+        skopeo(&place, &format!("inspect --tls-verify=false --config --raw docker://{reference}"))
+    };
+    assert_eq!(config(&format!("{host}/m/saved:3")), config(source));
+}
+
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_credential_helper_is_asked() {

@@ -24,10 +24,18 @@ pub(super) fn pick(
     entries: &[Descriptor],
     name: Option<&str>,
 ) -> Result<Descriptor, StoreError> {
-    let by_name = |name: &str| entries.iter().find(|entry| tag_of(entry) == Some(name));
+    let whole = |entry: &&Descriptor, name: &str| entry.annotation(media::IMAGE_NAME) == Some(name);
+    let by_name = |name: &str| {
+        let named = entries.iter().find(|entry| tag_of(entry) == Some(name));
+        named.or_else(|| entries.iter().find(|entry| whole(entry, name)))
+    };
     let found = match (name, entries) {
         (Some(name), _) => by_name(name),
         (None, [only]) => Some(only),
+        // One image under several names.
+        (None, [first, rest @ ..]) if rest.iter().all(|entry| entry.digest == first.digest) => {
+            Some(first)
+        }
         (None, [first, ..]) if first.artifact_type.as_deref() == Some(media::GATHERED) => {
             Some(first)
         }

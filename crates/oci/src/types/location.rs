@@ -18,7 +18,8 @@ pub enum Location {
         /// The tag.
         tag: Option<String>,
     },
-    /// In an OCI image layout within a tar, read only: `oci-archive:FILE[:TAG]`.
+    /// In an OCI image layout within a tar, or in what `docker save` wrote, read only:
+    /// `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:TAG]`.
     Archive {
         /// The file.
         file: PathBuf,
@@ -87,7 +88,10 @@ fn parse_path(text: &str) -> Result<Option<Location>, LocationError> {
         let (directory, tag) = split(rest)?;
         return Ok(Some(Location::Layout { directory, tag }));
     }
-    if let Some(rest) = text.strip_prefix("oci-archive:") {
+    // Which of the two an archive is shows when it is read.
+    let archive =
+        text.strip_prefix("oci-archive:").or_else(|| text.strip_prefix("docker-archive:"));
+    if let Some(rest) = archive {
         let (file, tag) = split(rest)?;
         return Ok(Some(Location::Archive { file, tag }));
     }

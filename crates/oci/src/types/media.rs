@@ -10,6 +10,8 @@ pub const OCI_ARTIFACT: &str = "application/vnd.oci.artifact.manifest.v1+json";
 pub const OCI_EMPTY: &str = "application/vnd.oci.empty.v1+json";
 /// OCI image configuration (image-spec).
 pub const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+/// OCI image layer, not compressed; compressed ones have a suffix (image-spec, layer.md).
+pub const OCI_LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 /// Docker manifest, version 2 schema 2.
 pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 /// Docker manifest list.
@@ -30,6 +32,8 @@ pub const TRANSFER: &str = "application/vnd.airlift.transfer.v1+json";
 
 /// Name or tag of a descriptor in an index (image-spec).
 pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
+/// The whole name of an image, where docker and containerd put it; their [`REF_NAME`] is the tag alone.
+pub const IMAGE_NAME: &str = "io.containerd.image.name";
 /// A gathered item's source, as written.
 pub const SOURCE: &str = "vnd.act3-ace.manifest.source";
 /// A gathered item's labels: a JSON map.

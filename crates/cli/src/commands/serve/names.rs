@@ -13,10 +13,6 @@ use anyhow::Context;
 use super::locations::Medium;
 use crate::dispatch;
 
-/// Where docker and containerd write the whole name of an image, of which the layout's own has
-/// the tag alone.
-const IMAGE_NAME: &str = "io.containerd.image.name";
-
 /// What is where on a medium.
 pub(super) struct Named {
     pub(super) listed: Vec<(RepositoryName, Tag, Digest)>,
@@ -95,7 +91,7 @@ fn own_images(entries: &[Descriptor]) -> Vec<(Tag, Descriptor)> {
 }
 
 fn whole_name(entry: &Descriptor) -> Option<&str> {
-    [IMAGE_NAME, media::REF_NAME]
+    [media::IMAGE_NAME, media::REF_NAME]
         .into_iter()
         .filter_map(|key| entry.annotation(key))
         .find(|name| name.parse::<Reference>().is_ok())

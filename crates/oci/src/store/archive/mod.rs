@@ -1,5 +1,7 @@
-//! An OCI image layout in a tar file, read only and in place: by the offsets of its entries.
+//! An OCI image layout in a tar file, or what `docker save` made of images, read only and in place: by
+//! the offsets of its entries.
 
+mod docker;
 mod scan;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -51,6 +53,19 @@ impl ArchiveStore {
         let found = scan::scan(extent.clone())
             .map_err(|source| StoreError::io("reading the archive", file, source))?;
         if found.indexes == 0 {
+            let images = docker::images(&found.others, &found.blobs, extent)
+                .map_err(|source| StoreError::io("reading the archive", file, source))?;
+            if let Some(docker::Images { entries, blobs, extent }) = images {
+                let (file, omitted) = (file.to_owned(), Vec::new());
+                return Ok(ArchiveStore {
+                    file,
+                    extent,
+                    entries,
+                    blobs,
+                    omitted,
+                    referrers: OnceCell::new(),
+                });
+            }
             let text = "it holds no index.json, so it is no image archive";
             let place = file.display().to_string();
             return Err(StoreError::new(place, ErrorKind::Protocol(text.into())));

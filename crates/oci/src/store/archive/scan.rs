@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::super::extent::{Cursor, Extent};
 use super::Stretch;
+use super::docker::Names;
 use crate::types::{Descriptor, Digest, MAX_MANIFEST, Manifest, media};
 
 /// More than any index or list of a real archive, to bound what a hostile one can make us read.
@@ -25,6 +26,8 @@ pub(super) struct Found {
     pub(super) omitted: Vec<Omitted>,
     /// How many `index.json` there were.
     pub(super) indexes: usize,
+    /// The rest, for as long as there is no `index.json`.
+    pub(super) others: Names,
     /// What is looked for, so that the rest need not be read.
     wanted: Wanted,
 }
@@ -90,15 +93,25 @@ impl Found {
     fn take(&mut self, mut entry: tar::Entry<'_, impl Read>) -> io::Result<bool> {
         let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         let path = path.strip_prefix("./").unwrap_or(&path);
-        if !entry.header().entry_type().is_file() {
+        let kind = entry.header().entry_type();
+        if kind.is_symlink() || kind.is_hard_link() {
+            if let Some(target) = entry.link_name_bytes() {
+                self.others.link(path, &String::from_utf8_lossy(&target), kind.is_symlink());
+            }
+            return Ok(false);
+        }
+        if !kind.is_file() {
             return Ok(false);
         }
         if path == "index.json" {
             self.index(&read(&mut entry, MAX_INDEX)?)?;
             return Ok(false);
         }
-        let Some(digest) = blob_digest(path) else { return Ok(false) };
         let stretch = Stretch { offset: entry.raw_file_position(), size: entry.size() };
+        let Some(digest) = blob_digest(path) else {
+            self.others.file(path, stretch);
+            return Ok(false);
+        };
         self.blobs.entry(digest.clone()).or_insert(stretch);
         match &self.wanted {
             Wanted::Manifest(wanted) if *wanted == digest => {
@@ -169,7 +182,8 @@ fn read(entry: &mut impl Read, most: u64) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-fn blob_digest(path: &str) -> Option<Digest> {
+/// The digest of a blob of an image layout, by its path.
+pub(super) fn blob_digest(path: &str) -> Option<Digest> {
     let (algorithm, hex) = path.strip_prefix("blobs/")?.split_once('/')?;
     format!("{algorithm}:{hex}").parse().ok()
 }
