@@ -200,14 +200,14 @@ impl Reading<'_> {
         self.found.insert(entry.digest.clone(), stretch);
         self.tail.extend(raw);
         if !told.os.is_empty() && !told.architecture.is_empty() {
-            entry.platform = Some(Platform {
+            entry.platform = Some(Box::new(Platform {
                 architecture: told.architecture.clone(),
                 os: told.os.clone(),
                 os_version: None,
                 os_features: Vec::new(),
                 variant: told.variant.clone(),
                 extra: BTreeMap::new(),
-            });
+            }));
         }
         Ok(entry)
     }

@@ -54,7 +54,7 @@ async fn layers(store: &ArchiveStore, name: &str) -> Vec<(String, Vec<u8>)> {
     let mut layers = Vec::new();
     for blob in manifest.blobs() {
         let read = store.open(blob, 0).await.unwrap().read_all().await.unwrap();
-        layers.push((blob.media_type.clone(), read.to_vec()));
+        layers.push((blob.media_type.to_string(), read.to_vec()));
     }
     layers
 }
@@ -114,7 +114,7 @@ async fn a_compressed_layer_has_the_digest_of_its_bytes() {
     let entry = store.named(None).unwrap();
     let manifest = store.fetch(&Version::Digest(entry.digest)).await.unwrap();
     let layer = &manifest.layers()[0];
-    assert_eq!(layer.media_type, format!("{}+zstd", media::OCI_LAYER));
+    assert_eq!(layer.media_type.as_str(), format!("{}+zstd", media::OCI_LAYER));
     assert_eq!(layer.digest, Digest::of(&packed));
     assert_eq!(store.open(layer, 0).await.unwrap().read_all().await.unwrap(), packed);
 }
