@@ -1,17 +1,22 @@
 //! The one place where an error becomes words for a person and a code for a script.
 
+mod hint;
+
 use std::error::Error;
 use std::fmt::Write as _;
 
-use airlift_oci::store::{ErrorKind, StoreError, Trouble, chain};
+use airlift_oci::store::{ErrorKind, StoreError, chain};
 use airlift_tape::device::DeviceError;
-use airlift_tape::{DeserializeError, MbufferError, ReadError, SerializeError};
+use airlift_tape::ledger::LedgerError;
+use airlift_tape::{DeserializeError, MbufferError, ReadError, ResumeError, SerializeError};
 
 use crate::config::ConfigError;
 use crate::exit::Exit;
 use crate::interrupt::Interrupted;
 use crate::output::Closed;
 use crate::screen::Screen;
+
+pub(crate) use hint::trouble_hint;
 
 /// Something on the command line, or in a file that it names, is wrong.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +46,7 @@ pub(crate) fn tell(error: &anyhow::Error, screen: &Screen) -> Exit {
 /// The lines that are shown.
 fn message(error: &anyhow::Error) -> String {
     let mut text = format!("error: {}\n", chain(error.as_ref()));
-    if let Some(hint) = hint(error) {
+    if let Some(hint) = hint::of(error) {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "hint: {hint}");
     }
@@ -57,7 +62,10 @@ pub(crate) fn exit(error: &anyhow::Error) -> Exit {
         if cause.is::<Usage>() || cause.is::<ConfigError>() || is_setting(cause) {
             return Exit::Usage;
         }
+        let store = cause.downcast_ref::<StoreError>();
         if cause.downcast_ref::<DeserializeError>().is_some_and(is_damage)
+            || cause.downcast_ref::<ReadError>().is_some_and(is_damaged)
+            || store.is_some_and(|error| matches!(error.kind(), ErrorKind::Archive(_)))
             || matches!(cause.downcast_ref(), Some(SerializeError::EndOfMedium { .. }))
         {
             return Exit::Damaged;
@@ -66,93 +74,81 @@ pub(crate) fn exit(error: &anyhow::Error) -> Exit {
     Exit::Failed
 }
 
-/// Whether a setting is at fault that only the library could judge.
+/// Whether a setting is at fault, or what a name stands for, that only the library could judge:
+/// nothing was begun.
 fn is_setting(cause: &(dyn Error + 'static)) -> bool {
-    let kind = cause.downcast_ref::<StoreError>().map(StoreError::kind);
-    let archive = cause.downcast_ref::<SerializeError>();
-    let buffer = cause.downcast_ref::<MbufferError>();
-    matches!(kind, Some(ErrorKind::Configuration(_)))
-        || matches!(archive, Some(SerializeError::Device(DeviceError::Settings(_))))
-        || matches!(buffer, Some(MbufferError::Device(DeviceError::Settings(_))))
+    if let Some(error) = cause.downcast_ref::<StoreError>() {
+        return matches!(error.kind(), ErrorKind::Configuration(_));
+    }
+    if let Some(error) = cause.downcast_ref::<ReadError>() {
+        return is_absent(error);
+    }
+    if let Some(error) = cause.downcast_ref::<LedgerError>() {
+        return is_no_ledger(error);
+    }
+    if let Some(error) = cause.downcast_ref::<DeviceError>() {
+        return is_refused(error);
+    }
+    match (cause.downcast_ref(), cause.downcast_ref(), cause.downcast_ref()) {
+        // Transparent errors hide what they stand for from the chain.
+        (Some(SerializeError::Device(error)), _, _) | (_, Some(MbufferError::Device(error)), _) => {
+            is_refused(error)
+        }
+        (Some(SerializeError::Resume(error)), _, _) => match error {
+            ResumeError::Ledger(error) => is_no_ledger(error),
+            ResumeError::Read { .. } => false,
+            _ => true,
+        },
+        (Some(SerializeError::Store(error)), _, _)
+        | (_, _, Some(DeserializeError::Store(error))) => is_setting(error),
+        (_, _, Some(DeserializeError::Read(error))) => is_absent(error),
+        _ => false,
+    }
+}
+
+/// Whether a medium is not there, or is no medium.
+fn is_absent(error: &ReadError) -> bool {
+    matches!(error, ReadError::Open { source, .. } if is_wrong_name(source))
+}
+
+fn is_no_ledger(error: &LedgerError) -> bool {
+    match error {
+        LedgerError::Open { source, .. } => is_wrong_name(source),
+        _ => true,
+    }
+}
+
+/// Whether a device was not touched, because of what it was asked for or what is there.
+fn is_refused(error: &DeviceError) -> bool {
+    match error {
+        DeviceError::Exists(_)
+        | DeviceError::Partial(_)
+        | DeviceError::NoDirectory(_)
+        | DeviceError::Directory(_)
+        | DeviceError::Settings(_) => true,
+        DeviceError::Open { source, .. } | DeviceError::Ledger { source, .. } => {
+            is_wrong_name(source)
+        }
+        _ => false,
+    }
+}
+
+fn is_wrong_name(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind as Io;
+    matches!(error.kind(), Io::NotFound | Io::NotADirectory | Io::IsADirectory)
 }
 
 /// Whether the medium is at fault, rather than the way to it or the destination.
 fn is_damage(error: &DeserializeError) -> bool {
     match error {
-        DeserializeError::Read(error) => matches!(error, ReadError::Archive { .. }),
-        DeserializeError::Store(_) => false,
+        DeserializeError::Read(error) => is_damaged(error),
+        DeserializeError::Store(error) => matches!(error.kind(), ErrorKind::Archive(_)),
         _ => true,
     }
 }
 
-/// What to do next.
-fn hint(error: &anyhow::Error) -> Option<String> {
-    error.chain().find_map(hint_of)
-}
-
-fn hint_of(cause: &(dyn Error + 'static)) -> Option<String> {
-    if let Some(usage) = cause.downcast_ref::<Usage>() {
-        return usage.hint.clone();
-    }
-    if let Some(config) = cause.downcast_ref::<ConfigError>() {
-        return config.hint();
-    }
-    if let Some(interrupted) = cause.downcast_ref::<Interrupted>() {
-        let again = "run the same command again: what is complete is not moved again";
-        return Some(interrupted.go_on.clone().unwrap_or_else(|| again.to_owned()));
-    }
-    match cause.downcast_ref::<DeserializeError>() {
-        // A transparent error hides what it stands for from the chain; its list says what to do.
-        Some(DeserializeError::Store(error)) => return store_hint(error),
-        Some(DeserializeError::Missing(_)) => return None,
-        _ => {}
-    }
-    match cause.downcast_ref::<SerializeError>() {
-        Some(SerializeError::Store(error)) => return store_hint(error),
-        Some(SerializeError::Device(DeviceError::Full { .. })) => {
-            let hint = "make room there and say --resume, or write to another place";
-            return Some(hint.to_owned());
-        }
-        _ => {}
-    }
-    if cause.downcast_ref::<DeserializeError>().is_some_and(is_damage) {
-        let hint = "nothing was tagged; read the medium again, and if it stays so, write it again";
-        return Some(hint.to_owned());
-    }
-    store_hint(cause.downcast_ref::<StoreError>()?)
-}
-
-fn store_hint(error: &StoreError) -> Option<String> {
-    error.trouble().map(|trouble| trouble_hint(trouble, error.place()))
-}
-
-/// What to do about a trouble at a place.
-pub(crate) fn trouble_hint(trouble: Trouble, place: &str) -> String {
-    let local = ["oci:", "oci-archive:", "/", "."].iter().any(|with| place.starts_with(with));
-    let host = place.split('/').next().unwrap_or_default();
-    let hint = match trouble {
-        Trouble::Full => "make room there, or write to another place",
-        Trouble::Missing if local || host.is_empty() => "check the name",
-        Trouble::Damaged => {
-            "the content was damaged on its way or at its place: get it from another copy"
-        }
-        Trouble::Busy => "the registry is in trouble or busy: run the same command again later",
-        Trouble::Denied => {
-            return format!("`airlift login {host}`, or ask for access to this repository");
-        }
-        Trouble::Missing => {
-            return format!(
-                "check the name, and with `airlift login {host}` whether it is hidden from strangers"
-            );
-        }
-        _ => {
-            return format!(
-                "check that {host} can be reached from here; `airlift config` shows endpoints, \
-                 certificates and what else is in force"
-            );
-        }
-    };
-    hint.to_owned()
+fn is_damaged(error: &ReadError) -> bool {
+    matches!(error, ReadError::Archive { .. })
 }
 
 #[cfg(test)]

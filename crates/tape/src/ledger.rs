@@ -42,7 +42,11 @@ impl LedgerDraft {
             return Err(io::ErrorKind::IsADirectory.into());
         }
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        let new = tempfile::NamedTempFile::new_in(parent.unwrap_or(Path::new(".")))?;
+        let parent = parent.unwrap_or(Path::new("."));
+        // In the system's own words; the error below would name a file that nobody has heard of.
+        std::fs::metadata(parent)?;
+        let new = tempfile::NamedTempFile::new_in(parent)
+            .map_err(|error| io::Error::from(error.kind()))?;
         Ok(LedgerDraft { new, path: path.to_owned() })
     }
 

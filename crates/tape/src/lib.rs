@@ -25,7 +25,7 @@ pub use deserialize::{
 };
 pub use framing::{Compression, CompressionError, Framed};
 pub use mbuffer::{MbufferError, MbufferOptions, mbuffer};
-pub use medium::{Medium, ReadDevice, ReadError};
+pub use medium::{Medium, ReadDevice, ReadError, ready};
 pub use resume::{Resume, ResumeError};
 pub use serialize::{DEFAULT_MEMORY, SerializeError, SerializeOptions, Written, serialize};
 pub use verify::{VerifyOptions, VerifyReport, verify};

@@ -139,6 +139,7 @@ pub async fn serialize(
     options: &SerializeOptions,
     observer: Arc<dyn Observer>,
 ) -> Result<Written, SerializeError> {
+    destination.check(options.force, options.resume != Resume::No)?;
     let walking = WalkOptions { referrers: options.referrers, ..WalkOptions::default() };
     let graph = walk(&source, root, &walking).await?;
     let mut archive = options.archive.clone();
@@ -241,9 +242,8 @@ fn draft_ledger(options: &SerializeOptions) -> Result<Option<(LedgerDraft, PathB
             path.display()
         )));
     }
-    // The error would name a file that nobody has heard of.
     let draft = LedgerDraft::new(path)
-        .map_err(|error| DeviceError::Ledger { path: path.clone(), source: error.kind().into() })?;
+        .map_err(|source| DeviceError::Ledger { path: path.clone(), source })?;
     Ok(Some((draft, path.clone())))
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use airlift_oci::types::Location;
-use airlift_tape::{DeserializeOptions, Medium, Received, deserialize};
+use airlift_tape::{DeserializeOptions, Medium, Received, deserialize, ready};
 use clap::Args as Derive;
 
 use crate::commands::verify;
@@ -80,6 +80,9 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
     }
     let watch = session.watch()?;
     let result = runtime::guarded(async {
+        let media = args.source.iter().map(|path| Medium::at(path)).collect();
+        // Nothing is made for what cannot be read.
+        let media = ready(media, args.reading.keep_going).await?;
         let stores = session.stores(watch.observer())?;
         let destination = stores.destination(&args.image).await?;
         let mut options = DeserializeOptions { tag: Some(tag), ..DeserializeOptions::default() };
@@ -89,7 +92,6 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
         for image in &args.reading.existing {
             options.existing.push(stores.source(image).await?.store);
         }
-        let media = args.source.iter().map(|path| Medium::at(path)).collect();
         let received = deserialize(media, destination.store, &options, watch.observer()).await?;
         anyhow::Ok(received)
     });

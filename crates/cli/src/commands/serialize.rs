@@ -16,6 +16,7 @@ use anyhow::Context;
 use clap::Args as Derive;
 
 use crate::exit::{Exit, exit_codes};
+use crate::failure::Usage;
 use crate::interrupt::go_on;
 use crate::session::Session;
 use crate::size::{human, parse, parse_positive};
@@ -91,6 +92,13 @@ pub(crate) struct Writing {
 }
 
 impl Writing {
+    /// The destination of an archive, when it can be one: before anything is read.
+    pub(crate) fn destination(&self, path: &Path) -> anyhow::Result<Destination> {
+        let destination = destination(path)?;
+        destination.check(self.force, self.resume || self.resume_from_checkpoint.is_some())?;
+        Ok(destination)
+    }
+
     /// How to go on with a run that was interrupted.
     pub(crate) fn resuming(&self, dest: &Path) -> String {
         let again = "run the same command again with --resume instead of --force".to_owned();
@@ -141,7 +149,7 @@ impl Writing {
 
 /// Serializes.
 pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
-    let destination = destination(&args.dest)?;
+    let destination = args.writing.destination(&args.dest)?;
     let watch = session.watch()?;
     let result = runtime::guarded(async {
         let stores = session.stores(watch.observer())?;
@@ -169,7 +177,10 @@ fn ledger_part(text: &str) -> Result<(PathBuf, u64), String> {
 
 /// The destination of an archive.
 pub(crate) fn destination(path: &Path) -> anyhow::Result<Destination> {
-    Destination::at(path).with_context(|| format!("opening {} failed", path.display()))
+    Destination::at(path).map_err(|error| {
+        let hint = "name a drive that is there, or a file; is the drive on?";
+        Usage::new(format!("opening {} failed: {error}", path.display()), hint).into()
+    })
 }
 
 /// What a run came to, for people.

@@ -75,6 +75,11 @@ async fn bad_input_is_refused_with_nothing_left_behind() {
     let image = format!("{host}/tool:1");
     place.file("there.tar", "precious");
     place.file("text", "no ledger\n\n");
+    place.file("empty", "");
+    place.file("random", [0xb7; 5000]);
+    place.file("other.gz", b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x4b\x04\0\x43\xbe\xb7\xe8\x01\0\0\0");
+    std::fs::create_dir(place.path().join("folder")).expect("is made");
+    place.file("one.list", format!("{image}\n"));
     let before = || {
         let names = std::fs::read_dir(place.path()).expect("lists");
         let mut names: Vec<_> = names.map(|entry| entry.expect("one").file_name()).collect();
@@ -83,35 +88,59 @@ async fn bad_input_is_refused_with_nothing_left_behind() {
     };
     let files = before();
     for (line, code, words) in [
-        (format!("serialize {image} /dev/nst77"), 1, "/dev/nst77"),
-        (format!("serialize {image} there.tar"), 1, "exists already"),
+        (format!("serialize {image} /dev/nst77"), 2, "/dev/nst77"),
+        (format!("serialize {image} there.tar"), 2, "exists already"),
         (format!("serialize {image} new.tar -b 1000"), 2, "no multiple of 512"),
         (format!("serialize {image} new.tar -b 1Mi -m 1Mi"), 2, "less than two blocks"),
         (
             format!("serialize {image} new.tar --checkpoint no/l"),
-            1,
-            "ledger no/l cannot be written",
+            2,
+            "ledger no/l cannot be written: No such file",
         ),
-        (format!("serialize {image} new.tar --checkpoint ."), 1, "ledger . cannot be written"),
+        (format!("serialize {image} new.tar --checkpoint ."), 2, "ledger . cannot be written"),
         (
             format!("serialize {image} new.tar --existing-from-checkpoint text:9"),
-            1,
+            2,
             "this is no ledger",
         ),
         (
             format!(
                 "serialize {image} new.tar --resume-from-checkpoint text --resume-from-offset 9"
             ),
-            1,
+            2,
             "this is no ledger",
         ),
         (format!("serialize {host}/tool:none new.tar"), 1, "was not found"),
-        (format!("deserialize none.tar {host}/high:1"), 1, "none.tar cannot be opened"),
+        (format!("deserialize none.tar {host}/high:1"), 2, "none.tar cannot be opened"),
         (format!("deserialize there.tar {host}/high:1"), 4, "ends too early"),
         (format!("scatter {image} nest={host}/x"), 1, "no gathered index"),
-        ("verify none.tar".to_owned(), 1, "none.tar cannot be opened"),
-        ("mbuffer there.tar".to_owned(), 1, "exists already"),
+        ("verify none.tar".to_owned(), 2, "none.tar cannot be opened"),
+        ("mbuffer there.tar".to_owned(), 2, "exists already"),
         ("mbuffer new.tar -b 7".to_owned(), 2, "no multiple of 512"),
+        ("mbuffer folder".to_owned(), 2, "is a directory"),
+        ("mbuffer no/new".to_owned(), 2, "there is no directory"),
+        (format!("serialize {image} folder --force"), 2, "is a directory"),
+        (format!("serialize {image} new/"), 2, "is a directory"),
+        (format!("serialize {image} no/new.tar"), 2, "there is no directory no;"),
+        ("archive one.list no/new.tar".to_owned(), 2, "there is no directory no;"),
+        ("archive one.list there.tar".to_owned(), 2, "exists already"),
+        ("serialize oci:none:1 new.tar".to_owned(), 2, "none is not there; check the name"),
+        ("serialize oci:folder:1 new.tar".to_owned(), 2, "is no OCI image layout"),
+        ("serialize oci:there.tar:1 new.tar".to_owned(), 2, "oci-archive:there.tar"),
+        ("deserialize folder oci:new:1".to_owned(), 2, "hint: name the archive's file"),
+        ("deserialize empty none.tar oci:new:1".to_owned(), 2, "none.tar cannot be opened"),
+        ("deserialize empty oci:new:1".to_owned(), 4, "ends too early, at byte 0"),
+        ("deserialize empty oci:new:1 --keep-going".to_owned(), 4, "ends too early, at byte 0"),
+        ("deserialize - oci:new:1".to_owned(), 4, "ends too early, at byte 0"),
+        ("deserialize random oci:new:1".to_owned(), 4, "hint: check the name: an archive is what"),
+        ("inspect empty".to_owned(), 4, "it is empty"),
+        ("inspect text".to_owned(), 4, "ends too early, at byte 11"),
+        ("inspect random".to_owned(), 4, "at byte 0: no tar header is found here"),
+        ("inspect other.gz".to_owned(), 4, "ends too early"),
+        ("unarchive empty nest=a.io".to_owned(), 4, "it is empty"),
+        ("unarchive random nest=a.io".to_owned(), 4, "no tar header is found here"),
+        ("unarchive other.gz nest=a.io".to_owned(), 4, "ends too early"),
+        ("serialize oci-archive:other.gz new.tar".to_owned(), 4, "it is compressed with gzip"),
     ] {
         place.airlift(&line).with(code).says(words);
         assert_eq!(before(), files, "{line}");

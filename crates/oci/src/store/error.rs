@@ -100,6 +100,9 @@ pub enum ErrorKind {
         #[source]
         source: std::io::Error,
     },
+    /// What is read is no archive, or a damaged one.
+    #[error("{0}")]
+    Archive(String),
     /// This kind of store cannot do that.
     #[error("{0}")]
     Unsupported(String),
@@ -149,7 +152,9 @@ impl StoreError {
             ErrorKind::Network(_) | ErrorKind::Tls(_) | ErrorKind::TimedOut(_) => {
                 Some(Trouble::Unreachable)
             }
-            ErrorKind::Digest { .. } | ErrorKind::Size { .. } => Some(Trouble::Damaged),
+            ErrorKind::Digest { .. } | ErrorKind::Size { .. } | ErrorKind::Archive(_) => {
+                Some(Trouble::Damaged)
+            }
             ErrorKind::Status { status: 429 | 500..=599, .. } => Some(Trouble::Busy),
             _ => None,
         }

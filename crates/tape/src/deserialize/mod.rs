@@ -103,6 +103,9 @@ pub async fn deserialize(
     options: &DeserializeOptions,
     observer: Arc<dyn Observer>,
 ) -> Result<Received, DeserializeError> {
+    for medium in &media {
+        medium.present()?;
+    }
     let mut intake = Intake::new(sink.clone(), options, observer.clone());
     let count = media.len();
     for (index, medium) in media.into_iter().enumerate() {

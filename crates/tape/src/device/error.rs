@@ -1,7 +1,7 @@
 //! Why a device cannot be opened or written, and what to do then.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Device;
 
@@ -18,6 +18,15 @@ pub enum DeviceError {
         .0.display()
     )]
     Partial(PathBuf),
+    /// There is no directory for it.
+    #[error(
+        "{} cannot be written: there is no directory {}; make it, or choose another place",
+        .0.display(), directory(.0).display()
+    )]
+    NoDirectory(PathBuf),
+    /// It is a directory.
+    #[error("{} is a directory: name a file in it, such as {}", .0.display(), .0.join("archive.tar").display())]
+    Directory(PathBuf),
     /// It cannot be opened.
     #[error("{place} cannot be opened")]
     Open {
@@ -70,6 +79,12 @@ pub enum DeviceError {
     /// The device's thread ended without saying why.
     #[error("the thread of {0} ended unexpectedly")]
     Lost(String),
+}
+
+/// The directory of a file.
+pub(super) fn directory(file: &Path) -> &Path {
+    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty());
+    parent.unwrap_or(Path::new("."))
 }
 
 fn safe(synced: u64, written: u64) -> String {

@@ -4,8 +4,9 @@ use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{Access, FlockOperation, flock};
 
+use super::error::directory;
 use super::{Device, DeviceError, OpenOptions};
 use crate::medium::{PlainReader, ReadDevice};
 
@@ -22,13 +23,8 @@ pub struct FileDevice {
 impl FileDevice {
     /// Opens `name` for writing.
     pub fn open(name: &Path, options: OpenOptions) -> Result<Self, DeviceError> {
+        FileDevice::check(name, options.force, options.resume)?;
         let partial = FileDevice::partial(name);
-        if !options.force && name.exists() {
-            return Err(DeviceError::Exists(name.to_owned()));
-        }
-        if !options.resume && !options.force && partial.exists() {
-            return Err(DeviceError::Partial(partial));
-        }
         let failed = |source| DeviceError::Open { place: partial.display().to_string(), source };
         let mut opening = File::options();
         let opening = opening.read(true).write(true).create(true).truncate(false);
@@ -41,6 +37,29 @@ impl FileDevice {
             file.set_len(0).map_err(failed)?;
         }
         Ok(FileDevice { file, name: name.to_owned(), partial })
+    }
+
+    /// What can be said against writing `name` without touching anything.
+    pub(super) fn check(name: &Path, force: bool, resume: bool) -> Result<(), DeviceError> {
+        let partial = FileDevice::partial(name);
+        if name.is_dir() || name.as_os_str().as_encoded_bytes().ends_with(b"/") {
+            return Err(DeviceError::Directory(name.to_owned()));
+        }
+        if !force && name.exists() {
+            return Err(DeviceError::Exists(name.to_owned()));
+        }
+        if !resume && !force && partial.exists() {
+            return Err(DeviceError::Partial(partial));
+        }
+        let parent = directory(name);
+        if !parent.is_dir() {
+            return Err(DeviceError::NoDirectory(name.to_owned()));
+        }
+        let room = rustix::fs::access(parent, Access::WRITE_OK | Access::EXEC_OK);
+        room.map_err(|error| DeviceError::Open {
+            place: name.display().to_string(),
+            source: error.into(),
+        })
     }
 
     /// What `name` is called until it is whole.
@@ -67,8 +86,7 @@ impl Device for FileDevice {
     fn finish(&mut self) -> io::Result<()> {
         self.file.sync_all()?;
         std::fs::rename(&self.partial, &self.name)?;
-        let parent = self.name.parent().filter(|parent| !parent.as_os_str().is_empty());
-        File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
+        File::open(directory(&self.name))?.sync_all()
     }
 
     fn read_back(&mut self) -> io::Result<Option<Box<dyn ReadDevice>>> {

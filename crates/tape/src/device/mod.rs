@@ -161,6 +161,15 @@ impl Destination {
         }
     }
 
+    /// What can be said against writing here before anything is opened, read or made: for a run that
+    /// has much to do before it opens the device. Opening says all of it again, and more.
+    pub fn check(&self, force: bool, resume: bool) -> Result<(), DeviceError> {
+        match self {
+            Destination::File(path) => FileDevice::check(path, force, resume),
+            _ => Ok(()),
+        }
+    }
+
     /// Opens the device. Nothing is overwritten without `force`.
     pub fn open(self, options: OpenOptions) -> Result<Box<dyn Device>, DeviceError> {
         if options.block == 0 || !options.block.is_multiple_of(BLOCK) {

@@ -17,7 +17,7 @@ use std::str::FromStr;
 pub(crate) use encode::Encoder;
 pub(crate) use gzip::has_check as gzip_has_check;
 pub use offsets::Framed;
-pub(crate) use read::{FrameError, FrameReader};
+pub(crate) use read::{FrameError, FrameReader, find_checked};
 pub(crate) use zstandard::has_check as zstd_has_check;
 
 use crate::archive::{Body, Layout, Placed};

@@ -10,6 +10,29 @@ use super::{Compression, FRAME, gzip, zstandard};
 const LIMIT: usize = (64 << 20) + FRAME as usize;
 const CHUNK: usize = 1 << 20;
 
+/// Longer than any frame of a piece.
+const LONGEST: usize = 2 * FRAME as usize;
+
+/// How what `bytes` are part of is compressed, when a whole frame of this program's with its right
+/// check is among them: told by content, for when the start is damaged.
+pub(crate) fn find_checked(bytes: &[u8]) -> Option<Compression> {
+    let mut at = 0;
+    while at < bytes.len() {
+        let (zstd, gzip) = (zstandard::find(&bytes[at..]), gzip::find(&bytes[at..]));
+        at += zstd.min(gzip);
+        let rest = &bytes[at..];
+        if zstd <= gzip && zstandard::is_checked(rest, LONGEST) == Some(true) {
+            return Some(Compression::Zstd(0));
+        }
+        let member = (gzip <= zstd).then(|| gzip::parse(rest, LONGEST));
+        if matches!(member, Some(Ok(gzip::Parsed::Piece(piece, _))) if !piece.is_empty()) {
+            return Some(Compression::Gzip(0));
+        }
+        at += 1;
+    }
+    None
+}
+
 /// One frame.
 pub(crate) struct Frame {
     /// Its content.
@@ -106,8 +129,6 @@ impl<R: Read> FrameReader<R> {
 
     /// Whether a frame of a piece stands here, whole and right.
     fn is_whole(&mut self) -> io::Result<bool> {
-        /// Longer than any frame of a piece.
-        const LONGEST: usize = 2 * FRAME as usize;
         loop {
             let known = match self.compression {
                 Compression::Gzip(_) => match gzip::parse(self.rest(), LONGEST) {

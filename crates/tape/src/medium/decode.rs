@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use super::stream::{Gap, Piece, Pieces};
+use super::stream::{Front, Gap, Piece, Pieces};
 use crate::framing::{self, FrameError, FrameReader};
 
 const CHUNK: usize = 1 << 20;
@@ -33,25 +33,24 @@ impl Compression {
     }
 }
 
-/// Starts a thread that decompresses `first` and what follows it. Unless the medium is to be
+/// Starts a thread that decompresses `front` and what follows it. Unless the medium is to be
 /// `whole`, reading goes on behind a damaged frame where frames can be told from what is between.
 pub(super) fn start(
     kind: Compression,
-    first: Option<Piece>,
+    front: Front,
     pieces: Pieces,
     checked: Arc<AtomicBool>,
     whole: bool,
 ) -> io::Result<Pieces> {
     let (sender, receiver) = mpsc::channel(4);
     std::thread::Builder::new().name("decompress".to_owned()).spawn(move || {
-        let mut input = Chunks { current: Bytes::new(), first, pieces, lost: None };
+        let mut input = Chunks { current: Bytes::new(), front, pieces, lost: None };
         let mut give = |piece| sender.blocking_send(Ok(piece)).is_ok();
-        let done = input.has_checks(kind).and_then(|checks| {
-            checked.store(checks, Ordering::Release);
-            if checks {
-                frames(kind, input, &mut give, whole)
-            } else {
-                decode(kind, &mut input, &mut give)
+        let done = input.frames(kind, whole).and_then(|kind_of_frames| {
+            checked.store(kind_of_frames.is_some(), Ordering::Release);
+            match kind_of_frames {
+                Some(kind) => frames(kind, input, &mut give, whole),
+                None => decode(kind, &mut input, &mut give),
             }
         });
         if let Err(error) = done {
@@ -62,17 +61,47 @@ pub(super) fn start(
     Ok(receiver)
 }
 
+/// How a medium is compressed whose start does not tell, because it is damaged: by the first frame
+/// of this program's that is whole. What is read for that is put behind `front`.
+pub(super) async fn search(front: &mut Front, pieces: &mut Pieces) -> Option<Compression> {
+    let mut bytes = Vec::new();
+    for piece in front.iter() {
+        bytes.extend_from_slice(&stand_in(piece.as_ref().ok()?));
+    }
+    while bytes.len() < ENOUGH {
+        let Some(piece) = pieces.recv().await else { break };
+        let part = piece.as_ref().ok().map(stand_in);
+        front.push_back(piece);
+        match part {
+            Some(part) => bytes.extend_from_slice(&part),
+            None => break,
+        }
+    }
+    match framing::find_checked(&bytes)? {
+        framing::Compression::Gzip(_) => Some(Compression::Gzip),
+        _ => Some(Compression::Zstd),
+    }
+}
+
+/// Longer than two frames of this program and their checksums.
+const ENOUGH: usize = 4 << 20;
+
+/// The bytes of a piece, with zeros for those that could not be read.
+fn stand_in(piece: &Piece) -> Bytes {
+    match piece {
+        Piece::Bytes(bytes) => bytes.clone(),
+        // Where it is not known how many, any number tells that the frame is not whole.
+        Piece::Lost(gap) => vec![0; gap.bytes.unwrap_or(1).clamp(1, 1 << 24) as usize].into(),
+    }
+}
+
 /// Decompresses an archive of this program, of which every frame is checked before it is used.
 fn frames(
-    kind: Compression,
+    kind: framing::Compression,
     input: Chunks,
     give: &mut impl FnMut(Piece) -> bool,
     whole: bool,
 ) -> io::Result<()> {
-    let kind = match kind {
-        Compression::Zstd => framing::Compression::Zstd(0),
-        Compression::Gzip => framing::Compression::Gzip(0),
-    };
     let mut reader = FrameReader::new(input, kind);
     loop {
         let error = match reader.next() {
@@ -170,53 +199,54 @@ fn pump(mut from: impl Read, give: &mut impl FnMut(Piece) -> bool) -> io::Result
 
 struct Chunks {
     current: Bytes,
-    first: Option<Piece>,
+    front: Front,
     pieces: Pieces,
     /// Why bytes are missing among those given last.
     lost: Option<String>,
 }
 
 impl Chunks {
-    /// Whether the frames carry checksums, as this program writes them.
-    fn has_checks(&mut self, kind: Compression) -> io::Result<bool> {
-        /// Longer than a first frame of this program and its checksum.
-        const ENOUGH: usize = 2 << 20;
+    /// The kind of the frames when they carry checksums, as this program writes them. A first frame
+    /// without one may be a damaged one: unless the medium is to be `whole`, others are looked for.
+    fn frames(
+        &mut self,
+        kind: Compression,
+        whole: bool,
+    ) -> io::Result<Option<framing::Compression>> {
         let mut peeked = Vec::from(std::mem::take(&mut self.current));
+        let mut ended = false;
         let found = loop {
             let known = match kind {
                 Compression::Gzip => framing::gzip_has_check(&peeked),
                 Compression::Zstd => framing::zstd_has_check(&peeked),
             };
-            if known.is_some() || peeked.len() > ENOUGH {
+            let told = known == Some(true) || (whole && known.is_some());
+            if told || ended || peeked.len() > ENOUGH {
                 break known.unwrap_or(false);
             }
             match self.more()? {
                 Some(bytes) => peeked.extend_from_slice(&bytes),
-                None => break false,
+                None => ended = true,
             }
+        };
+        let kind = match kind {
+            _ if !found && !whole => framing::find_checked(&peeked),
+            Compression::Zstd => found.then_some(framing::Compression::Zstd(0)),
+            Compression::Gzip => found.then_some(framing::Compression::Gzip(0)),
         };
         self.current = peeked.into();
-        Ok(found)
+        Ok(kind)
     }
-}
 
-impl Chunks {
     /// The next bytes of the medium, with zeros for those that could not be read.
     fn more(&mut self) -> io::Result<Option<Bytes>> {
-        let next = match self.first.take() {
-            Some(first) => Some(first),
-            None => self.pieces.blocking_recv().transpose()?,
-        };
-        Ok(match next {
-            None => None,
-            Some(Piece::Bytes(bytes)) => Some(bytes),
-            Some(Piece::Lost(gap)) => {
-                self.lost = Some(gap.reason);
-                // Where it is not known how many, any number tells that the frame is not whole.
-                let zeros = gap.bytes.unwrap_or(1).clamp(1, 1 << 24) as usize;
-                Some(Bytes::from(vec![0; zeros]))
-            }
-        })
+        let next = self.front.pop_front().or_else(|| self.pieces.blocking_recv());
+        let Some(piece) = next.transpose()? else { return Ok(None) };
+        let bytes = stand_in(&piece);
+        if let Piece::Lost(gap) = piece {
+            self.lost = Some(gap.reason);
+        }
+        Ok(Some(bytes))
     }
 }
 

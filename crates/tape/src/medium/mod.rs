@@ -6,6 +6,7 @@ mod decode;
 mod disc;
 mod entries;
 mod in_place;
+mod ready;
 mod stream;
 
 use std::fs::File;
@@ -18,6 +19,7 @@ pub(crate) use disc::DiscReader;
 pub use entries::ReadError;
 pub(crate) use entries::{EntryReader, Fault, Passing};
 pub(crate) use in_place::CHUNK;
+pub use ready::ready;
 pub(crate) use stream::Reading;
 
 /// Something that gives an archive, in order.
@@ -105,6 +107,18 @@ impl Medium {
             Medium::Device(device) => device,
         })
     }
+}
+
+/// Does what may block for ever, as opening a FIFO that nobody writes to, on a thread that nobody
+/// waits for when the run ends.
+pub(crate) async fn apart<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    // Nobody listens when the run was given up.
+    let work = move || drop(sender.send(work()));
+    std::thread::Builder::new().name("medium".to_owned()).spawn(work)?;
+    receiver.await.map_err(io::Error::other)?
 }
 
 /// What reads like a file.

@@ -1,5 +1,6 @@
 //! Bytes of a medium, read ahead by a thread.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +9,8 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::in_place::InPlace;
-use super::{Medium, ReadDevice, decode};
+use super::{Medium, ReadDevice, apart, decode};
+use crate::archive::{BLOCK, Parser};
 use airlift_oci::observe::{Event, Observer};
 
 /// Bytes asked for at once.
@@ -47,11 +49,13 @@ pub(crate) struct Gap {
 }
 
 pub(super) type Pieces = mpsc::Receiver<io::Result<Piece>>;
+/// What was read of a medium to know what it is.
+pub(super) type Front = VecDeque<io::Result<Piece>>;
 
 /// The uncompressed bytes of a medium, in order.
 pub(crate) struct ByteStream {
     from: From,
-    first: Option<Piece>,
+    front: Front,
     compressed: bool,
     checked: Arc<AtomicBool>,
 }
@@ -75,25 +79,32 @@ impl ByteStream {
             let opened = tokio::task::spawn_blocking(move || InPlace::open(&path)).await;
             if let Some(file) = opened.map_err(io::Error::other)?? {
                 let from = From::File(file);
-                return Ok(ByteStream { from, first: None, compressed: false, checked });
+                return Ok(ByteStream { from, front: Front::new(), compressed: false, checked });
             }
         }
-        // Opening a FIFO waits for its writer.
-        let opened = tokio::task::spawn_blocking(|| medium.open()).await;
-        let device = opened.map_err(io::Error::other)??;
+        let device = apart(|| medium.open()).await?;
         let whole = reading.whole;
         let mut pieces = read_ahead(device, reading)?;
-        let first = pieces.recv().await.transpose()?;
-        let kind = match &first {
-            Some(Piece::Bytes(first)) => decode::Compression::detect(first),
-            _ => None,
+        let mut front: Front = pieces.recv().await.into_iter().collect();
+        let first = match front.front() {
+            Some(Ok(Piece::Bytes(first))) => first.clone(),
+            _ => Bytes::new(),
         };
+        let mut kind = decode::Compression::detect(&first);
+        let begins = match front.front() {
+            Some(Ok(Piece::Lost(_))) => false,
+            _ => is_header(&first),
+        };
+        if kind.is_none() && !whole && !begins {
+            kind = decode::search(&mut front, &mut pieces).await;
+        }
         let Some(kind) = kind else {
             let from = From::Thread(pieces);
-            return Ok(ByteStream { from, first, compressed: false, checked });
+            return Ok(ByteStream { from, front, compressed: false, checked });
         };
-        let pieces = decode::start(kind, first, pieces, checked.clone(), whole)?;
-        Ok(ByteStream { from: From::Thread(pieces), first: None, compressed: true, checked })
+        let pieces = decode::start(kind, front, pieces, checked.clone(), whole)?;
+        let (from, front) = (From::Thread(pieces), Front::new());
+        Ok(ByteStream { from, front, compressed: true, checked })
     }
 
     /// Whether the medium is compressed in frames without checksums of their own. Known once bytes
@@ -104,8 +115,8 @@ impl ByteStream {
 
     /// What comes next; `None` at the end.
     pub(crate) async fn next(&mut self) -> io::Result<Option<Piece>> {
-        match (self.first.take(), &mut self.from) {
-            (Some(first), _) => Ok(Some(first)),
+        match (self.front.pop_front(), &mut self.from) {
+            (Some(first), _) => first.map(Some),
             (None, From::Thread(pieces)) => pieces.recv().await.transpose(),
             (None, From::File(file)) => Ok(file.next().await?.map(Piece::Bytes)),
         }
@@ -118,6 +129,13 @@ impl ByteStream {
             From::Thread(_) => None,
         }
     }
+}
+
+/// Whether an archive that is not compressed may begin like this.
+pub(super) fn is_header(first: &[u8]) -> bool {
+    let mut parser = Parser::new();
+    parser.push(Bytes::copy_from_slice(&first[..first.len().min(BLOCK as usize)]));
+    parser.step().is_ok()
 }
 
 /// Starts the thread that reads. It ends when the receiver is dropped, after the read in flight;

@@ -36,6 +36,9 @@ pub async fn verify(
     options: &VerifyOptions,
     observer: Arc<dyn Observer>,
 ) -> Result<VerifyReport, ReadError> {
+    for medium in &media {
+        medium.present()?;
+    }
     let mut checker = Checker::new(observer);
     let count = media.len();
     for (index, medium) in media.into_iter().enumerate() {

@@ -2,6 +2,7 @@
 //! the offsets of its entries.
 
 mod docker;
+mod fault;
 mod scan;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
+use self::fault::Fault;
 pub use self::scan::Omitted;
 use super::extent::{self, Extent};
 use super::index::{is_plainly_a_manifest, pick, tag_of, tags_of};
@@ -50,8 +52,11 @@ impl ArchiveStore {
     /// Opens the archive that `extent` holds, in whatever form `file` does. Blocks as
     /// [`ArchiveStore::open`].
     pub fn over(file: &Path, extent: Arc<dyn Extent>) -> Result<Self, StoreError> {
-        let found = scan::scan(extent.clone())
-            .map_err(|source| StoreError::io("reading the archive", file, source))?;
+        let damaged = |text| StoreError::new(file.display().to_string(), ErrorKind::Archive(text));
+        let found = scan::scan(&extent).map_err(|fault| match fault {
+            Fault::Io(source) => StoreError::io("reading the archive", file, source),
+            Fault::Archive(text) => damaged(text),
+        })?;
         if found.indexes == 0 {
             let images = docker::images(&found.others, &found.blobs, extent)
                 .map_err(|source| StoreError::io("reading the archive", file, source))?;
@@ -66,9 +71,7 @@ impl ArchiveStore {
                     referrers: OnceCell::new(),
                 });
             }
-            let text = "it holds no index.json, so it is no image archive";
-            let place = file.display().to_string();
-            return Err(StoreError::new(place, ErrorKind::Protocol(text.into())));
+            return Err(damaged("it holds no index.json, so it is no image archive".to_owned()));
         }
         let scan::Found { entries, blobs, omitted, .. } = found;
         let (file, referrers) = (file.to_owned(), OnceCell::new());

@@ -2,7 +2,7 @@
 //! over the headers.
 
 use std::collections::HashMap;
-use std::io::{self, Read};
+use std::io::Read;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -10,12 +10,11 @@ use serde::Deserialize;
 use super::super::extent::{Cursor, Extent};
 use super::Stretch;
 use super::docker::Names;
+use super::fault::{BLOCK, Fault, Place, ends};
 use crate::types::{Descriptor, Digest, MAX_MANIFEST, Manifest, media};
 
 /// More than any index or list of a real archive, to bound what a hostile one can make us read.
 const MAX_INDEX: u64 = 512 * 1024 * 1024;
-/// Entries begin at multiples of this.
-const BLOCK: u64 = 512;
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -75,24 +74,27 @@ struct Index {
 }
 
 /// Reads as much of an archive as must be read.
-pub(super) fn scan(extent: Arc<dyn Extent>) -> io::Result<Found> {
-    let mut archive = tar::Archive::new(Cursor::new(extent));
+pub(super) fn scan(extent: &Arc<dyn Extent>) -> Result<Found, Fault> {
+    let mut archive = tar::Archive::new(Cursor::new(extent.clone()));
     // Archives may follow one another.
     archive.set_ignore_zeros(true);
     let mut found = Found::default();
-    for entry in archive.entries_with_seek()? {
-        if found.take(entry?)? {
-            break;
+    let mut place = Place::default();
+    for entry in archive.entries_with_seek().map_err(Fault::Io)? {
+        let entry = entry.map_err(|_| place.fault(extent))?;
+        let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        place = Place::behind(&path, entry.raw_file_position(), entry.size());
+        if found.take(entry, &path)? {
+            return Ok(found);
         }
     }
-    Ok(found)
+    if place.next == 0 { Err(place.fault(extent)) } else { Ok(found) }
 }
 
 impl Found {
     /// Notes an entry. Whether everything is known now.
-    fn take(&mut self, mut entry: tar::Entry<'_, impl Read>) -> io::Result<bool> {
-        let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        let path = path.strip_prefix("./").unwrap_or(&path);
+    fn take(&mut self, mut entry: tar::Entry<'_, impl Read>, path: &str) -> Result<bool, Fault> {
+        let path = path.strip_prefix("./").unwrap_or(path);
         let kind = entry.header().entry_type();
         if kind.is_symlink() || kind.is_hard_link() {
             if let Some(target) = entry.link_name_bytes() {
@@ -104,7 +106,11 @@ impl Found {
             return Ok(false);
         }
         if path == "index.json" {
-            self.index(&read(&mut entry, MAX_INDEX)?)?;
+            let start = entry.raw_file_position();
+            let text = read(&mut entry, MAX_INDEX, path)?;
+            self.index(&text).map_err(|error| {
+                Fault::Archive(format!("its index.json, at byte {start}, is malformed: {error}"))
+            })?;
             return Ok(false);
         }
         let stretch = Stretch { offset: entry.raw_file_position(), size: entry.size() };
@@ -115,21 +121,19 @@ impl Found {
         self.blobs.entry(digest.clone()).or_insert(stretch);
         match &self.wanted {
             Wanted::Manifest(wanted) if *wanted == digest => {
-                self.wanted = list_of(&read(&mut entry, MAX_MANIFEST)?, digest);
+                self.wanted = list_of(&read(&mut entry, MAX_MANIFEST, path)?, digest);
             }
             Wanted::List(wanted) if *wanted == digest => {
                 let end = stretch.offset.saturating_add(stretch.size).next_multiple_of(BLOCK);
-                return Ok(self.list(&read(&mut entry, MAX_INDEX)?, end, &digest));
+                return Ok(self.list(&read(&mut entry, MAX_INDEX, path)?, end, &digest));
             }
             _ => {}
         }
         Ok(false)
     }
 
-    fn index(&mut self, text: &[u8]) -> io::Result<()> {
-        let index: Index = serde_json::from_slice(text).map_err(|error| {
-            io::Error::new(io::ErrorKind::InvalidData, format!("index.json is malformed: {error}"))
-        })?;
+    fn index(&mut self, text: &[u8]) -> serde_json::Result<()> {
+        let index: Index = serde_json::from_slice(text)?;
         let transfer = index.manifests.iter().find(|descriptor| is_transfer(descriptor));
         if let (Wanted::Index, Some(transfer)) = (&self.wanted, transfer) {
             self.wanted = Wanted::Manifest(transfer.digest.clone());
@@ -176,9 +180,13 @@ fn list_of(raw: &[u8], digest: Digest) -> Wanted {
     list.map_or(Wanted::Nothing, |list| Wanted::List(list.digest))
 }
 
-fn read(entry: &mut impl Read, most: u64) -> io::Result<Vec<u8>> {
+fn read(entry: &mut tar::Entry<'_, impl Read>, most: u64, path: &str) -> Result<Vec<u8>, Fault> {
     let mut text = Vec::new();
-    entry.by_ref().take(most).read_to_end(&mut text)?;
+    entry.by_ref().take(most).read_to_end(&mut text).map_err(Fault::Io)?;
+    if (text.len() as u64) < entry.size().min(most) {
+        let at = entry.raw_file_position().saturating_add(text.len() as u64);
+        return Err(Fault::Archive(ends(at, &format!("within the entry {path:?}"))));
+    }
     Ok(text)
 }
 

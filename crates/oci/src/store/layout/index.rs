@@ -279,24 +279,27 @@ impl Index {
 /// Refuses a directory that is no layout.
 pub(super) fn check_marker(root: &Path) -> Result<(), StoreError> {
     let path = root.join(MARKER);
-    match std::fs::read_to_string(&path) {
-        Ok(text) if text.contains("imageLayoutVersion") => Ok(()),
-        Ok(_) => {
-            let text = format!(
-                "{} does not say imageLayoutVersion: this is no OCI image layout",
-                path.display()
-            );
-            Err(StoreError::new("", ErrorKind::Protocol(text)))
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let text = format!(
-                "{} is not there, or is no OCI image layout: it has no file named {MARKER}",
-                root.display()
-            );
-            Err(StoreError::new("", ErrorKind::Configuration(text)))
-        }
-        Err(error) => Err(StoreError::io("reading", &path, error)),
-    }
+    let directory = root.display();
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) if text.contains("imageLayoutVersion") => return Ok(()),
+        Ok(_) => format!(
+            "{} does not say imageLayoutVersion: this is no OCI image layout",
+            path.display()
+        ),
+        Err(error) => match error.kind() {
+            std::io::ErrorKind::NotADirectory => format!(
+                "{directory} is a file, not an image layout's directory; an archive is named oci-archive:{directory}"
+            ),
+            std::io::ErrorKind::NotFound if root.is_dir() => format!(
+                "{directory} is no OCI image layout: it has no file named {MARKER}; name the directory that has one, or an archive in it as oci-archive:FILE"
+            ),
+            std::io::ErrorKind::NotFound => {
+                format!("{directory} is not there; check the name of the image layout's directory")
+            }
+            _ => return Err(StoreError::io("reading", &path, error)),
+        },
+    };
+    Err(StoreError::new("", ErrorKind::Configuration(text)))
 }
 
 /// Makes an empty layout. Whatever another process made of it in the meantime stays.

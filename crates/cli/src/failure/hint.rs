@@ -1,0 +1,163 @@
+//! What to do next about an error.
+
+use std::error::Error;
+use std::io;
+
+use airlift_oci::store::{StoreError, Trouble};
+use airlift_tape::device::DeviceError;
+use airlift_tape::ledger::LedgerError;
+use airlift_tape::{DeserializeError, MbufferError, ReadError, ResumeError, SerializeError};
+
+use super::{Usage, is_damage};
+use crate::config::ConfigError;
+use crate::interrupt::Interrupted;
+
+/// One sentence, where there is one to be said: the outermost cause that has one gives it.
+pub(super) fn of(error: &anyhow::Error) -> Option<String> {
+    error.chain().find_map(of_cause)
+}
+
+fn of_cause(cause: &(dyn Error + 'static)) -> Option<String> {
+    if let Some(usage) = cause.downcast_ref::<Usage>() {
+        return usage.hint.clone();
+    }
+    if let Some(config) = cause.downcast_ref::<ConfigError>() {
+        return config.hint();
+    }
+    if let Some(interrupted) = cause.downcast_ref::<Interrupted>() {
+        let again = "run the same command again: what is complete is not moved again";
+        return Some(interrupted.go_on.clone().unwrap_or_else(|| again.to_owned()));
+    }
+    if let Some(error) = cause.downcast_ref::<DeserializeError>() {
+        return of_reading_back(error);
+    }
+    if let Some(error) = cause.downcast_ref::<SerializeError>() {
+        return of_writing(error);
+    }
+    if let Some(MbufferError::Device(error)) = cause.downcast_ref() {
+        return of_device(error, "run the same command again, with --force or to another place");
+    }
+    if let Some(error) = cause.downcast_ref::<DeviceError>() {
+        return of_device(error, RESUME);
+    }
+    if let Some(error) = cause.downcast_ref::<LedgerError>() {
+        return of_ledger(error);
+    }
+    if let Some(error) = cause.downcast_ref::<ReadError>() {
+        return of_medium(error);
+    }
+    of_store(cause.downcast_ref::<StoreError>()?)
+}
+
+const RESUME: &str = "when the cause is mended, run the same command again with --resume";
+const NO_ARCHIVE: &str = "check the name: an archive is what `airlift serialize` and `airlift archive` write; if it should be one, read the medium again, or write it again";
+const DAMAGED: &str = "nothing was tagged; read the medium again, and if it stays so, write it again; --keep-going delivers the images that are whole";
+
+// Transparent errors hide what they stand for from the chain, so it is asked for here.
+
+fn of_reading_back(error: &DeserializeError) -> Option<String> {
+    match error {
+        DeserializeError::Store(error) => of_store(error),
+        // Its list says what to do.
+        DeserializeError::Missing(_) => None,
+        DeserializeError::NoIndex(_) => Some(NO_ARCHIVE.to_owned()),
+        DeserializeError::Read(error) => of_medium(error),
+        error => is_damage(error).then(|| DAMAGED.to_owned()),
+    }
+}
+
+fn of_medium(error: &ReadError) -> Option<String> {
+    let hint = match error {
+        ReadError::Archive { source, .. } if source.offset() < 512 => NO_ARCHIVE,
+        ReadError::Archive { .. } => DAMAGED,
+        ReadError::Io { .. } => {
+            "read it again, in another drive if there is one; --keep-going reads on behind what cannot be read"
+        }
+        ReadError::Open { source, .. } => return of_name(source, "the archive's file"),
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+fn of_writing(error: &SerializeError) -> Option<String> {
+    match error {
+        SerializeError::Store(error) => of_store(error),
+        SerializeError::Device(error) => of_device(error, RESUME),
+        SerializeError::Resume(ResumeError::Ledger(error)) => of_ledger(error),
+        _ => None,
+    }
+}
+
+fn of_device(error: &DeviceError, again: &str) -> Option<String> {
+    let hint = match error {
+        DeviceError::Full { .. } => "make room there and say --resume, or write to another place",
+        DeviceError::Write { .. } => again,
+        DeviceError::Open { source, .. } => return of_name(source, "a file or drive"),
+        DeviceError::Ledger { source, .. } => return of_name(source, "a file for it"),
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+fn of_ledger(error: &LedgerError) -> Option<String> {
+    match error {
+        LedgerError::Open { source, .. } => of_name(source, "the file of --checkpoint"),
+        LedgerError::Malformed { .. } => {
+            Some("name the file that --checkpoint wrote, not the archive".to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// About a file that cannot be opened, where `what` was wanted.
+fn of_name(error: &io::Error, what: &str) -> Option<String> {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Some("check the name".to_owned()),
+        io::ErrorKind::IsADirectory => {
+            Some(format!("name {what}; the directory of an image layout is named oci:DIR"))
+        }
+        io::ErrorKind::PermissionDenied => Some(format!(
+            "{what} must be open to whoever runs this: ask for the right, or choose another"
+        )),
+        io::ErrorKind::ReadOnlyFilesystem => {
+            Some("nothing can be written there: choose another place".to_owned())
+        }
+        io::ErrorKind::ResourceBusy => {
+            Some("it is in use: wait for whoever uses it, or choose another".to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn of_store(error: &StoreError) -> Option<String> {
+    error.trouble().map(|trouble| trouble_hint(trouble, error.place()))
+}
+
+/// What to do about a trouble at a place.
+pub(crate) fn trouble_hint(trouble: Trouble, place: &str) -> String {
+    let local = ["oci:", "oci-archive:", "/", "."].iter().any(|with| place.starts_with(with));
+    let host = place.split('/').next().unwrap_or_default();
+    let hint = match trouble {
+        Trouble::Full => "make room there, or write to another place",
+        Trouble::Missing if local || host.is_empty() => "check the name",
+        Trouble::Damaged => {
+            "the content was damaged on its way or at its place: get it from another copy"
+        }
+        Trouble::Busy => "the registry is in trouble or busy: run the same command again later",
+        Trouble::Denied => {
+            return format!("`airlift login {host}`, or ask for access to this repository");
+        }
+        Trouble::Missing => {
+            return format!(
+                "check the name, and with `airlift login {host}` whether it is hidden from strangers"
+            );
+        }
+        _ => {
+            return format!(
+                "check that {host} can be reached from here; `airlift config` shows endpoints, \
+                 certificates and what else is in force"
+            );
+        }
+    };
+    hint.to_owned()
+}
