@@ -54,6 +54,18 @@ impl Sample {
         Sample { store, root }
     }
 
+    /// One image with one layer: an archive so small that every byte of it can be tried.
+    pub async fn tiny() -> Sample {
+        let store = Arc::new(MemoryStore::new());
+        let image = image(&store, "amd64", &[noise(1, 100)]).await;
+        let items = vec![item(&image, "one.example.test/a:1")];
+        let sizes = Sizes { total: 0, deduplicated: 100 };
+        let root =
+            Inventory::write(items, sizes, "airlift test", &Annotations::new(), false).unwrap();
+        store.put_manifest(&root, Some(&"sync-1".parse().unwrap())).await.unwrap();
+        Sample { store, root }
+    }
+
     /// One further image in a new gathered index beside the old one's images.
     pub async fn grown(&self) -> Manifest {
         let image = image(&self.store, "amd64", &[noise(1, 3000), noise(99, 70_000)]).await;

@@ -279,6 +279,33 @@ async fn another_copy_makes_good_what_the_first_lacks() {
     assert_eq!(received.root, *root);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_first_frame_loses_what_stands_in_it_and_no_more() {
+    let sample = sample().await;
+    for compression in [Compression::Zstd(3), Compression::Gzip(6)] {
+        let bytes = tape(&sample, compression).await.bytes();
+        let found = verify(vec![in_hand(&bytes)], &VerifyOptions::default(), silent()).await;
+        let entries = found.unwrap().entries;
+        // The last stored layer is on the other copy alone.
+        let layer = noise(11, 70_000);
+        let at = bytes.windows(64).position(|window| window == &layer[100..164]).unwrap();
+        let mut other = bytes.clone();
+        other[at] ^= 1;
+        for damage in [0..1, 3..9, 20..21, 0..600] {
+            let what = format!("{compression:?}, {damage:?}");
+            let mut copy = bytes.clone();
+            copy[damage].iter_mut().for_each(|byte| *byte ^= 0x55);
+            let found = verify(vec![in_hand(&copy)], &VerifyOptions::default(), silent()).await;
+            let found = found.unwrap();
+            assert!(!found.is_good() && found.entries > 0 && found.entries < entries, "{what}");
+            let (received, store) = read(vec![in_hand(&copy), in_hand(&other)]).await;
+            let received = received.unwrap_or_else(|error| panic!("{what}: {error}"));
+            assert!(received.partial.is_none(), "{what}: {received:?}");
+            assert_honest(&sample, &received, &store, &what).await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn strict_reading_refuses_what_nothing_accounts_for() {
     let sample = sample().await;

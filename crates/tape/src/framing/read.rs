@@ -188,6 +188,10 @@ impl<R: Read> FrameReader<R> {
             Parsed::Check(..) => {
                 Err(self.damaged("a checksum stands without its frame".to_owned()))
             }
+            // Whatever else is skipped, this program did not write it.
+            Parsed::Skip(_) if !zstandard::is_fill(self.rest()) => {
+                Err(self.damaged("the filling is damaged".to_owned()))
+            }
             Parsed::Skip(length) => {
                 self.take(length);
                 Ok(Some(Frame { piece: Vec::new(), end: self.offset }))

@@ -69,6 +69,11 @@ pub(super) fn fill(length: u64, block: u64) -> Vec<u8> {
     frame
 }
 
+/// Whether a filling begins here.
+pub(super) fn is_fill(bytes: &[u8]) -> bool {
+    bytes.starts_with(&FILL)
+}
+
 /// Whether a checksum follows the first frame; `None` while that cannot be told.
 pub(crate) fn has_check(bytes: &[u8]) -> Option<bool> {
     if bytes.len() < MAGIC.len() {
