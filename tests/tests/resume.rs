@@ -193,7 +193,7 @@ async fn a_full_tape_is_continued_on_the_next_and_both_are_read_together() {
         rest.archive.existing = known.existing(&ledger, safe + 1);
         let destination = Destination::Device(Box::new(FakeDrive::new(&second, block)));
         let written = serialize(sample.store.clone(), root, destination, &rest, silent()).await;
-        assert!(written.unwrap().omitted > 0);
+        assert!(!written.unwrap().omitted.is_empty());
 
         let sink = Arc::new(MemoryStore::new());
         let options = DeserializeOptions {
@@ -383,7 +383,7 @@ async fn a_foreign_layer_that_the_source_lacks_stays_behind() {
     let options = options(Compression::None);
     let written = serialize(store, root.clone(), destination, &options, silent()).await.unwrap();
     assert_eq!(
-        (written.blobs, written.omitted),
+        (written.blobs, written.omitted.len()),
         (0, 1),
         "the empty configuration goes in any case"
     );

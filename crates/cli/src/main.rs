@@ -34,6 +34,7 @@ mod session;
 mod shard;
 mod size;
 mod table;
+mod written;
 
 use std::process::ExitCode;
 

@@ -3,14 +3,16 @@
 //! The device starts, and starts again after the buffer ran empty, when the buffer is filled to
 //! the high-water mark, so that a tape drive streams instead of going back and forth.
 
+mod block;
 mod drive;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
+use self::block::Block;
 use crate::device::{Device, DeviceError};
 use crate::ledger::{LedgerWriter, Line};
 use airlift_oci::observe::{Event, Observer};
@@ -52,6 +54,10 @@ pub struct Flow {
     pub full: u64,
 }
 
+/// Blocks that are kept for further bytes. What beyond that was filled once is given back: the
+/// memory is needed for what is fetched ahead while the buffer is empty.
+const SPARE: usize = 8;
+
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
@@ -63,8 +69,8 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    blocks: VecDeque<Vec<u8>>,
-    spare: Vec<Vec<u8>>,
+    blocks: VecDeque<Block>,
+    spare: Vec<Block>,
     marks: VecDeque<Line>,
     end: End,
     empty: u64,
@@ -102,7 +108,7 @@ pub struct BlockBuffer {
     thread: Option<JoinHandle<()>>,
     outcome: oneshot::Receiver<Result<Flow, DeviceError>>,
     place: String,
-    current: Vec<u8>,
+    current: Block,
     block: usize,
 }
 
@@ -132,21 +138,31 @@ impl BlockBuffer {
             let _ = report.send(worker.run());
         });
         let thread = thread.map_err(|source| DeviceError::Open { place: place.clone(), source })?;
-        let current = Vec::with_capacity(block);
+        let current = Block::new(block);
         Ok(BlockBuffer { shared, thread: Some(thread), outcome, place, current, block })
+    }
+
+    /// Bytes of a block.
+    pub(crate) fn block(&self) -> usize {
+        self.block
     }
 
     /// Takes bytes in; waits while the buffer is full.
     pub async fn write(&mut self, mut bytes: &[u8]) -> Result<(), DeviceError> {
         while !bytes.is_empty() {
-            let part = bytes.len().min(self.block - self.current.len());
-            self.current.extend_from_slice(&bytes[..part]);
+            let part = bytes.len().min(self.current.room());
+            self.current.fill(&bytes[..part]);
             bytes = &bytes[part..];
-            if self.current.len() == self.block {
+            if self.current.room() == 0 {
                 self.hand_over().await?;
             }
         }
         Ok(())
+    }
+
+    /// Keeps `share` until what was last written is on the medium.
+    pub(crate) fn charge(&mut self, share: OwnedSemaphorePermit) {
+        self.current.charge(share);
     }
 
     /// Has the ledger say, once `line.offset` bytes are safe on the medium, what they hold.
@@ -156,7 +172,7 @@ impl BlockBuffer {
 
     /// Hands over the last block, which may be short, and waits until the device has ended.
     pub async fn finish(mut self) -> Result<Flow, DeviceError> {
-        if !self.current.is_empty() {
+        if !self.current.bytes().is_empty() {
             self.hand_over().await?;
         }
         self.shared.lock().end = End::Closed;
@@ -176,7 +192,7 @@ impl BlockBuffer {
         };
         permit.forget();
         let mut state = self.shared.lock();
-        let spare = state.spare.pop().unwrap_or_else(|| Vec::with_capacity(self.block));
+        let spare = state.spare.pop().unwrap_or_else(|| Block::new(self.block));
         let block = std::mem::replace(&mut self.current, spare);
         state.blocks.push_back(block);
         self.shared.tell(&state);

@@ -4,25 +4,25 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::archive::{ArchiveOptions, Body, Plan, PlanError};
+use crate::archive::{ArchiveOptions, Body, Omitted, Placed, Plan, PlanError};
 use crate::buffer::{BlockBuffer, BufferOptions, Flow};
 use crate::device::{Destination, Device, DeviceError, OpenOptions};
 use crate::framing::{Compression, Encoder};
 use crate::ledger::LedgerDraft;
-use crate::prefetch::Prefetch;
+use crate::prefetch::{Ahead, Prefetch, is_far};
 use crate::resume::{Point, Resume, ResumeError, prepare};
-use crate::writer::Writer;
+use crate::writer::{LARGEST_CHARGE, Writer};
 use airlift_oci::graph::{Graph, WalkOptions, walk};
 use airlift_oci::observe::{Event, Observer};
 use airlift_oci::store::{Source, StoreError};
-use airlift_oci::types::{Digest, Manifest};
+use airlift_oci::types::{Descriptor, Digest, Manifest};
 
 /// Bytes of the block buffer when nothing else is asked for.
 pub const DEFAULT_MEMORY: u64 = 64 << 20;
 /// Requests at once when nothing else is asked for. A registry's limits start with fewer and grow
 /// only while requests wait for their turn, so fewer here would keep them from ever growing.
 pub(crate) const CONCURRENCY: usize = 48;
-/// Bytes of blobs that are fetched ahead, at most.
+/// Bytes of blobs that are fetched ahead, at most, besides what the buffer has no use for.
 const MAX_AHEAD: u64 = 24 << 20;
 
 /// How an archive is written.
@@ -69,18 +69,22 @@ impl Default for SerializeOptions {
 }
 
 /// What was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Written {
     /// The root.
     pub root: Digest,
     /// Length of the archive on the medium.
     pub bytes: u64,
+    /// Entries in it: documents, directories, manifests and blobs.
+    pub entries: u64,
+    /// The gathered images, by their sources.
+    pub images: Vec<(String, Digest)>,
     /// Manifests in it, the transfer manifest not counted.
     pub manifests: u64,
     /// Blobs in it, those of the transfer manifest not counted.
     pub blobs: u64,
-    /// Blobs that were left out because the far side has them.
-    pub omitted: u64,
+    /// Blobs that were left out: the far side has them, or they may not be distributed.
+    pub omitted: Vec<Omitted>,
     /// How the device fared.
     pub flow: Flow,
 }
@@ -167,12 +171,15 @@ pub async fn serialize(
     announce(&plan, &point, &*observer);
     let streaming = stream(source, &plan, buffer, &point, options, observer);
     let flow = streaming.await.map_err(|error| end_of_medium(error, options))?;
+    let items = plan.transfer.items.iter();
     Ok(Written {
         root,
         bytes: flow.written,
+        entries: plan.layout.placed().len() as u64,
+        images: items.map(|item| (item.source.clone(), item.digest.clone())).collect(),
         manifests,
         blobs: plan.transfer.blobs.len() as u64,
-        omitted: plan.transfer.omitted.len() as u64,
+        omitted: plan.transfer.omitted.clone(),
         flow,
     })
 }
@@ -249,22 +256,40 @@ fn draft_ledger(options: &SerializeOptions) -> Result<Option<(LedgerDraft, PathB
 
 async fn stream(
     source: Arc<dyn Source>,
-    plan: &Plan,
+    plan: &Arc<Plan>,
     buffer: BlockBuffer,
     point: &Point,
     options: &SerializeOptions,
     observer: Arc<dyn Observer>,
 ) -> Result<Flow, SerializeError> {
-    let rest = &plan.layout.placed()[plan.layout.entry_at(point.archive)..];
-    let blobs = rest.iter().filter(|placed| matches!(placed.entry.body, Body::Blob));
-    let blobs = blobs.filter_map(|placed| placed.entry.descriptor.clone()).collect();
+    let first = plan.layout.entry_at(point.archive);
+    let bytes = blobs(&plan.layout.placed()[first..]).map(|blob| blob.size).sum();
     let place = source.place();
-    let ahead = options.memory.min(MAX_AHEAD);
-    let prefetch = Prefetch::start(source, blobs, ahead, options.concurrency);
+    let ahead = ahead(&*source, options, buffer.block() as u64);
+    let blobs = (first..plan.layout.placed().len()).filter_map({
+        let plan = plan.clone();
+        move |at| blobs(&plan.layout.placed()[at..=at]).next().cloned().map(Arc::new)
+    });
+    let prefetch = Prefetch::start(source, blobs, bytes, ahead, options.concurrency);
     let encoder = Encoder::new(buffer, options.compression, plan.transfer.record, point);
     let writer = Writer::new(encoder, observer);
     let encoder = writer.write(&plan.layout, point.archive, &place, prefetch).await?;
     Ok(encoder.finish().await?)
+}
+
+/// The blobs among entries.
+fn blobs(entries: &[Placed]) -> impl Iterator<Item = &Descriptor> {
+    let blobs = entries.iter().filter(|placed| matches!(placed.entry.body, Body::Blob));
+    blobs.filter_map(|placed| placed.entry.descriptor.as_ref())
+}
+
+/// What is fetched ahead. Over a long line many connections with long requests need memory, so
+/// that of the buffer before the device serves for it too, as long as the buffer is empty: bytes go
+/// from one to the other as they are. Not where they are compressed in between.
+fn ahead(source: &dyn Source, options: &SerializeOptions, block: u64) -> Ahead {
+    let lends = options.compression == Compression::None && is_far(&source.line());
+    let lent = if lends { options.memory + block + LARGEST_CHARGE } else { 0 };
+    Ahead { own: options.memory.min(MAX_AHEAD), lent }
 }
 
 fn end_of_medium(error: SerializeError, options: &SerializeOptions) -> SerializeError {
@@ -280,10 +305,9 @@ fn end_of_medium(error: SerializeError, options: &SerializeOptions) -> Serialize
 /// Tells what is still to be written.
 fn announce(plan: &Plan, point: &Point, observer: &dyn Observer) {
     let rest = &plan.layout.placed()[plan.layout.entry_at(point.archive)..];
-    let blobs = rest.iter().filter(|placed| matches!(placed.entry.body, Body::Blob));
     observer.event(&Event::Planned {
         items: 0,
         blobs: rest.iter().filter(|placed| placed.entry.descriptor.is_some()).count() as u64,
-        bytes: blobs.map(|placed| placed.entry.size()).sum(),
+        bytes: blobs(rest).map(|blob| blob.size).sum(),
     });
 }

@@ -12,6 +12,9 @@ use airlift_oci::observe::{Event, How, Observer};
 use airlift_oci::store::{ErrorKind, StoreError};
 use airlift_oci::types::{Descriptor, Hasher};
 
+/// Most bytes for which a block answers at once. What a block answers for may be in the one before.
+pub(crate) const LARGEST_CHARGE: u64 = 1 << 20;
+
 /// Where the bytes of an archive go.
 pub(crate) struct Writer {
     encoder: Encoder,
@@ -84,7 +87,12 @@ impl Writer {
             } else {
                 hasher.update(&bytes);
             }
+            let (made_again, length) = (self.skip > 0, bytes.len() as u64);
             self.bytes(&bytes).await?;
+            // Its memory is a block's by now, unless it is none's; blocks answer for what is theirs.
+            if let Some(share) = chunk.share.filter(|_| !made_again && length <= LARGEST_CHARGE) {
+                self.encoder.charge(share);
+            }
             self.observer.event(&Event::Moved { bytes: bytes.len() as u64 });
         }
         if checked == descriptor.size {

@@ -227,7 +227,7 @@ impl Batch<'_> {
             moved: written.blobs + written.manifests,
             bytes: written.bytes,
             mounted: 0,
-            skipped: written.omitted,
+            skipped: written.omitted.len() as u64,
         })
     }
 }

@@ -18,9 +18,10 @@ use clap::Args as Derive;
 use crate::exit::{Exit, exit_codes};
 use crate::failure::Usage;
 use crate::interrupt::go_on;
+use crate::outcome::{writable, write_whole};
 use crate::session::Session;
 use crate::size::{human, parse, parse_positive};
-use crate::{inputs, runtime};
+use crate::{failure, inputs, runtime, written};
 
 /// Write an image with everything that it names onto a medium
 ///
@@ -49,6 +50,9 @@ pub(crate) struct Args {
     recursive: bool,
     #[command(flatten)]
     writing: Writing,
+    /// Write a JSON report of the archive, and of what was left out, to FILE
+    #[arg(long, value_name = "FILE", value_parser = writable)]
+    report: Option<PathBuf>,
 }
 
 /// How an archive is written.
@@ -163,9 +167,14 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
         anyhow::Ok(written)
     });
     drop(watch);
-    let written = result.map_err(|error| go_on(error, || args.writing.resuming(&args.dest)))?;
-    session.say(&summary(&written));
-    Ok(Exit::Done)
+    let result = result.map_err(|error| go_on(error, || args.writing.resuming(&args.dest)));
+    let exit = result.as_ref().map_or_else(failure::exit, |_| Exit::Done);
+    if let Some(path) = &args.report {
+        let document = written::json(&args.image, &args.dest, &result, exit, session);
+        write_whole(path, (serde_json::to_string_pretty(&document)? + "\n").as_bytes())?;
+    }
+    session.say(&summary(&result?));
+    Ok(exit)
 }
 
 /// A ledger and how much of its medium counts.
@@ -185,7 +194,7 @@ pub(crate) fn destination(path: &Path) -> anyhow::Result<Destination> {
 
 /// What a run came to, for people.
 pub(crate) fn summary(written: &Written) -> String {
-    let omitted = match written.omitted {
+    let omitted = match written.omitted.len() {
         0 => String::new(),
         omitted => format!(", {omitted} blobs left out"),
     };

@@ -1,5 +1,7 @@
 //! What a run leaves for those who want to know where its time went.
 
+use airlift_oci::store::{Content, Hints, InMemory, Sink};
+use airlift_oci::types::{Descriptor, Digest, Manifest, media};
 use airlift_tests::image;
 use airlift_tests::{Fault, FaultPlan, Kind, TestRegistry, When};
 use serde_json::Value;
@@ -78,4 +80,70 @@ async fn hints_are_kept_below_the_cache_directory_and_only_when_wanted() {
     place.airlift(&second).with(0);
     let hints = place.read(&format!("hints/blobs/{file}"));
     assert!(hints.contains(" second\n") && hints.contains("sha256:"), "{hints}");
+}
+
+/// Puts an image at `v1` with a layer that may only be had from elsewhere; its digest.
+async fn with_a_foreign_layer(registry: &TestRegistry) -> Digest {
+    let store = registry.store("team/windows");
+    let mut layers = Vec::new();
+    for (media_type, text) in [(media::OCI_CONFIG, "{}"), ("own", "a layer")] {
+        let content = InMemory::new(media_type, text.into());
+        store.put(&content, &Hints::default()).await.expect("puts it");
+        layers.push(content.descriptor().clone());
+    }
+    let mut foreign = Descriptor::of("application/vnd.oci.foreign.layer", b"not here");
+    foreign.urls.push("https://vendor.example.com/base".to_owned());
+    let config = layers.remove(0);
+    layers.push(foreign.clone());
+    let manifest = serde_json::json!({
+        "schemaVersion": 2, "mediaType": media::OCI_MANIFEST, "config": config, "layers": layers,
+    });
+    let manifest = Manifest::parse(media::OCI_MANIFEST, manifest.to_string().into());
+    let tag = "v1".parse().expect("a tag");
+    let put = store.put_manifest(&manifest.expect("a manifest"), Some(&tag)).await;
+    put.expect("puts it");
+    foreign.digest
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_says_what_an_archive_holds_and_what_it_leaves_out() {
+    let low = TestRegistry::start(FaultPlan::none()).await;
+    let (old, new) = (image::simple(2), image::simple(3));
+    old.push(low.store("team/old").as_ref(), Some("1")).await;
+    new.push(low.store("team/new").as_ref(), Some("1")).await;
+    let foreign = with_a_foreign_layer(&low).await;
+    let (place, host) = (Place::new(), low.host());
+    place.file("old.list", format!("{host}/team/old:1\n"));
+    let all = ["old:1", "new:1", "windows:v1"].map(|rest| format!("{host}/team/{rest}"));
+    place.file("all.list", all.join("\n"));
+    place.airlift(&format!("gather old.list {host}/gather:1")).with(0);
+    place.airlift(&format!("gather all.list {host}/gather:2")).with(0);
+    let line = format!("serialize {host}/gather:2 delta.tar {host}/gather:1 --report r.json");
+    place.airlift(&line).with(0);
+    let report: Value = serde_json::from_str(&place.read("r.json")).expect("JSON");
+    assert_eq!((report["command"].as_str(), report["exit"].as_u64()), (Some("serialize"), Some(0)));
+    assert_eq!(report["image"], format!("{host}/gather:2"));
+    let length = std::fs::metadata(place.path().join("delta.tar")).expect("is there").len();
+    assert_eq!(report["bytes"].as_u64(), Some(length));
+    let items = report["items"].as_array().expect("a list");
+    let mut names: Vec<_> = items.iter().filter_map(|item| item["item"].as_str()).collect();
+    names.sort_unstable();
+    let mut wanted = all.clone();
+    wanted.sort();
+    assert_eq!(names, wanted);
+    let left_out = report["leftOut"].as_array().expect("a list");
+    let (gone, known): (Vec<_>, Vec<_>) = left_out.iter().partition(|blob| blob["foreign"] == true);
+    assert_eq!(gone.iter().map(|blob| &blob["digest"]).collect::<Vec<_>>(), [foreign.as_str()]);
+    assert_eq!(gone[0]["expected"], "https://vendor.example.com/base");
+    assert!(!known.is_empty(), "{report}");
+    assert!(known.iter().all(|blob| blob["expected"] == format!("{host}/gather:1")), "{report}");
+    assert_eq!(report["buffer"]["stalls"], 0);
+    assert!(report["requests"][&host]["blob-get"].as_u64() > Some(0), "{report}");
+
+    // What is there stays there, and the report says so.
+    let ended = place.airlift(&line.replace("r.json", "again.json"));
+    let report: Value = serde_json::from_str(&place.read("again.json")).expect("JSON");
+    let code = report["exit"].as_u64().expect("a code");
+    ended.with(i32::try_from(code).expect("small"));
+    assert!(code != 0 && report["error"].as_str().is_some_and(|text| text.contains("delta.tar")));
 }

@@ -14,7 +14,7 @@ use super::sources::{SourceFault, SourceImage, read_source};
 use crate::graph::{Graph, SizeCounter, WalkOptions, walk};
 use crate::inventory::{Inventory, InventoryError, Item};
 use crate::observe::Totals;
-use crate::store::{Blob, ErrorKind, Source, StoreError};
+use crate::store::{Blob, ErrorKind, Line, Source, StoreError};
 use crate::types::{Descriptor, Digest, Manifest, Tag, Version};
 
 /// The content of many images, under a gathered index of them that is stored nowhere.
@@ -23,7 +23,12 @@ pub struct UnionSource {
     blobs: HashMap<Digest, Vec<Arc<dyn Source>>>,
     referrers: HashMap<Digest, BTreeMap<Digest, Descriptor>>,
     tags: BTreeMap<Tag, Digest>,
+    /// Some of the sources: what the way to them is like.
+    some: Vec<Arc<dyn Source>>,
 }
+
+/// Sources that are asked for what the way to all of them is like.
+const SOME: usize = 8;
 
 /// A union with its gathered index, and what became of each source.
 pub struct Union {
@@ -53,6 +58,7 @@ pub async fn unite(
         blobs: HashMap::new(),
         referrers: HashMap::new(),
         tags: BTreeMap::new(),
+        some: Vec::new(),
     };
     let (mut items, mut sizes, mut report) =
         (Vec::new(), SizeCounter::default(), Report::default());
@@ -112,6 +118,9 @@ impl UnionSource {
             }
         }
         self.tags.extend(graph.tags().iter().cloned());
+        if self.some.len() < SOME {
+            self.some.push(store.clone());
+        }
     }
 
     fn missing(&self, what: &dyn std::fmt::Display) -> StoreError {
@@ -175,5 +184,9 @@ impl Source for UnionSource {
 
     async fn tags(&self) -> Result<Vec<Tag>, StoreError> {
         Ok(self.tags.keys().cloned().collect::<BTreeSet<_>>().into_iter().collect())
+    }
+
+    fn line(&self) -> Line {
+        self.some.iter().map(|store| store.line()).fold(Line::default(), Line::join)
     }
 }

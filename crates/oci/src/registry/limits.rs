@@ -31,6 +31,8 @@ pub(super) enum Lane {
 
 const LANES: usize = 3;
 const START: usize = 16;
+/// How long room is kept for a lane of which nothing is under way any more.
+const KEPT: Duration = Duration::from_millis(500);
 /// A host whose quickest answer takes longer than this is far.
 const FAR: Duration = Duration::from_millis(15);
 
@@ -53,8 +55,8 @@ struct State {
     round: u64,
     troubled: bool,
     under_way: [usize; LANES],
-    /// Lanes that were used. For others nothing is kept.
-    used: [bool; LANES],
+    /// When each lane was last used. For one that was not of late nothing is kept.
+    used: [Option<Instant>; LANES],
     waiting: [VecDeque<oneshot::Sender<Permit>>; LANES],
     /// Somebody who does not wait would have liked to send.
     wanted: bool,
@@ -83,7 +85,7 @@ impl Limits {
             round: 0,
             troubled: false,
             under_way: [0; LANES],
-            used: [true, false, false],
+            used: [Some(Instant::now()), None, None],
             waiting: Default::default(),
             wanted: false,
             paused_until: None,
@@ -144,6 +146,14 @@ impl Limits {
         news
     }
 
+    /// Requests that may come to be under way at once, by what is known, and how long the quickest
+    /// answer took to begin.
+    pub(super) fn outlook(&self) -> (usize, Option<Duration>) {
+        let state = self.lock();
+        let most = if state.troubled { state.limit } else { self.most(&state) };
+        (most, state.quickest)
+    }
+
     /// An answer came so long after its request.
     pub(super) fn answered(&self, after: Duration) {
         let mut state = self.lock();
@@ -177,7 +187,7 @@ impl Limits {
         loop {
             let turn = {
                 let mut state = self.lock();
-                state.used[lane as usize] = true;
+                state.used[lane as usize] = Some(Instant::now());
                 if state.fits(lane) {
                     state.under_way[lane as usize] += 1;
                     return Permit { limits: self.clone(), lane, round: state.round };
@@ -215,6 +225,12 @@ impl Limits {
         }
     }
 
+    /// How far the number may grow.
+    fn most(&self, state: &State) -> usize {
+        let far = !state.troubled && state.quickest.is_some_and(|quickest| quickest >= FAR);
+        if far { self.most_far } else { self.most }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -232,8 +248,9 @@ impl State {
             return true;
         }
         let share = (self.limit / 8).max(1);
+        let late = |other: &usize| self.used[*other].is_some_and(|used| used.elapsed() < KEPT);
         let kept: usize = (0..LANES)
-            .filter(|other| *other != lane && self.used[*other])
+            .filter(|other| *other != lane && late(other))
             .map(|other| share.saturating_sub(self.under_way[other]))
             .sum();
         self.total() + kept < self.limit
@@ -255,9 +272,7 @@ impl Permit {
     pub(super) fn good(&self) {
         let mut state = self.limits.lock();
         let busy = state.wanted || state.waiting.iter().any(|lane| !lane.is_empty());
-        let far = !state.troubled && state.quickest.is_some_and(|quickest| quickest >= FAR);
-        let most = if far { self.limits.most_far } else { self.limits.most };
-        if !busy || state.limit >= most {
+        if !busy || state.limit >= self.limits.most(&state) {
             return;
         }
         state.credit += 1;
@@ -286,7 +301,10 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.limits.lock().under_way[self.lane as usize] -= 1;
+        let mut state = self.limits.lock();
+        state.under_way[self.lane as usize] -= 1;
+        state.used[self.lane as usize] = Some(Instant::now());
+        drop(state);
         self.limits.wake();
     }
 }
@@ -313,6 +331,16 @@ mod tests {
         drop(bodies);
         // Room is left for bodies and one more upload.
         assert_eq!(fill(&limits, Lane::Small).len(), 10);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_kept_for_long_for_a_lane_that_is_not_used() {
+        let limits = Limits::new(10, 10, None);
+        let bodies = fill(&limits, Lane::Down);
+        assert_eq!(bodies.len(), 9);
+        limits.lock().used[Lane::Small as usize] = Instant::now().checked_sub(KEPT);
+        assert_eq!(fill(&limits, Lane::Down).len(), 1);
+        assert_eq!(fill(&limits, Lane::Small).len(), 1);
     }
 
     #[tokio::test]

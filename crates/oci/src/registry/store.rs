@@ -10,7 +10,7 @@ use super::endpoints::{self, Endpoints};
 use super::host::{Host, Registry};
 use super::repo::Repo;
 use super::{blob_read, blob_write, manifest, manifest_put, mount, referrers, tags};
-use crate::store::{Blob, Content, ErrorKind, Hints, Put, Sink, Source, StoreError};
+use crate::store::{Blob, Content, ErrorKind, Hints, Line, Put, Sink, Source, StoreError};
 use crate::types::{Descriptor, Digest, Manifest, Name, Tag, Version};
 
 /// One repository of a registry. Made by [`super::Client::repository`].
@@ -110,6 +110,15 @@ impl Source for RegistryStore {
 
     async fn tags(&self) -> Result<Vec<Tag>, StoreError> {
         self.first(|repo| async move { tags::list(&repo).await }).await
+    }
+
+    fn line(&self) -> Line {
+        let Ok(repos) = self.repos() else { return Line::default() };
+        let lines = repos.read.in_order();
+        lines.first().map_or_else(Line::default, |repo| {
+            let (at_once, round_trip) = repo.host.wire.limits.outlook();
+            Line { at_once: Some(at_once), round_trip, rate: repo.host.facts.speed() }
+        })
     }
 }
 

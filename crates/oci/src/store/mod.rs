@@ -12,6 +12,7 @@ mod extent;
 mod index;
 mod ingest;
 mod layout;
+mod line;
 mod memory;
 
 use std::ops::Range;
@@ -25,6 +26,7 @@ pub use error::{ErrorKind, StoreError, Trouble, chain};
 pub use extent::{Extent, stretch};
 pub use ingest::{Ingest, drain};
 pub use layout::{Collection, Garbage, LayoutStore};
+pub use line::Line;
 pub use memory::MemoryStore;
 
 use crate::observe::How;
@@ -72,6 +74,11 @@ pub trait Source: Send + Sync {
 
     /// Every tag, sorted.
     async fn tags(&self) -> Result<Vec<Tag>, StoreError>;
+
+    /// What is known of the way to this place at present. It changes as more is read.
+    fn line(&self) -> Line {
+        Line::default()
+    }
 }
 
 /// Where content is written to.

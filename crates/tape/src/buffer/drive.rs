@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{End, Flow, Shared, State};
+use super::{Block, End, Flow, SPARE, Shared, State};
 use crate::device::{Device, DeviceError};
 use crate::ledger::{LedgerWriter, Line};
 
@@ -18,7 +18,7 @@ pub(super) struct Drive {
 }
 
 enum Next {
-    Block(Vec<u8>),
+    Block(Block),
     Empty,
     Closed,
     Abandoned,
@@ -90,8 +90,8 @@ impl Drive {
         }
     }
 
-    fn write(&mut self, mut block: Vec<u8>) -> Result<(), DeviceError> {
-        if let Err(error) = self.device.write(&block) {
+    fn write(&mut self, mut block: Block) -> Result<(), DeviceError> {
+        if let Err(error) = self.device.write(block.bytes()) {
             // What is on the medium stays usable: it is made safe and entered in the ledger.
             match self.device.safe() {
                 Some(bytes) => {
@@ -102,10 +102,12 @@ impl Drive {
             }
             return Err(DeviceError::write(&*self.device, self.written, self.synced, error));
         }
-        self.written += block.len() as u64;
+        self.written += block.bytes().len() as u64;
         block.clear();
         let mut state = self.shared.lock();
-        state.spare.push(block);
+        if state.spare.len() < SPARE {
+            state.spare.push(block);
+        }
         self.shared.tell(&state);
         drop(state);
         self.shared.space.add_permits(1);

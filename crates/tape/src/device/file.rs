@@ -1,11 +1,13 @@
 //! A regular file, which gets its name when it is whole.
 
 use std::fs::File;
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, FlockOperation, flock};
 
+use super::direct::Direct;
 use super::error::directory;
 use super::{Device, DeviceError, OpenOptions};
 use crate::medium::{PlainReader, ReadDevice};
@@ -18,6 +20,9 @@ pub struct FileDevice {
     file: File,
     name: PathBuf,
     partial: PathBuf,
+    /// Where the next byte goes.
+    at: u64,
+    direct: Direct,
 }
 
 impl FileDevice {
@@ -36,7 +41,8 @@ impl FileDevice {
         if !options.resume {
             file.set_len(0).map_err(failed)?;
         }
-        Ok(FileDevice { file, name: name.to_owned(), partial })
+        let direct = Direct::ask(&file);
+        Ok(FileDevice { file, name: name.to_owned(), partial, at: 0, direct })
     }
 
     /// What can be said against writing `name` without touching anything.
@@ -76,7 +82,16 @@ impl Device for FileDevice {
     }
 
     fn write(&mut self, block: &[u8]) -> io::Result<()> {
-        self.file.write_all(block)
+        self.direct.suit(&self.file, block, self.at);
+        let mut written = self.file.write_all_at(block, self.at);
+        // A disk whose own blocks are larger says so only now.
+        let refused = |error: &io::Error| error.kind() == io::ErrorKind::InvalidInput;
+        if written.as_ref().is_err_and(refused) && self.direct.end(&self.file) {
+            written = self.file.write_all_at(block, self.at);
+        }
+        written?;
+        self.at += block.len() as u64;
+        Ok(())
     }
 
     fn sync(&mut self) -> io::Result<()> {
@@ -101,7 +116,8 @@ impl Device for FileDevice {
             return Err(io::Error::other(format!("it has {length} bytes, not {offset}")));
         }
         self.file.set_len(offset)?;
-        self.file.seek(SeekFrom::Start(offset)).map(drop)
+        self.at = offset;
+        Ok(())
     }
 
     fn withdraw(&mut self) {
@@ -115,5 +131,48 @@ impl Device for FileDevice {
             // Nothing to resume from; that it cannot be removed changes nothing for the run.
             let _ = std::fs::remove_file(&self.partial);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OPTIONS: OpenOptions = OpenOptions { force: false, resume: true, block: 512 };
+
+    /// `length` bytes that begin at a multiple of 4096 in memory, or `off` bytes behind one.
+    fn aligned(memory: &mut Vec<u8>, length: usize, off: usize) -> &[u8] {
+        memory.clear();
+        memory.extend((0..length + 2 * 4096).map(|at| (at % 251) as u8));
+        let start = memory.as_ptr().align_offset(4096) + off;
+        &memory[start..start + length]
+    }
+
+    #[test]
+    fn bytes_are_the_same_however_they_are_aligned() {
+        let directory = tempfile::tempdir().unwrap();
+        let name = directory.path().join("a.tar");
+        let (mut memory, mut expected) = (Vec::new(), Vec::new());
+        // Whole pages; then a run that goes on in the middle of one; a short block at the end.
+        for (resume_at, blocks) in [
+            (0, &[(8192, 0), (4096, 0), (4096, 1)][..]),
+            (12_288, &[(4096, 0), (8192, 0)]),
+            (20_000, &[(4096, 0), (10_240, 512), (512, 0)]),
+        ] {
+            let mut device = FileDevice::open(&name, OPTIONS).unwrap();
+            device.resume_at(resume_at).unwrap();
+            expected.truncate(resume_at as usize);
+            for (length, off) in blocks {
+                let bytes = aligned(&mut memory, *length, *off);
+                device.write(bytes).unwrap();
+                expected.extend_from_slice(bytes);
+            }
+            device.sync().unwrap();
+            assert!(std::fs::read(FileDevice::partial(&name)).unwrap() == expected);
+        }
+        let mut device = FileDevice::open(&name, OPTIONS).unwrap();
+        device.resume_at(expected.len() as u64).unwrap();
+        device.finish().unwrap();
+        assert!(std::fs::read(&name).unwrap() == expected);
     }
 }

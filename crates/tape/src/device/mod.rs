@@ -3,6 +3,7 @@
 //! A device is driven by one thread of its own ([`crate::buffer`]) and sees whole blocks only.
 
 mod block;
+mod direct;
 mod error;
 mod file;
 mod mtio;
@@ -157,7 +158,12 @@ impl Destination {
         const WORTHWHILE: u64 = 1 << 20;
         match self {
             Destination::Tape(_) | Destination::Device(_) => block,
-            _ => block * (WORTHWHILE / block.max(1)).max(1),
+            _ => {
+                let count = (WORTHWHILE / block.max(1)).max(1);
+                // Whole pages, which a block of any size makes eight times.
+                let count = if count > 8 { count - count % 8 } else { count };
+                block * count
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 
 use super::{Compression, FRAME, Treatment, gzip, zstandard};
@@ -86,6 +87,11 @@ impl Encoder {
             }
         }
         Ok(())
+    }
+
+    /// Keeps `share` until what was handed on last is on the medium: for what is not compressed.
+    pub(crate) fn charge(&mut self, share: OwnedSemaphorePermit) {
+        self.buffer.charge(share);
     }
 
     /// An entry is complete.

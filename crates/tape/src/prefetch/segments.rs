@@ -1,0 +1,227 @@
+//! How long the pieces are in which blobs are fetched: as long as the memory for all connections
+//! allows where there are few of them, for each request costs a round trip in which its connection
+//! carries nothing; shorter where there are many, and towards the end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use airlift_oci::store::Line;
+use airlift_oci::types::Descriptor;
+
+/// The least that is worth a request.
+const SHORTEST: u64 = 512 << 10;
+const LONGEST: u64 = 16 << 20;
+/// A segment is not made shorter than this because a longer one would gain nothing.
+const LONG_ENOUGH: u64 = 4 << 20;
+/// The same because the end is near.
+const SHORTEST_AT_THE_END: u64 = 2 << 20;
+/// A segment that takes so many round trips gains nothing by being longer.
+const ROUND_TRIPS: f64 = 16.0;
+/// An answer that begins later than this after the request is one over a long line.
+const FAR: Duration = Duration::from_millis(15);
+/// Reads at once for which the budget is meant where the place is near. More would be shorter, and
+/// cost CPU; small blobs are fetched by more connections than this.
+const NEAR_AT_ONCE: usize = 16;
+
+/// Whether a place is at the end of a long line.
+pub(crate) fn is_far(line: &Line) -> bool {
+    line.round_trip.is_some_and(|round_trip| round_trip >= FAR)
+}
+
+/// What a segment's length depends on besides the line.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    /// Memory for all segments that were begun and are not on the medium.
+    pub(super) budget: u64,
+    /// Bytes that one segment may have at most.
+    pub(super) most: u64,
+    /// Reads at once, at most.
+    pub(super) concurrency: usize,
+    /// Memory for a hundred bytes that came and were not copied yet: they stand in whatever the
+    /// connection had allocated for them.
+    pub(super) percent: u64,
+}
+
+/// Part of a blob.
+#[derive(Debug, Clone)]
+pub(super) struct Segment {
+    pub(super) descriptor: Arc<Descriptor>,
+    pub(super) offset: u64,
+    pub(super) length: u64,
+}
+
+/// The segments of blobs, in order. How long one is shows when it is asked for.
+pub(super) struct Segments<B, L> {
+    blobs: B,
+    line: L,
+    room: Room,
+    /// The blob of which segments are still to come, and where.
+    current: Option<(Arc<Descriptor>, u64)>,
+    /// Bytes of all blobs that are still to come.
+    left: u64,
+}
+
+impl Room {
+    /// Room for segments within `own` bytes, or within so many more as are `lent` for as long as
+    /// nobody else needs them.
+    pub(super) fn new(own: u64, lent: u64, concurrency: usize) -> Self {
+        let own = own.max(SHORTEST * 3);
+        // What is lent is all that there is: what it really costs counts.
+        let percent = if lent > 0 { 150 } else { 100 };
+        // One segment has to fit into what is never lent.
+        let most = own * 100 / percent - 1;
+        Room { budget: own + lent, most, concurrency: concurrency.max(1), percent }
+    }
+
+    /// Memory that a segment of so many bytes may take.
+    pub(super) fn cost(&self, bytes: u64) -> u64 {
+        bytes * self.percent / 100
+    }
+
+    /// Bytes of the next segment of a blob of which `rest` bytes are still to come, of `left`
+    /// bytes in all.
+    fn next(&self, rest: u64, left: u64, line: &Line) -> u64 {
+        let length = self.length(left, line);
+        // A short last one would cost a request as well: all of a blob are equally long.
+        let count = ((rest + length / 2) / length).max(1);
+        rest.div_ceil(count)
+    }
+
+    fn length(&self, left: u64, line: &Line) -> u64 {
+        let known = line.at_once.unwrap_or(self.concurrency).clamp(1, self.concurrency);
+        let at_once = if is_far(line) { known } else { known.min(NEAR_AT_ONCE) } as u64;
+        // A quarter stays for what came already and waits for its turn.
+        let fair = self.budget * 100 / self.percent / (at_once + at_once.div_ceil(4));
+        let enough = match (line.round_trip, line.rate) {
+            (Some(round_trip), Some(rate)) => {
+                (ROUND_TRIPS * round_trip.as_secs_f64() * rate) as u64
+            }
+            _ => LONGEST,
+        };
+        let share = left / at_once;
+        fair.min(enough.max(LONG_ENOUGH))
+            .min(share.max(SHORTEST_AT_THE_END))
+            .clamp(SHORTEST, LONGEST)
+            // What is left of a blob may make it half as long again.
+            .min(self.most * 2 / 3)
+    }
+}
+
+impl<B, L> Segments<B, L>
+where
+    B: Iterator<Item = Arc<Descriptor>>,
+    L: Fn() -> Line,
+{
+    /// Those of `blobs`, which have `bytes` bytes in all; `line` tells how it looks at present.
+    pub(super) fn new(blobs: B, bytes: u64, room: Room, line: L) -> Self {
+        Segments { blobs, line, room, current: None, left: bytes }
+    }
+}
+
+impl<B, L> Iterator for Segments<B, L>
+where
+    B: Iterator<Item = Arc<Descriptor>>,
+    L: Fn() -> Line,
+{
+    type Item = Segment;
+
+    fn next(&mut self) -> Option<Segment> {
+        loop {
+            if let Some((descriptor, offset)) = &mut self.current
+                && *offset < descriptor.size
+            {
+                let length = self.room.next(descriptor.size - *offset, self.left, &(self.line)());
+                let segment = Segment { descriptor: descriptor.clone(), offset: *offset, length };
+                *offset += length;
+                self.left = self.left.saturating_sub(length);
+                return Some(segment);
+            }
+            self.current = Some((self.blobs.next()?, 0));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const MIB: u64 = 1 << 20;
+
+    fn line(at_once: usize, milliseconds: u64, rate: Option<f64>) -> Line {
+        let round_trip = Some(Duration::from_millis(milliseconds));
+        Line { at_once: Some(at_once), round_trip, rate }
+    }
+
+    fn blobs(sizes: &[u64]) -> Vec<Arc<Descriptor>> {
+        let blob =
+            |size: &u64| Arc::new(Descriptor { size: *size, ..Descriptor::of("layer", b"") });
+        sizes.iter().map(blob).collect()
+    }
+
+    #[test]
+    fn few_connections_over_a_long_line_are_busy_with_bytes() {
+        let room = Room::new(24 * MIB, 64 * MIB, 48);
+        for at_once in 1..=12 {
+            let line = line(at_once, 40, Some(20e6));
+            let length = room.length(u64::MAX, &line) as f64;
+            let carrying = length / 20e6;
+            assert!(carrying / (carrying + 0.04) > 0.8, "{at_once} connections: {length}");
+        }
+        // Before anything was measured, too; and many connections share what there is.
+        assert!(room.length(u64::MAX, &line(10, 40, None)) >= 4 * MIB);
+        assert!(room.length(u64::MAX, &line(48, 40, None)) >= MIB * 9 / 10);
+    }
+
+    #[test]
+    fn segments_are_no_longer_than_helps() {
+        let room = Room::new(48 * MIB, 1024 * MIB, 48);
+        assert_eq!(room.length(u64::MAX, &line(10, 40, Some(1e6))), LONG_ENOUGH);
+        assert_eq!(room.length(u64::MAX, &line(10, 40, Some(500e6))), LONGEST);
+        // Towards the end all connections still have something.
+        assert_eq!(room.length(40 * MIB, &line(10, 40, Some(500e6))), 4 * MIB);
+        assert_eq!(room.length(MIB, &line(10, 40, Some(500e6))), SHORTEST_AT_THE_END);
+    }
+
+    #[test]
+    fn a_little_more_than_a_segment_is_one() {
+        let room = Room::new(24 * MIB, 64 * MIB, 48);
+        let line = line(10, 40, Some(20e6));
+        let length = room.length(u64::MAX, &line);
+        assert_eq!(room.next(length + length / 4, u64::MAX, &line), length + length / 4);
+        assert_eq!(room.next(2 * length - 1, u64::MAX, &line), length);
+    }
+
+    proptest! {
+        #[test]
+        fn segments_are_the_blobs_in_order_and_fit(
+            sizes in prop::collection::vec(prop_oneof![Just(0), 1..MIB, 1..(200 * MIB)], 0..12),
+            ahead in 1..(32 * MIB),
+            lent in 0..(256 * MIB),
+            concurrency in 0_usize..64,
+            at_once in prop::option::of(0_usize..100),
+            round_trip in prop::option::of(0_u64..500),
+            rate in prop::option::of(0.0..1e9),
+        ) {
+            let round_trip = round_trip.map(Duration::from_millis);
+            let room = Room::new(ahead, lent, concurrency);
+            let line = Line { at_once, round_trip, rate };
+            let blobs = blobs(&sizes);
+            let bytes = sizes.iter().sum();
+            let mut segments = Segments::new(blobs.iter().cloned(), bytes, room, || line);
+            for blob in &blobs {
+                let mut next = 0;
+                while next < blob.size {
+                    let segment = segments.next().expect("a segment");
+                    prop_assert!(Arc::ptr_eq(&segment.descriptor, blob));
+                    prop_assert_eq!(segment.offset, next);
+                    prop_assert!(segment.length > 0 && segment.length <= room.most);
+                    prop_assert!(room.cost(segment.length) <= room.budget - lent);
+                    next += segment.length;
+                }
+                prop_assert_eq!(next, blob.size);
+            }
+            prop_assert!(segments.next().is_none());
+        }
+    }
+}
