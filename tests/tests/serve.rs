@@ -2,6 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+#[path = "serve/conditions.rs"]
+mod conditions;
+#[path = "serve/together.rs"]
+mod together;
+
 use std::sync::Arc;
 
 use airlift_oci::types::{Descriptor, Digest, media};
@@ -14,7 +19,7 @@ struct Registry {
     url: String,
     client: Client,
     _tasks: tokio::task::JoinSet<std::io::Result<()>>,
-    _directory: Option<tempfile::TempDir>,
+    directory: Option<tempfile::TempDir>,
 }
 
 async fn registries() -> Vec<Registry> {
@@ -29,7 +34,7 @@ async fn start(storage: Arc<dyn Repositories>, directory: Option<tempfile::TempD
     let url = format!("http://{}", server.local_addr().unwrap());
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(server.run(std::future::pending()));
-    Registry { url, client: Client::new(), _tasks: tasks, _directory: directory }
+    Registry { url, client: Client::new(), _tasks: tasks, directory }
 }
 
 impl Registry {

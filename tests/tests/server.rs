@@ -388,3 +388,29 @@ async fn slow_clients_make_room_for_fast_ones() {
     let fast = tokio::time::timeout(Duration::from_secs(10), server.raw(LIST)).await.unwrap();
     assert!(fast.starts_with("HTTP/1.1 200"), "{fast}");
 }
+
+/// Clients that hold a connection each and send next to nothing over it: as many as the system lets
+/// this process have on both sides.
+#[tokio::test(flavor = "multi_thread")]
+async fn thousands_of_slow_connections_do_not_stop_a_fast_one() {
+    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let count = files.map_or(3000, |files| files / 3).min(3000) as usize;
+    let options = Options { connections: count + 10, ..Options::default() };
+    let server = start(Arc::new(Memory::new()), options).await;
+    let upload = head("POST", &format!("/v2/a/blobs/uploads/?digest={}", Digest::of(b"x")), 99);
+    let mut slow = Vec::with_capacity(count);
+    for number in 0..count {
+        let mut stream = TcpStream::connect(server.addr).await.unwrap();
+        let begin = [&*upload, "GET /v2/ HTTP/1.1\r\nHost:", "G", ""][number % 4];
+        stream.write_all(begin.as_bytes()).await.unwrap();
+        slow.push(stream);
+    }
+    for round in 0..5 {
+        let fast = tokio::time::timeout(Duration::from_secs(20), server.raw(LIST)).await.unwrap();
+        assert!(fast.starts_with("HTTP/1.1 200"), "{fast}");
+        // Each of them sends one byte more, and loses nothing by it.
+        for stream in slow.iter_mut().skip(round).step_by(4) {
+            stream.write_all(b"x").await.unwrap();
+        }
+    }
+}

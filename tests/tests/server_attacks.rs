@@ -130,10 +130,89 @@ async fn a_body_is_never_taken_for_a_request() {
         "Content-Length: +5".to_owned(),
         "Content-Length: 5, 6".to_owned(),
         "Content-Length: 0x5".to_owned(),
+        "Content-Length: 5\r\nContent-Length: 6".to_owned(),
+        "X: y\r\n Content-Length: 0".to_owned(),
+        "X: y\r\n\tTransfer-Encoding: chunked".to_owned(),
+        "Transfer-Encoding: identity\r\nContent-Length: 3".to_owned(),
+        "Content-Length : 5".to_owned(),
+        "Content-Length: 5\nX: y".to_owned(),
     ] {
         let request =
             format!("POST /v2/a/blobs/uploads/ HTTP/1.1\r\nHost: x\r\n{framing}\r\n\r\n{hidden}");
         let answer = server.raw(request.as_bytes()).await;
         assert!(!answer.contains("repositories"), "{framing:?}: {answer}");
     }
+}
+
+/// Requests made wrong in many ways, the same each time: what comes back is HTTP, no 5xx, and the
+/// server goes on.
+#[tokio::test]
+async fn whatever_is_sent_is_refused_and_never_an_error_of_ours() {
+    let server = start().await;
+    let digest = Digest::of(b"x");
+    let good = [
+        "GET /v2/a/tags/list?n=3&last=b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".to_owned(),
+        format!("GET /v2/a/blobs/{digest} HTTP/1.1\r\nHost: x\r\nRange: bytes=0-1\r\nConnection: close\r\n\r\n"),
+        format!("POST /v2/a/blobs/uploads/?digest={digest} HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx"),
+        "PUT /v2/a/manifests/t HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n2\r\n{}\r\n0\r\n\r\n".to_owned(),
+        "PATCH /v2/a/blobs/uploads/x HTTP/1.1\r\nHost: x\r\nContent-Range: 0-0\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx".to_owned(),
+    ];
+    let mut state = 1_u64;
+    let mut next = |most: usize| {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % most
+    };
+    let odd: &[&[u8]] = &[
+        b"%00",
+        b"%",
+        b"%zz",
+        b"\0",
+        b"\xff",
+        b"\r\n",
+        b"\n",
+        b" ",
+        b"//",
+        b"/../",
+        b"?",
+        b"#",
+        b":",
+        b"99999999999999999999",
+        b"-1",
+        b"\r\nX: y",
+        b"%2f",
+        b"%252f",
+        b"&n=&n=",
+        b"sha512:",
+        b",",
+    ];
+    for _ in 0..600 {
+        let mut request = good[next(good.len())].clone().into_bytes();
+        for _ in 0..=next(3) {
+            // One that is empty is none.
+            if request.len() < 2 {
+                break;
+            }
+            let at = next(request.len());
+            match next(4) {
+                0 => request[at] = next(256) as u8,
+                1 => {
+                    request.remove(at);
+                }
+                2 => request.truncate(at.max(1)),
+                _ => {
+                    let odd = odd[next(odd.len())];
+                    request.splice(at..at, odd.iter().copied());
+                }
+            }
+        }
+        let answer = server.raw(&request).await;
+        let shown = String::from_utf8_lossy(&request);
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1."), "{shown:?}: {answer}");
+        assert!(
+            !answer.contains("HTTP/1.1 5") && !answer.contains("HTTP/1.0 5"),
+            "{shown:?}: {answer}"
+        );
+    }
+    server.is_well().await;
 }

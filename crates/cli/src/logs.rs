@@ -1,5 +1,7 @@
 //! Logs on standard error: which, and in which form.
 
+use std::sync::OnceLock;
+
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::time::uptime;
 
@@ -63,27 +65,47 @@ impl std::str::FromStr for Level {
     }
 }
 
-/// Sends what the crates log to `screen`. Libraries below ours speak up from `-vvv` on.
+/// What changes the level while the process runs; whether it could.
+type Change = Box<dyn Fn(EnvFilter) -> bool + Send + Sync>;
+
+static CHANGE: OnceLock<Change> = OnceLock::new();
+
+/// Sends what the crates log to `screen`.
 pub(crate) fn init(level: Level, format: LogFormat, screen: &Screen) {
-    let others = if level == Level::Trace { "debug" } else { "warn" };
-    let name = level.name();
-    let filter = EnvFilter::new(format!(
-        "{others},airlift={name},airlift_oci={name},airlift_tape={name},airlift_rules={name},airlift_serve={name}"
-    ));
     let logs = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(filter(level))
         .with_writer(screen.clone())
         .with_ansi(false)
         .with_target(level >= Level::Debug);
     // Fails only when a subscriber is set already, as within tests.
     let _ = match format {
         LogFormat::Text => {
-            tracing::subscriber::set_global_default(logs.with_timer(uptime()).finish())
+            let logs = logs.with_timer(uptime()).with_filter_reloading();
+            let handle = logs.reload_handle();
+            let _ = CHANGE.set(Box::new(move |filter| handle.reload(filter).is_ok()));
+            tracing::subscriber::set_global_default(logs.finish())
         }
         LogFormat::Json => {
-            tracing::subscriber::set_global_default(logs.json().flatten_event(true).finish())
+            let logs = logs.json().flatten_event(true).with_filter_reloading();
+            let handle = logs.reload_handle();
+            let _ = CHANGE.set(Box::new(move |filter| handle.reload(filter).is_ok()));
+            tracing::subscriber::set_global_default(logs.finish())
         }
     };
+}
+
+/// Logs as much as this from now on, in the form that it began with.
+pub(crate) fn change(level: Level) -> bool {
+    CHANGE.get().is_some_and(|change| change(filter(level)))
+}
+
+/// Libraries below ours speak up from `-vvv` on.
+fn filter(level: Level) -> EnvFilter {
+    let others = if level == Level::Trace { "debug" } else { "warn" };
+    let name = level.name();
+    EnvFilter::new(format!(
+        "{others},airlift={name},airlift_oci={name},airlift_tape={name},airlift_rules={name},airlift_serve={name}"
+    ))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The server's certificate and key.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -10,8 +10,9 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// What makes connections private: a certificate, those above it, and the key that belongs to it.
+/// Clones are the same: what one takes over is in force for all.
 #[derive(Clone)]
-pub struct Tls(TlsAcceptor);
+pub struct Tls(Arc<RwLock<TlsAcceptor>>);
 
 /// A certificate or key that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -50,11 +51,18 @@ impl Tls {
             .with_single_cert(certificates, key)
             .map_err(together)?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Tls(TlsAcceptor::from(Arc::new(config))))
+        Ok(Tls(Arc::new(RwLock::new(TlsAcceptor::from(Arc::new(config))))))
     }
 
-    pub(crate) fn acceptor(&self) -> &TlsAcceptor {
-        &self.0
+    /// Takes over another's certificate and key. Connections that are open keep what they began
+    /// with.
+    pub fn replace(&self, with: &Tls) {
+        let acceptor = with.acceptor();
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = acceptor;
+    }
+
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

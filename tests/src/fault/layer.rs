@@ -146,6 +146,7 @@ pub(crate) async fn lay(
     request: Request,
     next: Next,
 ) -> Response {
+    let request = quirks::inward(request);
     let ticket = faults.traffic.begin(request.method(), request.uri(), request.headers());
     let response = faults.answer(request, next).await;
     if response.extensions().get::<Break>().is_none() {

@@ -58,6 +58,8 @@ pub enum UploadLocation {
     WithQuery,
     /// At the second host, with a query.
     OtherHost,
+    /// At this host, but not below `/v2/`, with a query.
+    OtherPath,
 }
 
 impl FaultPlan {

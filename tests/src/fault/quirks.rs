@@ -13,8 +13,19 @@ use crate::Kind;
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 /// What a registry adds to the place of an upload, and wants back.
 const STATE: &str = "_state=a%2Fb%3D";
+/// What the place of an upload begins with that is not below `/v2/`.
+const OTHER_PATH: &str = "/uploads_of";
 /// More than any manifest.
 const MOST: usize = 16 << 20;
+
+/// Takes a request to an upload of [`UploadLocation::OtherPath`] to where the upload is.
+pub(super) fn inward(mut request: Request) -> Request {
+    let uri = request.uri().path_and_query().and_then(|uri| uri.as_str().strip_prefix(OTHER_PATH));
+    if let Some(uri) = uri {
+        *request.uri_mut() = Uri::try_from(uri).expect("a part of a URI is one");
+    }
+    request
+}
 
 /// Changes a request, or answers it.
 pub(super) async fn before(
@@ -37,7 +48,7 @@ pub(super) async fn before(
         request.headers_mut().remove(header::RANGE);
     }
     let uploads = [Kind::UploadPatch, Kind::UploadPut, Kind::UploadStatus, Kind::UploadCancel];
-    let stateful = matches!(plan.location, UploadLocation::WithQuery | UploadLocation::OtherHost);
+    let stateful = !matches!(plan.location, UploadLocation::Relative | UploadLocation::Absolute);
     let query = request.uri().query().unwrap_or("");
     if uploads.contains(&kind) && stateful && !query.split('&').any(|part| part == STATE) {
         return Err(error(StatusCode::NOT_FOUND, "BLOB_UPLOAD_UNKNOWN"));
@@ -123,6 +134,7 @@ fn relocate(faults: &Faults, kind: Kind, mut response: Response) -> Response {
         UploadLocation::Absolute => format!("http://{addr}{path}"),
         UploadLocation::WithQuery => format!("{path}?{STATE}"),
         UploadLocation::OtherHost => format!("http://{other}{path}?{STATE}"),
+        UploadLocation::OtherPath => format!("{OTHER_PATH}{path}?{STATE}"),
     };
     let location = HeaderValue::from_str(&location).expect("a location is a header value");
     response.headers_mut().insert(header::LOCATION, location);

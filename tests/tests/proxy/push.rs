@@ -22,8 +22,8 @@ fn store(front: &Front, repository: &str) -> Arc<dyn Store> {
 
 #[tokio::test]
 async fn an_image_is_pushed_to_the_registry_that_is_named() {
-    for location in [UploadLocation::Relative, UploadLocation::Absolute, UploadLocation::WithQuery]
-    {
+    use UploadLocation::{Absolute, OtherPath, Relative, WithQuery};
+    for location in [Relative, Absolute, WithQuery, OtherPath] {
         let plan = FaultPlan::none().location(location).auth(Auth::bearer("robot", "s3cret"));
         let (hot, cold) =
             (TestRegistry::start(FaultPlan::none()).await, TestRegistry::start(plan).await);
@@ -43,6 +43,29 @@ async fn an_image_is_pushed_to_the_registry_that_is_named() {
                 > 0.0
         );
     }
+}
+
+#[tokio::test]
+async fn only_an_upload_of_the_same_repository_is_taken_to_where_the_registry_said() {
+    let plan = FaultPlan::none().location(UploadLocation::OtherPath);
+    let (_hot, cold, front) = both(FaultPlan::none(), plan, TO_COLD).await;
+    let begun = front.send(Method::POST, "/v2/a/blobs/uploads/").await;
+    assert_eq!(begun.status(), StatusCode::ACCEPTED);
+    let at = begun.headers()["location"].to_str().unwrap().to_owned();
+    assert!(at.starts_with("/v2/a/blobs/uploads/at-"), "{at}");
+    let before = cold.log().len();
+    let finish = |at: &str| format!("{at}?digest={}", Digest::of(b"x"));
+    let forged = at.replace("at-", "at-00");
+    for other in [at.replace("/v2/a/", "/v2/b/"), forged, format!("{at}2f")] {
+        let put = front.client.put(front.url(&finish(&other))).body("x").send().await.unwrap();
+        assert_eq!(put.status(), StatusCode::NOT_FOUND, "{other}");
+    }
+    // They were unknown uploads of the registry, below the repository that was asked for.
+    for exchange in &cold.log()[before..] {
+        assert!(exchange.path.contains("/blobs/uploads/at-"), "{}", exchange.path);
+    }
+    let put = front.client.put(front.url(&finish(&at))).body("x").send().await.unwrap();
+    assert_eq!(put.status(), StatusCode::CREATED);
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ impl Running {
         let mut line = String::new();
         let output = child.stdout.take().expect("is piped");
         BufReader::new(output).read_line(&mut line).expect("text");
-        let host = line.trim().split_once("http://").expect("an address").1.to_owned();
+        let host = line.trim().split_once("://").expect("an address").1.to_owned();
         let (sender, logs) = std::sync::mpsc::channel();
         let errors = BufReader::new(child.stderr.take().expect("is piped")).lines();
         std::thread::spawn(move || {
@@ -119,6 +119,45 @@ async fn signals_change_the_settings_and_end_it_cleanly() {
     proxy.signal("TERM");
     let ended = proxy.child.wait().expect("ends");
     assert_eq!(ended.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_certificate_and_level_are_taken_and_a_new_address_is_not() {
+    let hot = TestRegistry::start(FaultPlan::none()).await;
+    let place = Place::new();
+    let change = |more: &str| {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("makes one");
+        place.file("cert.pem", made.cert.pem());
+        place.file("key.pem", made.signing_key.serialize_pem());
+        let server = "address: 127.0.0.1, port: 0, tls: {cert: cert.pem, key: key.pem}";
+        let settings = settings(&hot.host(), &hot.host());
+        let settings = settings.replace("address: 127.0.0.1, port: 0", server) + more;
+        (made.cert.pem(), settings)
+    };
+    let (old, first) = change("logging: {level: warn}\n");
+    let proxy = Running::start(&place, &first);
+    let url = format!("https://{}/v2/", proxy.host.replace("127.0.0.1", "localhost"));
+    let ask = async |pem: &str| {
+        let trusted = reqwest::Certificate::from_pem(pem.as_bytes()).expect("is one");
+        let client = reqwest::Client::builder().tls_certs_only([trusted]).build().expect("builds");
+        client.get(&url).send().await.is_ok()
+    };
+    assert!(ask(&old).await);
+    let (new, second) = change("logging: {level: info, format: console}\n");
+    place.file("config.yaml", second.replace("port: 0", "port: 1"));
+    proxy.signal("HUP");
+    // Of what takes a restart it warns, one by one; and at this level it says that it is done.
+    for said in ["server.address, server.port", "logging.format"] {
+        let line = proxy.logs("takes a restart");
+        assert!(line.contains(said) && line.starts_with('{'), "{line}");
+    }
+    proxy.logs("the settings were read again");
+    assert!(ask(&new).await, "whoever connects now sees the new certificate");
+    assert!(!ask(&old).await);
+    place.file("key.pem", "no key");
+    proxy.signal("HUP");
+    proxy.logs("the settings stay as they were");
+    assert!(ask(&new).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

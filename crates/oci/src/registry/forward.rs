@@ -49,7 +49,7 @@ pub struct Forward<'a> {
     pub kind: Kind,
     /// The method.
     pub method: Method,
-    /// Path below `/v2/`, with its query.
+    /// Path below `/v2/`, or from the root when it begins with a slash; with its query.
     pub path: &'a str,
     /// Headers. Those that the operator set for the registry replace them.
     pub headers: HeaderMap,
@@ -182,7 +182,11 @@ async fn send_streamed(
 fn below(base: &Url, path: &str) -> Url {
     let (path, query) = path.split_once('?').map_or((path, None), |(a, b)| (a, Some(b)));
     let mut url = base.clone();
-    url.set_path(&format!("{}{path}", base.path()));
+    if path.starts_with('/') {
+        url.set_path(path);
+    } else {
+        url.set_path(&format!("{}{path}", base.path()));
+    }
     url.set_query(query);
     url
 }

@@ -157,13 +157,13 @@ impl Wire {
     pub(super) async fn receive(
         &self,
         call: &Call,
-        response: reqwest::Response,
+        mut response: reqwest::Response,
         foreign: bool,
         permit: Permit,
     ) -> Result<Answer, StoreError> {
         let mut answer = Answer {
             status: response.status(),
-            headers: response.headers().clone(),
+            headers: std::mem::take(response.headers_mut()),
             url: response.url().clone(),
             body: Bytes::new(),
             foreign,

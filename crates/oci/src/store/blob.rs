@@ -16,8 +16,10 @@ use crate::types::{Descriptor, Hasher, Manifest};
 ///
 /// From offset 0 size and digest are both checked, from elsewhere the size alone: whoever continues
 /// a blob must check the whole (a registry does at the end of an upload). The last item of a bad
-/// blob is an error; never trust its bytes before the stream has ended without one. A blob that
-/// is longer than its descriptor says fails at the first surplus byte.
+/// blob is an error, in place of the chunk that would have made it whole: who passes chunks on as
+/// they come never passes on all of a damaged blob. Never trust its bytes before the stream has
+/// ended without an error. A blob that is longer than its descriptor says fails at the first
+/// surplus byte.
 pub struct Blob {
     descriptor: Descriptor,
     place: String,
@@ -25,6 +27,10 @@ pub struct Blob {
     hasher: Option<Hasher>,
     /// Set once the whole of it was read and is good.
     verified: Option<Arc<AtomicBool>>,
+    /// Called once its bytes had the digest.
+    on_good: Option<Box<dyn FnOnce() + Send>>,
+    /// They had.
+    good: bool,
     position: u64,
     /// Where the stream ends: the content's end, or before.
     end: u64,
@@ -41,8 +47,18 @@ impl Blob {
     ) -> Self {
         let hasher = (offset == 0).then(|| Hasher::new(descriptor.digest.algorithm()));
         let end = descriptor.size;
-        let (place, verified) = (place.into(), None);
-        Blob { descriptor, place, bytes, hasher, verified, position: offset, end, done: false }
+        Blob {
+            descriptor,
+            place: place.into(),
+            bytes,
+            hasher,
+            verified: None,
+            on_good: None,
+            good: false,
+            position: offset,
+            end,
+            done: false,
+        }
     }
 
     /// Sets `verified` once the stream has ended, was read from offset 0, and had the digest: for
@@ -53,13 +69,26 @@ impl Blob {
         self
     }
 
+    /// Calls `on_good` once the bytes had the digest, which of a part is never.
+    pub(super) fn once_good(mut self, on_good: impl FnOnce() + Send + 'static) -> Self {
+        self.on_good = Some(Box::new(on_good));
+        self
+    }
+
+    /// Does not check the digest: the store knows that these very bytes had it before.
+    pub(super) fn known_good(mut self) -> Self {
+        self.hasher = None;
+        self.good = self.position == 0 && self.end == self.descriptor.size;
+        self
+    }
+
     /// Ends the stream before byte `end` of the content. What is left out is not looked at, and of
     /// a part no digest is checked.
     #[must_use]
     pub fn until(mut self, end: u64) -> Self {
         if end < self.end {
             self.end = end.max(self.position);
-            self.hasher = None;
+            (self.hasher, self.good) = (None, false);
         }
         self
     }
@@ -165,7 +194,25 @@ impl Blob {
         if let Some(hasher) = &mut self.hasher {
             hasher.update(&chunk);
         }
+        if self.position == self.end
+            && let Err(kind) = self.judge()
+        {
+            return self.fail(kind);
+        }
         Poll::Ready(Some(Ok(chunk)))
+    }
+
+    /// Compares the digest, now that all bytes were seen.
+    fn judge(&mut self) -> Result<(), ErrorKind> {
+        let Some(found) = self.hasher.take().map(Hasher::finish) else { return Ok(()) };
+        if found != self.descriptor.digest {
+            return Err(ErrorKind::Digest { expected: self.descriptor.digest.clone(), found });
+        }
+        self.good = true;
+        if let Some(on_good) = self.on_good.take() {
+            on_good();
+        }
+        Ok(())
     }
 
     fn end(&mut self) -> Poll<Option<Result<Bytes, StoreError>>> {
@@ -173,19 +220,13 @@ impl Blob {
         if self.position != self.end {
             return self.wrong_size();
         }
-        match self.hasher.take().map(Hasher::finish) {
-            Some(found) if found != self.descriptor.digest => {
-                let expected = self.descriptor.digest.clone();
-                self.fail(ErrorKind::Digest { expected, found })
-            }
-            Some(_) => {
-                if let Some(verified) = &self.verified {
-                    verified.store(true, Ordering::Release);
-                }
-                Poll::Ready(None)
-            }
-            None => Poll::Ready(None),
+        if let Err(kind) = self.judge() {
+            return self.fail(kind);
         }
+        if let (true, Some(verified)) = (self.good, &self.verified) {
+            verified.store(true, Ordering::Release);
+        }
+        Poll::Ready(None)
     }
 }
 
@@ -331,6 +372,16 @@ mod tests {
         assert_eq!(part(&["llo", " world"]).await.unwrap(), "llo w");
         let error = part(&["llo"]).await.unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::Size { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn the_last_chunk_of_damaged_bytes_is_held_back() {
+        let chunks = ["hal", "lo"].map(|text| Ok(Bytes::from_static(text.as_bytes())));
+        let descriptor = Descriptor::of("m", b"hello");
+        let mut blob = Blob::new(descriptor, 0, "here", stream::iter(chunks).boxed());
+        assert_eq!(blob.next().await.unwrap().unwrap(), "hal");
+        assert!(blob.next().await.unwrap().is_err());
+        assert!(blob.next().await.is_none());
     }
 
     #[tokio::test]

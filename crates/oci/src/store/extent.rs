@@ -3,12 +3,13 @@
 use std::fmt;
 use std::fs::File;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt};
 
 use super::StoreError;
+use super::checked::Stamp;
 
 /// Bytes read or written at once: what the processor's cache holds beside the copy that is sent.
 pub(super) const CHUNK: usize = 256 * 1024;
@@ -18,6 +19,18 @@ pub trait Extent: Send + Sync + fmt::Debug {
     /// Appends bytes from `offset` on to `buffer`, at most as many as it has room for; how many
     /// they were, 0 only at the end or when there is no room. Blocks.
     fn read_at(&self, offset: u64, buffer: &mut Vec<u8>) -> io::Result<usize>;
+
+    /// Fills `buffer` from its start, as far as that takes no waiting, 0 at the end; `None` when it
+    /// cannot be told: then [`Extent::read_at`] can. Never blocks.
+    fn read_now(&self, offset: u64, buffer: &mut [u8]) -> Option<usize> {
+        let _ = (offset, buffer);
+        None
+    }
+
+    /// What changes when the bytes may have; `None` where there is no such thing.
+    fn stamp(&self) -> Option<Stamp> {
+        None
+    }
 }
 
 impl Extent for File {
@@ -27,6 +40,52 @@ impl Extent for File {
                 Err(rustix::io::Errno::INTR) => {}
                 read => return Ok(read?),
             }
+        }
+    }
+
+    /// From the page cache.
+    fn read_now(&self, offset: u64, buffer: &mut [u8]) -> Option<usize> {
+        let buffer = io::IoSliceMut::new(buffer);
+        rustix::io::preadv2(self, &mut [buffer], offset, rustix::io::ReadWriteFlags::NOWAIT).ok()
+    }
+
+    fn stamp(&self) -> Option<Stamp> {
+        Stamp::of(self)
+    }
+}
+
+/// Buffers of one reader, used again when what they held is no longer needed: fresh memory costs as
+/// much as filling it.
+#[derive(Debug, Default)]
+struct Shelf(Mutex<Vec<Vec<u8>>>);
+
+/// As many as are on their way at once.
+const SPARE: usize = 2;
+
+/// A buffer in use; it goes back to its shelf.
+struct Lent {
+    buffer: Vec<u8>,
+    shelf: Arc<Shelf>,
+}
+
+impl Shelf {
+    /// A buffer, filled with whatever.
+    fn take(&self) -> Vec<u8> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+}
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        &self.buffer
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let mut spare = self.shelf.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if spare.len() < SPARE {
+            spare.push(std::mem::take(&mut self.buffer));
         }
     }
 }
@@ -39,26 +98,44 @@ pub fn stretch(
     start: u64,
     length: u64,
 ) -> BoxStream<'static, Result<Bytes, StoreError>> {
-    let state = (extent, place.to_owned(), start, length);
-    let chunks = stream::try_unfold(state, |(extent, place, start, left)| async move {
+    let shelf = Arc::new(Shelf::default());
+    let state = (extent, shelf, place.to_owned(), start, length);
+    let chunks = stream::try_unfold(state, |(extent, shelf, place, start, left)| async move {
         let room = CHUNK.min(usize::try_from(left).unwrap_or(CHUNK));
         if room == 0 {
             return Ok(None);
         }
-        let read = tokio::task::spawn_blocking(move || {
-            let mut chunk = Vec::with_capacity(room);
-            let read = extent.read_at(start, &mut chunk);
-            // A vector may have more room than was asked for.
-            chunk.truncate(room);
-            read.map(|_| (extent, chunk))
-        });
-        let failed = |source| StoreError::io("reading", place.as_ref(), source);
-        let (extent, chunk) =
-            read.await.map_err(io::Error::other).and_then(|read| read).map_err(failed)?;
-        let read = chunk.len() as u64;
-        Ok((read > 0).then(|| (Bytes::from(chunk), (extent, place, start + read, left - read))))
+        let (extent, buffer) = chunk(extent, shelf.take(), start, room)
+            .await
+            .map_err(|source| StoreError::io("reading", place.as_ref(), source))?;
+        let read = buffer.len() as u64;
+        let chunk = Bytes::from_owner(Lent { buffer, shelf: shelf.clone() });
+        Ok((read > 0).then(|| (chunk, (extent, shelf, place, start + read, left - read))))
     });
     chunks.boxed()
+}
+
+/// Reads at most `room` bytes into `buffer`, whatever was in it: at once where nothing has to be
+/// waited for, else on a thread that may block.
+async fn chunk(
+    extent: Arc<dyn Extent>,
+    mut buffer: Vec<u8>,
+    start: u64,
+    room: usize,
+) -> io::Result<(Arc<dyn Extent>, Vec<u8>)> {
+    buffer.resize(room, 0);
+    if let Some(read) = extent.read_now(start, &mut buffer) {
+        buffer.truncate(read);
+        return Ok((extent, buffer));
+    }
+    let read = tokio::task::spawn_blocking(move || {
+        buffer.clear();
+        let read = extent.read_at(start, &mut buffer);
+        // A vector may have more room than was asked for.
+        buffer.truncate(room);
+        read.map(|_| (extent, buffer))
+    });
+    read.await.map_err(io::Error::other).and_then(|read| read)
 }
 
 /// An extent as a file that is read from its start, for what reads only such.

@@ -7,6 +7,7 @@
 
 mod archive;
 mod blob;
+mod checked;
 mod error;
 mod extent;
 mod index;
@@ -21,6 +22,7 @@ use async_trait::async_trait;
 
 pub use archive::{ArchiveStore, Omitted};
 pub use blob::{Blob, Content, InMemory, Remote};
+pub use checked::Stamp;
 pub(crate) use error::passes;
 pub use error::{ErrorKind, StoreError, Trouble, chain};
 pub use extent::{Extent, stretch};

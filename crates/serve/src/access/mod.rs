@@ -14,7 +14,7 @@ mod rule;
 mod verify;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use http::{HeaderValue, Method};
 
@@ -29,7 +29,11 @@ use crate::storage::RepositoryName;
 
 /// Users and their rights.
 #[derive(Debug)]
-pub struct Access {
+pub struct Access(RwLock<Arc<Known>>);
+
+/// What is in force.
+#[derive(Debug)]
+struct Known {
     users: Option<Verifier>,
     rules: Arc<[Rule]>,
 }
@@ -65,7 +69,7 @@ impl Access {
     /// Everybody may do everything: for a registry that only those reach who may.
     pub fn open() -> Self {
         let rule = Rule { who: Who::Anonymous, right: Right::ReadWrite, pattern: Pattern::all() };
-        Access { users: None, rules: [rule].into() }
+        Access::of(None, [rule].into())
     }
 
     /// Access by `rules`. Without any rule every user may do everything, and nobody else anything.
@@ -84,7 +88,21 @@ impl Access {
         }
         let every = Rule { who: Who::Everyone, right: Right::ReadWrite, pattern: Pattern::all() };
         let rules = if rules.is_empty() { vec![every] } else { rules };
-        Ok(Access { users: users.map(Verifier::new), rules: rules.into() })
+        Ok(Access::of(users.map(Verifier::new), rules.into()))
+    }
+
+    fn of(users: Option<Verifier>, rules: Arc<[Rule]>) -> Self {
+        Access(RwLock::new(Arc::new(Known { users, rules })))
+    }
+
+    /// Takes over another's users and rights. Requests that were let in go on.
+    pub fn replace(&self, with: &Access) {
+        let known = with.known();
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = known;
+    }
+
+    fn known(&self) -> Arc<Known> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether a request may go on: by its `Authorization` header, its method, and the repository
@@ -96,7 +114,8 @@ impl Access {
         method: &Method,
         repository: Option<&RepositoryName>,
     ) -> Verdict {
-        let visitor = match self.visitor(authorization).await {
+        let known = self.known();
+        let visitor = match known.visitor(authorization).await {
             Ok(visitor) => visitor,
             Err(refusal) => return Verdict::Refused(refusal),
         };
@@ -104,12 +123,19 @@ impl Access {
             Some(name) => visitor.may(Right::for_method(method), name),
             None => visitor.may_enter(),
         };
-        if allowed { Verdict::Allowed(visitor) } else { Verdict::Refused(self.refuse(&visitor)) }
+        if allowed { Verdict::Allowed(visitor) } else { Verdict::Refused(known.refuse(&visitor)) }
     }
 
+    /// Who sent a request, by its `Authorization` header.
+    pub async fn visitor(&self, authorization: Option<&HeaderValue>) -> Result<Visitor, Refusal> {
+        self.known().visitor(authorization).await
+    }
+}
+
+impl Known {
     /// Who sent a request, by its `Authorization` header. Wrong credentials are refused even where
     /// none are needed, so that nobody works as another than they think.
-    pub async fn visitor(&self, authorization: Option<&HeaderValue>) -> Result<Visitor, Refusal> {
+    async fn visitor(&self, authorization: Option<&HeaderValue>) -> Result<Visitor, Refusal> {
         let (Some(header), Some(users)) = (authorization, &self.users) else {
             return Ok(Visitor { name: None, rules: self.rules.clone() });
         };

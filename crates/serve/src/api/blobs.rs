@@ -3,7 +3,6 @@
 use airlift_oci::types::{Descriptor, Digest, media};
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use futures_util::{StreamExt, TryStreamExt, stream};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::Call;
@@ -22,7 +21,9 @@ pub(super) async fn get(call: Call<'_>, digest: &Digest) -> Answer {
     if client_has(headers, digest) {
         return with_headers(StatusCode::NOT_MODIFIED.into_response(), digest, None);
     }
-    let (status, part) = match asked(headers, digest, size) {
+    // Of HEAD no part can be asked for (RFC 9110, section 14.2).
+    let asked = if call.is_head() { Wanted::Whole } else { asked(headers, digest, size) };
+    let (status, part) = match asked {
         Wanted::Whole => (StatusCode::OK, 0..size),
         Wanted::Part(part) => (StatusCode::PARTIAL_CONTENT, part),
         Wanted::Unsatisfiable => {
@@ -35,12 +36,7 @@ pub(super) async fn get(call: Call<'_>, digest: &Digest) -> Answer {
         Body::empty()
     } else {
         let descriptor = Descriptor::new(media::OCTET_STREAM, digest.clone(), size);
-        let blob = repository.open(&descriptor, part.start).await?;
-        if part.end == size {
-            Body::from_stream(blob)
-        } else {
-            Body::from_stream(first(blob, length))
-        }
+        Body::from_stream(repository.open_range(&descriptor, part.clone()).await?)
     };
     let mut response = with_headers((status, body).into_response(), digest, Some(length))?;
     if status == StatusCode::PARTIAL_CONTENT {
@@ -65,27 +61,6 @@ fn asked(headers: &HeaderMap, digest: &Digest, size: u64) -> Wanted {
         (Some(range), _) => wanted(range, size),
         (None, _) => Wanted::Whole,
     }
-}
-
-/// The first `length` bytes of a stream; the rest is not read, so not checked either.
-fn first<E>(
-    chunks: impl stream::Stream<Item = Result<bytes::Bytes, E>> + Send + 'static,
-    length: u64,
-) -> impl stream::Stream<Item = Result<bytes::Bytes, E>> + Send + 'static
-where
-    E: Send + 'static,
-{
-    let start = (Box::pin(chunks), length);
-    stream::try_unfold(start, |(mut chunks, left)| async move {
-        if left == 0 {
-            return Ok(None);
-        }
-        let Some(mut chunk) = chunks.try_next().await? else { return Ok(None) };
-        chunk.truncate(usize::try_from(left).unwrap_or(usize::MAX));
-        let left = left - chunk.len() as u64;
-        Ok(Some((chunk, (chunks, left))))
-    })
-    .boxed()
 }
 
 fn with_headers(mut response: Response, digest: &Digest, length: Option<u64>) -> Answer {

@@ -71,6 +71,17 @@ impl Failure {
         let message = "this method is not for this endpoint";
         Failure::new(StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED", message)
     }
+
+    /// A failure of the storage. Its words are for whoever runs the server: they hold paths.
+    pub(super) fn internal(error: &StoreError) -> Self {
+        tracing::error!(error = chain(error), "the storage failed");
+        if error.is_full() {
+            let message = "there is no room left in the registry's storage";
+            return Failure::new(StatusCode::INSUFFICIENT_STORAGE, "UNKNOWN", message);
+        }
+        let message = "the registry's storage failed; its log says why";
+        Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN", message)
+    }
 }
 
 impl From<RouteError> for Failure {
@@ -97,20 +108,9 @@ impl From<StoreError> for Failure {
             ErrorKind::Unsupported(message) => {
                 Failure::new(StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED", message.clone())
             }
-            _ => internal(&error),
+            _ => Failure::internal(&error),
         }
     }
-}
-
-/// A failure of the storage. Its words are for whoever runs the server: they hold paths.
-fn internal(error: &StoreError) -> Failure {
-    tracing::error!(error = chain(error), "the storage failed");
-    if error.is_full() {
-        let message = "there is no room left in the registry's storage";
-        return Failure::new(StatusCode::INSUFFICIENT_STORAGE, "UNKNOWN", message);
-    }
-    let message = "the registry's storage failed; its log says why";
-    Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN", message)
 }
 
 impl IntoResponse for Failure {

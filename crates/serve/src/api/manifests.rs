@@ -1,6 +1,6 @@
 //! Manifests: reading and writing (distribution-spec, "Pulling manifests", "Pushing Manifests").
 
-use airlift_oci::store::StoreError;
+use airlift_oci::store::{ErrorKind, StoreError};
 use airlift_oci::types::{Descriptor, Digest, MAX_MANIFEST, Manifest, Tag, Version};
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -20,8 +20,11 @@ const MOST_TAGS: usize = 64;
 
 pub(super) async fn get(call: Call<'_>, version: &Version) -> Answer {
     let repository = call.repository().await?;
-    let missing = |error: StoreError| {
-        if error.is_not_found() { Failure::manifest_unknown(version) } else { error.into() }
+    let missing = |error: StoreError| match error.kind() {
+        ErrorKind::NotFound(_) => Failure::manifest_unknown(version),
+        // What is kept here is damaged, which is no fault of whoever asks.
+        ErrorKind::Digest { .. } | ErrorKind::Manifest(_) => Failure::internal(&error),
+        _ => error.into(),
     };
     let (descriptor, body) = if call.is_head() {
         (repository.resolve(version).await.map_err(missing)?, Body::empty())

@@ -49,7 +49,23 @@ fn number(text: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn no_header_asks_for_what_there_is_not(
+            header in "(bytes=)?[ 0-9,a-z+-]{0,50}|bytes=[0-9]{0,21}-[0-9]{0,21}", size: u64,
+        ) {
+            if let Wanted::Part(part) = wanted(&header, size) {
+                prop_assert!(part.start < part.end && part.end <= size, "{part:?} of {size}");
+            }
+            if let Some(range) = chunk(&header) {
+                prop_assert!(range.start < range.end);
+            }
+        }
+    }
 
     #[test]
     fn ranges_of_downloads() {

@@ -12,10 +12,13 @@ use bytes::Bytes;
 use http::StatusCode;
 use url::Url;
 
+use super::away::Away;
 use super::breaker::Breaker;
 use super::client::{host, patient, settings};
 use super::config::{self, Config, ConfigError, Mode, Registry};
+use super::flight::Flights;
 use super::follow::Follow;
+use super::manifests::Found;
 use super::metrics::{BackendMetrics, Metrics, Said};
 
 /// One registry.
@@ -27,6 +30,10 @@ pub(super) struct Backend {
     pub(super) base: Url,
     pub(super) metrics: Arc<BackendMetrics>,
     pub(super) storage: Vec<String>,
+    /// The manifests that it is being asked for.
+    pub(super) manifests: Flights<Asked<Arc<Found>>>,
+    /// Uploads that go on elsewhere at it.
+    pub(super) away: Away,
     /// What its client knows it by: its host, and its port where it is not the usual.
     host: String,
     client: Client,
@@ -43,7 +50,7 @@ pub(super) struct Backend {
 }
 
 /// What came of asking.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Asked<T> {
     /// An answer to go on with.
     Answer(T),
@@ -85,6 +92,8 @@ impl Backend {
             base,
             metrics: metrics.backend(name),
             storage: registry.storage.clone(),
+            manifests: Flights::default(),
+            away: Away::new(registry),
             host,
             client,
             patient: OnceLock::new(),
@@ -132,7 +141,7 @@ impl Backend {
 
     /// Asks for an answer of which the body is still to come.
     pub(super) async fn ask(&self, request: Forward<'_>, follow: Follow) -> Asked<Forwarded> {
-        self.timed(self.sent(request, follow)).await
+        self.timed(Box::pin(self.sent(request, follow))).await
     }
 
     /// Asks for an answer and takes it in whole; `take` makes something of a good one. What `take`
@@ -143,14 +152,16 @@ impl Backend {
         limit: u64,
         take: impl FnOnce(Head, Bytes) -> Result<T, String>,
     ) -> Asked<T> {
-        let whole = async {
-            let answer = match self.sent(request, Follow::Storage).await? {
+        // In a box, because it is handed on: as a value it would be copied each time.
+        let whole = Box::pin(async {
+            let mut answer = match self.sent(request, Follow::Storage).await? {
                 Asked::Answer(answer) => answer,
                 Asked::Missing => return Ok(Asked::Missing),
                 Asked::Refused(status, words) => return Ok(Asked::Refused(status, words)),
                 Asked::Out(outage) => return Ok(Asked::Out(outage)),
             };
-            let head = Head { status: answer.status, headers: answer.headers.clone() };
+            let headers = std::mem::take(&mut answer.headers);
+            let head = Head { status: answer.status, headers };
             let Some(body) = answer.whole(usize::try_from(limit).unwrap_or(usize::MAX)).await?
             else {
                 return Ok(Asked::Refused(
@@ -163,7 +174,7 @@ impl Backend {
                 Ok(taken) => Asked::Answer(taken),
                 Err(reason) => Asked::Refused(StatusCode::BAD_GATEWAY, reason),
             })
-        };
+        });
         self.timed(whole).await
     }
 

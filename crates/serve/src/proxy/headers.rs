@@ -41,5 +41,7 @@ pub(super) fn client_has(headers: &HeaderMap, digest: &Digest) -> bool {
         return false;
     };
     let own = format!("\"{digest}\"");
-    tags.split(',').map(|tag| tag.trim().trim_start_matches("W/")).any(|tag| tag == own)
+    tags.split(',')
+        .map(|tag| tag.trim().trim_start_matches("W/"))
+        .any(|tag| tag == own || tag == "*")
 }

@@ -7,12 +7,14 @@
 //!
 //! [`Config`] is what an operator can set, [`Proxy`] serves it, [`Proxy::reload`] changes it.
 
+mod away;
 mod backend;
 mod blobs;
 mod breaker;
 mod client;
 pub mod config;
 mod failure;
+mod flight;
 mod follow;
 mod headers;
 mod health;
@@ -21,6 +23,7 @@ mod lists;
 mod manifests;
 mod metrics;
 mod push;
+mod recent;
 mod relay;
 mod service;
 mod setup;

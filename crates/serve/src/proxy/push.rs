@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use url::form_urlencoded;
+use url::{Url, form_urlencoded};
 
 use super::backend::{Asked, Backend};
 use super::failure::{Failure, Reply};
@@ -92,7 +92,9 @@ pub(super) async fn write(call: &Call<'_>, endpoint: &Endpoint, body: Body) -> R
                 Method::DELETE => Kind::UploadCancel,
                 _ => return Err(Failure::method("this method is not for an upload")),
             };
-            let path = with_query(format!("{repository}/blobs/uploads/{id}"), query);
+            let usual = || format!("{repository}/blobs/uploads/{id}");
+            let path = backend.away.target(call.name.as_str(), id).unwrap_or_else(usual);
+            let path = with_query(path, query);
             let request = request(kind, method.clone(), &path, Access::Push(repository));
             let body = (kind == Kind::UploadChunk || kind == Kind::UploadFinish).then_some(body);
             pass(call, backend, &way, request, body).await
@@ -182,7 +184,8 @@ fn request<'a>(kind: Kind, method: Method, path: &'a str, access: Access<'a>) ->
 }
 
 fn with_query(path: String, query: &str) -> String {
-    if query.is_empty() { path } else { format!("{path}?{query}") }
+    let mark = if path.contains('?') { '&' } else { '?' };
+    if query.is_empty() { path } else { format!("{path}{mark}{query}") }
 }
 
 /// Sends a request with its body and makes an answer of what comes back.
@@ -307,12 +310,27 @@ fn location(
     };
     let url =
         text.to_str().ok().and_then(|text| answer.url.join(text).ok()).ok_or_else(elsewhere)?;
-    let same = url.host() == backend.base.host()
-        && url.port_or_known_default() == backend.base.port_or_known_default();
+    if !at_home(&url, &backend.base) {
+        return Err(elsewhere());
+    }
+    let query = url.query().unwrap_or("");
     let prefix = format!("{}{}/", backend.base.path(), way.repository);
-    let rest = url.path().strip_prefix(&prefix).filter(|_| same).ok_or_else(elsewhere)?;
-    let ours = with_query(format!("/v2/{}/{rest}", call.name), url.query().unwrap_or(""));
+    let usual = url.path().strip_prefix(&prefix);
+    let usual = usual.map(|rest| with_query(format!("/v2/{}/{rest}", call.name), query));
     // What we could not find the way back from is no place to send a client to.
-    crate::Route::parse(ours.split('?').next().unwrap_or("")).map_err(|_| elsewhere())?;
+    let found = |ours: &String| crate::Route::parse(ours.split('?').next().unwrap_or("")).is_ok();
+    let ours = usual.filter(found).unwrap_or_else(|| {
+        let target = with_query(url.path().to_owned(), query);
+        let id = backend.away.id(call.name.as_str(), &target);
+        format!("/v2/{}/blobs/uploads/{id}", call.name)
+    });
     HeaderValue::try_from(ours).map(Some).map_err(|_| elsewhere())
+}
+
+/// Whether an address is at the registry itself. What it believes of TLS does not matter, when a
+/// front speaks it: the client goes on at the proxy, and the proxy where it knows the registry.
+fn at_home(url: &Url, base: &Url) -> bool {
+    let usual = url.port().is_none() && base.port().is_none();
+    let same = usual || url.port_or_known_default() == base.port_or_known_default();
+    url.host() == base.host() && same && matches!(url.scheme(), "http" | "https")
 }

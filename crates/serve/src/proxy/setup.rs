@@ -9,6 +9,7 @@ use super::config::{Config, ConfigError};
 use super::failure::Failure;
 use super::known::Known;
 use super::metrics::Metrics;
+use super::recent::Recent;
 use crate::storage::RepositoryName;
 
 /// Settings in force. Requests hold on to the ones that they began with.
@@ -17,6 +18,7 @@ pub(super) struct Setup {
     pub(super) config: Config,
     pub(super) backends: Vec<Arc<Backend>>,
     pub(super) known: Known,
+    pub(super) recent: Recent,
     /// By prefix, in order.
     routes: Vec<Route>,
     in_turn: Vec<usize>,
@@ -65,8 +67,9 @@ impl Setup {
         });
         let routes = routes.collect();
         let in_turn = config.in_turn().into_iter().filter_map(place).collect();
-        let known = Known::new(config.remember.0.0);
-        Ok(Setup { config, backends, known, routes, in_turn })
+        let remember = config.remember.0.0;
+        let (known, recent) = (Known::new(remember), Recent::new(remember));
+        Ok(Setup { config, backends, known, recent, routes, in_turn })
     }
 
     /// Where a repository is looked for: as the first route with a matching prefix says.

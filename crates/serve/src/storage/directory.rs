@@ -93,7 +93,7 @@ impl Directory {
         if let Some(store) = open.get(name) {
             return Ok(Some(store.clone()));
         }
-        let store = Arc::new(LayoutStore::open(&path)?);
+        let store = Arc::new(LayoutStore::open(&path)?.checking_once());
         match store.sweep() {
             Ok(0) => {}
             Ok(files) => tracing::info!(%name, files, "removed what cut-off uploads had left"),

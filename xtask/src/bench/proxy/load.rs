@@ -1,5 +1,6 @@
 //! Clients: connections that stay open and ask again as soon as they are answered.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -8,9 +9,10 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 /// What is asked, by how many, for how long.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Load {
-    pub(super) path: &'static str,
+    /// One after another, every client from another one on.
+    pub(super) paths: Arc<[String]>,
     pub(super) status: u16,
     pub(super) connections: usize,
     pub(super) time: Duration,
@@ -33,16 +35,21 @@ pub(super) fn median(mut rounds: Vec<Figures>) -> Figures {
 
 impl Load {
     /// Asks the server at `address`. An answer with another status is an error.
-    pub(super) async fn run(self, address: &str) -> anyhow::Result<Figures> {
+    pub(super) async fn run(&self, address: &str) -> anyhow::Result<Figures> {
         let mut clients = JoinSet::new();
         let begun = Instant::now();
-        for _ in 0..self.connections {
+        for number in 0..self.connections {
             let mut client = Client::connect(address).await?;
+            let load = self.clone();
             clients.spawn(async move {
                 let mut times = Vec::new();
-                while begun.elapsed() < self.time {
+                // Far from where the others are.
+                let start = number * load.paths.len() / load.connections;
+                let mut paths = load.paths.iter().cycle().skip(start);
+                while begun.elapsed() < load.time {
                     let asked = Instant::now();
-                    client.ask(self.path, self.status).await?;
+                    let path = paths.next().context("nothing is asked")?;
+                    client.ask(path, load.status).await?;
                     times.push(asked.elapsed());
                 }
                 anyhow::Ok(times)

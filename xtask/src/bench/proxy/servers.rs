@@ -15,15 +15,23 @@ use crate::stage::Stage;
 
 /// A manifest that the hot registry has.
 pub(super) const IN_HOT: &str = "/v2/library/app/manifests/1";
+/// How many others it has.
+const MANY: usize = 1000;
 /// A manifest that only the cold registry has.
 pub(super) const IN_COLD: &str = "/v2/library/rare/manifests/1";
 /// A blob of the hot registry: the digest of nothing.
 pub(super) const BLOB: &str =
     "/v2/library/app/blobs/sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
+/// Manifests that the hot registry has, as many as a busy site asks for.
+pub(super) fn many_in_hot() -> Vec<String> {
+    (0..MANY).map(|number| format!("/v2/library/app{number}/manifests/1")).collect()
+}
+
 /// The two registries.
 pub(super) struct Ground {
     hot: String,
+    digest: Digest,
     cold: String,
     _server: Server,
 }
@@ -64,14 +72,17 @@ impl Ground {
             Digest::of(b""),
             vec![layer(); 12].join(",")
         );
-        for (registry, path, content) in
-            [("hot", IN_HOT, manifest.as_str()), ("cold", IN_COLD, &manifest), ("hot", BLOB, "")]
-        {
+        let digest = Digest::of(manifest.as_bytes());
+        let write = |registry: &str, path: &str, content: &str| {
             let file = stage.path(registry).join(&path[1..]);
             fs::create_dir_all(file.parent().unwrap_or(Path::new("/")))?;
-            fs::write(file, content)?;
+            fs::write(file, content)
+        };
+        write("cold", IN_COLD, &manifest)?;
+        write("hot", BLOB, "")?;
+        for path in many_in_hot().iter().chain([&IN_HOT.to_owned(), &by_digest(&digest)]) {
+            write("hot", path, &manifest)?;
         }
-        let digest = Digest::of(manifest.as_bytes());
         let (hot, cold) = (free()?, free()?);
         let server = |address: &str, name: &str| {
             format!(
@@ -84,7 +95,12 @@ impl Ground {
         };
         let config = server(&hot, "hot") + &server(&cold, "cold");
         let server = nginx(stage, "registries", &hot, &config)?;
-        Ok(Ground { hot, cold, _server: server })
+        Ok(Ground { hot, digest, cold, _server: server })
+    }
+
+    /// The manifest of the hot registry, by digest.
+    pub(super) fn by_digest(&self) -> String {
+        by_digest(&self.digest)
     }
 
     /// `airlift proxy` before the registries.
@@ -127,6 +143,10 @@ impl Ground {
     }
 }
 
+fn by_digest(digest: &Digest) -> String {
+    format!("/v2/library/app/manifests/{digest}")
+}
+
 fn layer() -> String {
     let (kind, digest) = ("application/vnd.oci.image.layer.v1.tar+gzip", Digest::of(b"x"));
     format!("{{\"mediaType\":\"{kind}\",\"digest\":\"{digest}\",\"size\":123456}}")
@@ -145,7 +165,7 @@ pub(in crate::bench) fn nginx(
     let config = format!(
         "{user}daemon off;\nworker_processes auto;\npid {at}/pid;\nerror_log {at}/error.log;\n\
          events {{ worker_connections 8192; }}\n\
-         http {{ access_log off; keepalive_requests 1000000000; sendfile on; open_file_cache max=1000;\n\
+         http {{ access_log off; keepalive_requests 1000000000; sendfile on; open_file_cache max=2000;\n\
          client_body_temp_path {at}/b; proxy_temp_path {at}/p; fastcgi_temp_path {at}/f;\n\
          uwsgi_temp_path {at}/u; scgi_temp_path {at}/s;\n{servers}}}\n"
     );

@@ -1,5 +1,6 @@
 //! `airlift proxy`: one registry name in front of a hot and a cold registry.
 
+mod reload;
 mod settings;
 
 use std::path::PathBuf;
@@ -9,8 +10,9 @@ use airlift_serve::proxy::Proxy;
 use anyhow::Context;
 use clap::Args as Derive;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 
+use self::reload::Running;
 use self::settings::Settings;
 use crate::config::Environment;
 use crate::exit::{Exit, exit_codes};
@@ -24,7 +26,7 @@ use crate::{duration, files, output, runtime};
 /// has them, or through the proxy where a client could not follow. Settings come from CONFIG, a YAML
 /// file, and from variables that begin with MIRROR_, one for every key: registry.hot.url is
 /// MIRROR_REGISTRY_HOT_URL. Without CONFIG the file config.yaml is read where there is one. SIGHUP
-/// reads the settings again without losing a connection. The address is printed once the proxy
+/// reads the settings again, certificates too, without losing a connection. The address is printed once the proxy
 /// listens; logs go to standard error. Its own file says everything: airlift.yaml is not read.
 #[derive(Debug, Derive)]
 #[command(after_long_help = concat!(
@@ -58,7 +60,7 @@ pub(crate) fn run(args: &Args, global: &Global, screen: &Screen) -> anyhow::Resu
         let Settings { mut config, access } = first;
         config.server.connections = files::allow(config.server.connections);
         let tls = settings::tls(&config.server.tls)?;
-        let listen = config.listen();
+        let (listen, logging) = (config.listen(), config.logging);
         let proxy = Proxy::new(config, access).map_err(settings::explained)?;
         if args.check {
             output::line("the settings can be used")?;
@@ -69,29 +71,22 @@ pub(crate) fn run(args: &Args, global: &Global, screen: &Screen) -> anyhow::Resu
             .with_context(|| format!("listening on {listen} failed"))?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         output::line(&format!("listening on {scheme}://{}", listener.local_addr()?))?;
-        let reloads = reload(&proxy, args, &environment, hangup);
-        let served = proxy.clone().run(listener, tls, async move { interrupt.wait().await });
+        let environment = &environment;
+        let running = Running {
+            args,
+            global,
+            environment,
+            proxy: proxy.clone(),
+            listen,
+            logging,
+            tls: tls.clone(),
+        };
+        let reloads = running.reload(hangup);
+        let served = proxy.run(listener, tls, async move { interrupt.wait().await });
         tokio::select! {
             ended = served => ended?,
             () = reloads => {}
         }
         Ok(Exit::Done)
     })
-}
-
-/// Reads the settings again at every SIGHUP. Settings that cannot be used change nothing.
-async fn reload(proxy: &Proxy, args: &Args, environment: &Environment, mut hangup: Signal) {
-    while hangup.recv().await.is_some() {
-        let read = Settings::read(args, environment);
-        let changed =
-            read.and_then(|new| proxy.reload(new.config, new.access).map_err(settings::explained));
-        match changed {
-            Ok(()) => tracing::info!("the settings were read again"),
-            Err(error) => {
-                tracing::error!(reason = format!("{error:#}"), "the settings stay as they were");
-            }
-        }
-    }
-    // No signal can come any more; the proxy goes on.
-    std::future::pending::<()>().await;
 }

@@ -72,21 +72,24 @@ pub(super) fn tls(files: &ServerTls) -> anyhow::Result<Option<Tls>> {
 
 /// Begins to log as the settings say, or the command line where it says something.
 pub(super) fn log(logging: Logging, global: &Global, screen: &Screen) -> anyhow::Result<()> {
-    let level = match logging.level {
-        Level::Debug => logs::Level::Debug,
-        Level::Info => logs::Level::Info,
-        Level::Warn => logs::Level::Warn,
-        Level::Error => logs::Level::Error,
-    };
-    let level = if global.verbose.is_empty() {
-        level
-    } else {
-        logs::Level::of(&global.verbose).map_err(|text| Usage::new(text, "-v, -vv or -v=LEVEL"))?
-    };
     let format = global.log_format.unwrap_or(match logging.format {
         Format::Json => LogFormat::Json,
         Format::Console => LogFormat::Text,
     });
-    logs::init(level, format, screen);
+    logs::init(level(logging, global)?, format, screen);
     Ok(())
+}
+
+/// How much is logged, by the settings, or the command line where it says something.
+pub(super) fn level(logging: Logging, global: &Global) -> anyhow::Result<logs::Level> {
+    if !global.verbose.is_empty() {
+        let level = logs::Level::of(&global.verbose);
+        return Ok(level.map_err(|text| Usage::new(text, "-v, -vv or -v=LEVEL"))?);
+    }
+    Ok(match logging.level {
+        Level::Debug => logs::Level::Debug,
+        Level::Info => logs::Level::Info,
+        Level::Warn => logs::Level::Warn,
+        Level::Error => logs::Level::Error,
+    })
 }

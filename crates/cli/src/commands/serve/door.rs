@@ -39,6 +39,17 @@ impl Door {
         Ok(Arc::new(access))
     }
 
+    /// Reads users, certificate and key again. What is in force changes only when all of it can be
+    /// used.
+    pub(crate) fn read_again(&self, access: &Access, tls: Option<&Tls>) -> anyhow::Result<()> {
+        let (new_access, new_tls) = (self.access()?, self.tls()?);
+        access.replace(&new_access);
+        if let (Some(tls), Some(new)) = (tls, &new_tls) {
+            tls.replace(new);
+        }
+        Ok(())
+    }
+
     /// The certificate and its key.
     pub(crate) fn tls(&self) -> anyhow::Result<Option<Tls>> {
         let (Some(certificate), Some(key)) = (&self.tls_cert, &self.tls_key) else {

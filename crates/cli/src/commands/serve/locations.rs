@@ -118,7 +118,8 @@ fn archive(file: &Path, tag: Option<&str>) -> anyhow::Result<Medium> {
     let store = match Framed::open(file).map_err(failed)? {
         Some(framed) => ArchiveStore::over(file, Arc::new(framed))?,
         None => ArchiveStore::open(file)?,
-    };
+    }
+    .checking_once();
     let entries = chosen(store.entries(), tag, || store.named(tag))?;
     let omitted = store
         .omitted()
@@ -129,7 +130,7 @@ fn archive(file: &Path, tag: Option<&str>) -> anyhow::Result<Medium> {
 }
 
 fn layout(directory: &Path, tag: Option<&str>) -> anyhow::Result<Medium> {
-    let store = LayoutStore::open(directory)?;
+    let store = LayoutStore::open(directory)?.checking_once();
     let entries = chosen(&store.entries()?, tag, || store.named(tag))?;
     Ok(Medium { own_name: stem(directory), entries, omitted: Vec::new(), store: Arc::new(store) })
 }

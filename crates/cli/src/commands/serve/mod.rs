@@ -8,9 +8,11 @@ mod names;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use airlift_serve::{Options, Server};
+use airlift_serve::access::Access;
+use airlift_serve::{Options, Server, Tls};
 use anyhow::Context;
 use clap::Args as Derive;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use self::door::Door;
 use self::garbage::Garbage;
@@ -26,7 +28,8 @@ use crate::{duration, files, inputs, output, runtime};
 /// file's name. memory: forgets everything at its end. Several locations are one registry: a delta
 /// finds in its base what it left out, and pushes go to the first oci:DIR. The address is printed
 /// once the registry listens. Without --users and --allow everybody may do everything, without
-/// --tls-cert it speaks plain HTTP: then let only those reach it who may.
+/// --tls-cert it speaks plain HTTP: then let only those reach it who may. SIGHUP reads the files of
+/// --users, --tls-cert and --tls-key again.
 #[derive(Debug, Derive)]
 #[command(after_long_help = concat!(
     "Examples:\n  \
@@ -66,20 +69,47 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
         return args.garbage.collect(&args.locations);
     }
     runtime::until_interrupted(|mut interrupt| async move {
+        // Before anything listens: a signal that comes early shall not end the process.
+        let hangup = signal(SignalKind::hangup()).context("listening for SIGHUP failed")?;
         let (access, tls) = (args.door.access()?, args.door.tls()?);
         let ruleset = args.route.as_deref().map(inputs::ruleset).transpose()?;
         let storage = locations::storage(&args.locations, ruleset.as_ref(), session).await?;
         let connections = files::allow(args.connections);
+        let shared = access.clone();
         let options = Options { access, connections, grace: args.grace, ..Options::default() };
         let mut server = Server::bind(args.listen, storage, options)
             .await
             .with_context(|| format!("listening on {} failed", args.listen))?;
         let scheme = if tls.is_some() { "https" } else { "http" };
-        if let Some(tls) = tls {
+        if let Some(tls) = tls.clone() {
             server = server.with_tls(tls);
         }
         output::line(&format!("listening on {scheme}://{}", server.local_addr()?))?;
-        server.run(async move { interrupt.wait().await }).await?;
+        tokio::select! {
+            ended = server.run(async move { interrupt.wait().await }) => ended?,
+            () = reload(&args.door, &shared, tls.as_ref(), hangup, session) => {}
+        }
         Ok(Exit::Done)
     })
+}
+
+/// Reads users and certificate again at every SIGHUP.
+async fn reload(
+    door: &Door,
+    access: &Access,
+    tls: Option<&Tls>,
+    mut hangup: Signal,
+    session: &Session,
+) {
+    while hangup.recv().await.is_some() {
+        match door.read_again(access, tls) {
+            Ok(()) => session.say("users and certificate were read again"),
+            Err(error) => {
+                let text = format!("{error:#}; users and certificate stay as they were");
+                session.complain(&text);
+            }
+        }
+    }
+    // No signal can come any more; the server goes on.
+    std::future::pending::<()>().await;
 }

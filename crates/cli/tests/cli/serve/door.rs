@@ -66,3 +66,45 @@ fn tls_by_files() {
     let url = format!("https://{}/v2/", served.host.replace("127.0.0.1", "localhost"));
     assert!(client.get(url).send().expect("an answer").status().is_success());
 }
+
+/// Whether whoever trusts only this certificate is answered, with these credentials.
+fn answers(served: &Served, pem: &str, password: &str) -> Option<u16> {
+    let trusted = reqwest::Certificate::from_pem(pem.as_bytes()).expect("is one");
+    let client = reqwest::blocking::Client::builder();
+    let client = client.tls_certs_only([trusted]).build().expect("builds");
+    let url = format!("https://{}/v2/", served.host.replace("127.0.0.1", "localhost"));
+    let answer = client.get(url).basic_auth("ci", Some(password)).send();
+    answer.ok().map(|answer| answer.status().as_u16())
+}
+
+#[test]
+fn new_certificates_and_passwords_are_taken_while_it_runs() {
+    let place = Place::new();
+    let change = |password: &str| {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("makes one");
+        place.file("cert.pem", made.cert.pem());
+        place.file("key.pem", made.signing_key.serialize_pem());
+        let hash = bcrypt::hash(password, 4).expect("hashes");
+        place.file("users", format!("ci:{hash}\n"));
+        made.cert.pem()
+    };
+    let old = change("old");
+    let words = "memory: --users users --tls-cert cert.pem --tls-key key.pem";
+    let served = Served::start(&place, words);
+    assert_eq!(answers(&served, &old, "old"), Some(200));
+    let new = change("new");
+    served.signal("HUP");
+    let begun = std::time::Instant::now();
+    while answers(&served, &new, "new") != Some(200) {
+        assert!(begun.elapsed() < std::time::Duration::from_secs(60), "it never takes them");
+    }
+    assert_eq!(answers(&served, &old, "new"), None);
+    assert_eq!(answers(&served, &new, "old"), Some(401));
+    // What cannot be used changes nothing, and ends nothing.
+    place.file("key.pem", "no key");
+    place.file("users", "");
+    served.signal("HUP");
+    for _ in 0..20 {
+        assert_eq!(answers(&served, &new, "new"), Some(200));
+    }
+}

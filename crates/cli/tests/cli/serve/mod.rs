@@ -2,8 +2,10 @@
 
 mod door;
 mod durable;
+mod huge;
 mod media;
 mod page;
+mod route;
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Stdio};
@@ -39,6 +41,13 @@ impl Served {
         std::thread::spawn(move || errors.read_to_end(&mut Vec::new()));
         let (scheme, host) = url.split_once("://").expect("a URL");
         Served { child, host: host.to_owned(), scheme: scheme.to_owned() }
+    }
+
+    /// Sends it a signal by its name.
+    pub(super) fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let status = std::process::Command::new("kill").arg(format!("-{name}")).arg(id).status();
+        assert!(status.expect("kill runs").success());
     }
 
     /// Ends it as a loss of power would.

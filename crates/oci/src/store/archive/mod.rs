@@ -14,6 +14,7 @@ use tokio::sync::OnceCell;
 
 use self::fault::Fault;
 pub use self::scan::Omitted;
+use super::checked::Checked;
 use super::extent::{self, Extent};
 use super::index::{is_plainly_a_manifest, pick, tag_of, tags_of};
 use super::{Blob, Content, ErrorKind, Hints, Put, Sink, Source, StoreError};
@@ -29,6 +30,8 @@ pub struct ArchiveStore {
     omitted: Vec<Omitted>,
     /// Once somebody asked.
     referrers: OnceCell<Referrers>,
+    /// What need not be checked again.
+    checked: Option<Arc<Checked>>,
 }
 
 /// Descriptors by the digest of their subject and their own.
@@ -69,13 +72,22 @@ impl ArchiveStore {
                     blobs,
                     omitted,
                     referrers: OnceCell::new(),
+                    checked: None,
                 });
             }
             return Err(damaged("it holds no index.json, so it is no image archive".to_owned()));
         }
         let scan::Found { entries, blobs, omitted, .. } = found;
         let (file, referrers) = (file.to_owned(), OnceCell::new());
-        Ok(ArchiveStore { file, extent, entries, blobs, omitted, referrers })
+        Ok(ArchiveStore { file, extent, entries, blobs, omitted, referrers, checked: None })
+    }
+
+    /// Checks the digest of an entry when it is read whole for the first time, and again only once
+    /// the file changed, where that can be told: for a server, whose clients check what they get.
+    #[must_use]
+    pub fn checking_once(mut self) -> Self {
+        self.checked = Some(Arc::default());
+        self
     }
 
     /// What belongs to the archive and was left out of it, as far as it says so itself.
@@ -169,7 +181,11 @@ impl Source for ArchiveStore {
             (stretch.offset.saturating_add(offset), stretch.size.saturating_sub(offset));
         let chunks =
             extent::stretch(self.extent.clone(), &self.file.to_string_lossy(), start, left);
-        Ok(Blob::new(descriptor.clone(), offset, self.place(), chunks))
+        let blob = Blob::new(descriptor.clone(), offset, self.place(), chunks);
+        Ok(match &self.checked {
+            Some(checked) => checked.once(blob, self.extent.stamp()),
+            None => blob,
+        })
     }
 
     async fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, StoreError> {

@@ -20,6 +20,8 @@ use async_trait::async_trait;
 pub use self::collect::{Collection, Garbage};
 use self::index::IndexFile;
 use self::ingest::FileIngest;
+use super::checked::Checked;
+use super::extent::Extent;
 use super::index::{is_plainly_a_manifest, pick, tag_of, tags_of};
 use super::{
     Blob, Content, ErrorKind, Hints, Ingest, Put, Sink, Source, StoreError, drain, extent,
@@ -39,6 +41,8 @@ pub struct LayoutStore {
     index: IndexFile,
     /// The subjects of manifests, as far as they were asked for.
     subjects: Mutex<HashMap<Digest, Option<Digest>>>,
+    /// What need not be checked again.
+    checked: Option<Arc<Checked>>,
 }
 
 impl LayoutStore {
@@ -46,7 +50,15 @@ impl LayoutStore {
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         index::check_marker(root)?;
         let (index, subjects) = (IndexFile::new(root), Mutex::default());
-        Ok(LayoutStore { root: root.to_owned(), index, subjects })
+        Ok(LayoutStore { root: root.to_owned(), index, subjects, checked: None })
+    }
+
+    /// Checks the digest of a file's content when it is read whole for the first time, and again
+    /// only once the file changed: for a server, whose clients check what they get.
+    #[must_use]
+    pub fn checking_once(mut self) -> Self {
+        self.checked = Some(Arc::default());
+        self
     }
 
     /// Opens the layout at `root`, making an empty one when there is none.
@@ -246,8 +258,15 @@ impl Source for LayoutStore {
         match tokio::fs::File::open(&path).await {
             Ok(file) => {
                 let file = Arc::new(file.into_std().await);
-                let chunks = extent::stretch(file, &path.to_string_lossy(), offset, u64::MAX);
-                Ok(Blob::new(descriptor.clone(), offset, self.place(), chunks))
+                let stamp = self.checked.is_some().then(|| Extent::stamp(&*file)).flatten();
+                // One byte more, to see that there are more.
+                let left = descriptor.size.saturating_sub(offset).saturating_add(1);
+                let chunks = extent::stretch(file, &path.to_string_lossy(), offset, left);
+                let blob = Blob::new(descriptor.clone(), offset, self.place(), chunks);
+                Ok(match &self.checked {
+                    Some(checked) => checked.once(blob, stamp),
+                    None => blob,
+                })
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 Err(self.missing(&descriptor.digest))
