@@ -9,13 +9,18 @@ pub mod image;
 mod listener;
 pub mod model;
 mod random;
+mod raw;
 mod registry;
 mod sample;
 mod throttle;
 mod traffic;
 
 pub use drive::{FakeDrive, Tape, in_hand};
-pub use fault::{Auth, Bearer, DigestHeader, Fault, FaultPlan, UploadLocation, When};
+pub use fault::{
+    Auth, Bearer, Challenge, DigestHeader, Fault, FaultPlan, Like, Quirk, USER, UploadLocation,
+    When,
+};
+pub use raw::{Raw, Reply};
 pub use registry::TestRegistry;
 pub use sample::{Sample, noise};
 pub use traffic::{Counts, Exchange, Kind};

@@ -39,7 +39,7 @@ impl TestRegistry {
         let rate = plan.rate;
         let (listener, addr) = listen().await.expect("a free port on the loopback interface");
         let (second, other) = listen().await.expect("a free port on the loopback interface");
-        let faults = Arc::new(Faults::new(plan, addr, other));
+        let faults = Arc::new(Faults::new(plan, addr, other, storage.clone()));
         let plain = router(storage.clone() as Arc<dyn Repositories>, options);
         let faulty = plain.clone().layer(from_fn_with_state(faults.clone(), lay));
         let elsewhere = plain.layer(from_fn_with_state(faults.clone(), lay_elsewhere));

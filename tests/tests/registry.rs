@@ -4,12 +4,16 @@
 
 #[path = "registry/auth.rs"]
 mod auth;
+#[path = "registry/hostile.rs"]
+mod hostile;
 #[path = "registry/limits.rs"]
 mod limits;
 #[path = "registry/lists.rs"]
 mod lists;
 #[path = "registry/manifests.rs"]
 mod manifests;
+#[path = "registry/quirks.rs"]
+mod quirks;
 #[path = "registry/ranges.rs"]
 mod ranges;
 #[path = "registry/reading.rs"]

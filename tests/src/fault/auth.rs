@@ -11,7 +11,7 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use url::form_urlencoded;
 
 use crate::Kind;
@@ -43,6 +43,30 @@ pub struct Bearer {
     pub elsewhere: bool,
     /// Whether the client is told for how long its token is good.
     pub tells_lifetime: bool,
+    /// For how many requests a token is good, whatever its age.
+    pub uses: Option<u64>,
+    /// By how many bytes a token grows with each repository that it is for.
+    pub padding: usize,
+    /// How the challenge is written.
+    pub challenge: Challenge,
+    /// Whether tokens for a password are to be had by POST alone.
+    pub only_post: bool,
+}
+
+/// How a challenge is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Challenge {
+    /// As the specification has it.
+    #[default]
+    Plain,
+    /// With odd case and spaces, values that should be quoted and are not.
+    Careless,
+    /// After others, in one header.
+    BehindBasic,
+    /// In a header of its own, after that of another.
+    SecondHeader,
+    /// Without the scope that is needed.
+    WithoutScope,
 }
 
 impl Default for Bearer {
@@ -54,6 +78,10 @@ impl Default for Bearer {
             lifetime: Duration::from_secs(300),
             elsewhere: false,
             tells_lifetime: true,
+            uses: None,
+            padding: 0,
+            challenge: Challenge::Plain,
+            only_post: false,
         }
     }
 }
@@ -84,9 +112,16 @@ pub(crate) struct Gate {
 
 #[derive(Debug, Default)]
 struct Issued {
-    tokens: BTreeMap<String, (BTreeSet<Grant>, Instant)>,
+    tokens: BTreeMap<String, Token>,
     /// The scopes of each exchange that succeeded, in order.
     exchanges: Vec<Vec<String>>,
+}
+
+#[derive(Debug)]
+struct Token {
+    grants: BTreeSet<Grant>,
+    end: Instant,
+    used: u64,
 }
 
 impl Gate {
@@ -112,17 +147,25 @@ impl Gate {
                 Some(given) if given == (user.clone(), password.clone()) => None,
                 _ => Some(unauthorized("Basic realm=\"test\"")),
             },
-            Auth::Bearer(_) => self.token_refusal(&needed(kind, request), request.headers()),
+            Auth::Bearer(bearer) => {
+                self.token_refusal(bearer, &needed(kind, request), request.headers())
+            }
         }
     }
 
-    fn token_refusal(&self, needed: &[Grant], headers: &HeaderMap) -> Option<Response> {
+    fn token_refusal(
+        &self,
+        bearer: &Bearer,
+        needed: &[Grant],
+        headers: &HeaderMap,
+    ) -> Option<Response> {
         let token = text(headers).and_then(|text| text.strip_prefix("Bearer "));
-        let issued = self.lock();
-        let known = token.and_then(|token| issued.tokens.get(token));
+        let mut issued = self.lock();
+        let known = token.and_then(|token| issued.tokens.get_mut(token));
         let error = match known {
-            Some((_, end)) if *end <= Instant::now() => ",error=\"invalid_token\"",
-            Some((grants, _)) if needed.iter().all(|grant| grants.contains(grant)) => {
+            Some(known) if known.is_over(bearer) => ",error=\"invalid_token\"",
+            Some(known) if needed.iter().all(|grant| known.grants.contains(grant)) => {
+                known.used += 1;
                 return None;
             }
             Some(_) => ",error=\"insufficient_scope\"",
@@ -130,11 +173,26 @@ impl Gate {
             None => "",
         };
         let scope = match scopes(needed) {
-            scopes if scopes.is_empty() => String::new(),
+            scopes if scopes.is_empty() || bearer.challenge == Challenge::WithoutScope => {
+                String::new()
+            }
             scopes => format!(",scope=\"{}\"", scopes.join(" ")),
         };
         let realm = &self.realm;
-        Some(unauthorized(&format!("Bearer realm=\"{realm}\",service=\"test\"{scope}{error}")))
+        let plain = format!("Bearer realm=\"{realm}\",service=\"test\"{scope}{error}");
+        Some(match bearer.challenge {
+            Challenge::Plain | Challenge::WithoutScope => unauthorized(&plain),
+            Challenge::Careless => {
+                unauthorized(&format!("bEARER  Realm={realm} , SERVICE = \"test\"{scope},"))
+            }
+            Challenge::BehindBasic => unauthorized(&format!("Basic realm=\"a, b\", {plain}")),
+            Challenge::SecondHeader => {
+                let mut response = unauthorized("Negotiate");
+                let value = HeaderValue::from_str(&plain).expect("a challenge is a header value");
+                response.headers_mut().append(header::WWW_AUTHENTICATE, value);
+                response
+            }
+        })
     }
 
     /// Gives a token.
@@ -151,6 +209,9 @@ impl Gate {
         let given = basic(&head.headers).or_else(|| field("username").zip(field("password")));
         let known = given.is_some() && given == bearer.user
             || identity.is_some() && identity == bearer.identity;
+        if bearer.only_post && !form {
+            return StatusCode::METHOD_NOT_ALLOWED.into_response();
+        }
         let nobody = given.is_none() && identity.is_none();
         if !known && !(nobody && (bearer.user.is_none() || bearer.anonymous_pull)) {
             return unauthorized("Basic realm=\"test\"");
@@ -176,14 +237,23 @@ impl Gate {
             grants.extend(actions.map(|action| (name.to_owned(), action.to_owned())));
         }
         let mut issued = self.lock();
-        let token = format!("token-{}", issued.tokens.len());
-        issued.tokens.insert(token.clone(), (grants, Instant::now() + bearer.lifetime));
+        let repositories: BTreeSet<&str> = grants.iter().map(|(name, _)| name.as_str()).collect();
+        let padding = "x".repeat(bearer.padding * repositories.len());
+        let token = format!("token-{}{padding}", issued.tokens.len());
+        let end = Instant::now() + bearer.lifetime;
+        issued.tokens.insert(token.clone(), Token { grants, end, used: 0 });
         issued.exchanges.push(asked);
         let mut body = serde_json::json!({ "token": token, "access_token": token });
         if bearer.tells_lifetime {
             body["expires_in"] = bearer.lifetime.as_secs().into();
         }
         ([(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
+    }
+}
+
+impl Token {
+    fn is_over(&self, bearer: &Bearer) -> bool {
+        self.end <= Instant::now() || bearer.uses.is_some_and(|uses| self.used >= uses)
     }
 }
 

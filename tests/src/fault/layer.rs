@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use airlift_serve::storage::Memory;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -13,7 +14,9 @@ use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::auth::Gate;
 use super::body::{Damage, damaged};
+use super::quirk::Quirk;
 use super::quirks;
+use super::remembered::Remembered;
 use super::rule::Fault;
 use crate::listener::Break;
 use crate::traffic::Traffic;
@@ -32,6 +35,9 @@ pub(crate) struct Faults {
     pub(crate) elsewhere: Traffic,
     pub(crate) gate: Gate,
     pub(crate) struck: AtomicU64,
+    pub(super) remembered: Remembered,
+    /// What the registry stores.
+    pub(super) storage: Arc<Memory>,
     window: Mutex<Window>,
 }
 
@@ -43,11 +49,24 @@ struct Window {
 }
 
 impl Faults {
-    pub(crate) fn new(plan: FaultPlan, addr: SocketAddr, other: SocketAddr) -> Faults {
-        let gate = Gate::new(plan.auth.clone(), addr, other);
-        let window = Mutex::new(Window { start: Instant::now(), count: 0 });
-        let (traffic, elsewhere) = (Traffic::default(), Traffic::default());
-        Faults { plan, addr, other, traffic, elsewhere, gate, struck: AtomicU64::new(0), window }
+    pub(crate) fn new(
+        plan: FaultPlan,
+        addr: SocketAddr,
+        other: SocketAddr,
+        storage: Arc<Memory>,
+    ) -> Faults {
+        Faults {
+            gate: Gate::new(plan.auth.clone(), addr, other),
+            plan,
+            addr,
+            other,
+            traffic: Traffic::default(),
+            elsewhere: Traffic::default(),
+            struck: AtomicU64::new(0),
+            remembered: Remembered::default(),
+            storage,
+            window: Mutex::new(Window { start: Instant::now(), count: 0 }),
+        }
     }
 
     /// The answer where one more request is too many.
@@ -104,7 +123,12 @@ impl Faults {
                 _ => {}
             }
         }
+        let path = request.uri().path().to_owned();
         let mut response = self.pass(kind, request, next).await;
+        let breaks = cut.load(Ordering::Relaxed) || response.extensions().get::<Break>().is_some();
+        if breaks && self.plan.quirks.contains(&Quirk::BrokenUploadsForgotten) {
+            self.remembered.forget(&path);
+        }
         if cut.load(Ordering::Relaxed) || faults.contains(&Fault::LoseAnswer) {
             return broken();
         }
@@ -133,6 +157,7 @@ impl Faults {
         if kind == Kind::Token {
             return self.gate.token(request).await;
         }
+        let _entering = self.remembered.enter(kind);
         match quirks::before(self, kind, request).await {
             Ok(request) => quirks::after(self, kind, next.run(request).await),
             Err(answer) => answer,
@@ -187,7 +212,8 @@ fn limited(wait: u32) -> Response {
     canned(429, &[("Retry-After".to_owned(), wait.to_string())], body)
 }
 
-fn broken() -> Response {
+/// Ends the connection without an answer.
+pub(super) fn broken() -> Response {
     let mut response = StatusCode::BAD_GATEWAY.into_response();
     response.extensions_mut().insert(Break);
     response

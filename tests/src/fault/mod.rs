@@ -6,11 +6,19 @@
 mod auth;
 mod body;
 mod layer;
+mod manifest_quirks;
 mod plan;
+mod profiles;
+mod quirk;
 mod quirks;
+mod remembered;
 mod rule;
 
-pub use auth::{Auth, Bearer};
+mod upload_quirks;
+
+pub use auth::{Auth, Bearer, Challenge};
 pub(crate) use layer::{Faults, lay, lay_elsewhere};
 pub use plan::{DigestHeader, FaultPlan, UploadLocation};
+pub use profiles::{Like, USER};
+pub use quirk::Quirk;
 pub use rule::{Fault, When};

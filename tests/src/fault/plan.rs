@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::auth::Auth;
+use super::quirk::Quirk;
 use super::rule::{Fault, Rule, When};
 use crate::Kind;
 
@@ -18,12 +19,12 @@ pub struct FaultPlan {
     pub(crate) mounts_refused: bool,
     pub(crate) range_ignored: bool,
     pub(crate) referrers_missing: bool,
-    pub(crate) nested_index_refused: bool,
     pub(crate) blobs_redirected: bool,
     pub(crate) monolithic_limit: Option<u64>,
     pub(crate) body_limit: Option<u64>,
     pub(crate) digest_header: DigestHeader,
     pub(crate) location: UploadLocation,
+    pub(crate) quirks: Vec<Quirk>,
 }
 
 /// How many requests are admitted, and what the others are told.
@@ -88,6 +89,12 @@ impl FaultPlan {
         self
     }
 
+    /// The registry always does this otherwise.
+    pub fn with(mut self, quirk: Quirk) -> Self {
+        self.quirks.push(quirk);
+        self
+    }
+
     /// Every request waits for this long before it is looked at.
     pub fn delayed(self, delay: Duration) -> Self {
         FaultPlan { delay, ..self }
@@ -136,7 +143,7 @@ impl FaultPlan {
 
     /// An index in an index is refused with `MANIFEST_INVALID`.
     pub fn refusing_nested_indexes(self) -> Self {
-        FaultPlan { nested_index_refused: true, ..self }
+        self.with(Quirk::NestedIndexRefused)
     }
 
     /// `GET` of a blob is answered with 307 to a second host.

@@ -1,13 +1,14 @@
 //! How registries differ: what is changed about every request and answer.
 
-use airlift_oci::types::{Digest, Manifest, media};
-use axum::body::{Body, to_bytes};
+use airlift_oci::types::Digest;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, Uri, header};
 
 use super::layer::Faults;
 use super::plan::{DigestHeader, UploadLocation};
+use super::quirk::Quirk;
+use super::{manifest_quirks, upload_quirks};
 use crate::Kind;
 
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
@@ -15,8 +16,6 @@ const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-diges
 const STATE: &str = "_state=a%2Fb%3D";
 /// What the place of an upload begins with that is not below `/v2/`.
 const OTHER_PATH: &str = "/uploads_of";
-/// More than any manifest.
-const MOST: usize = 16 << 20;
 
 /// Takes a request to an upload of [`UploadLocation::OtherPath`] to where the upload is.
 pub(super) fn inward(mut request: Request) -> Request {
@@ -34,8 +33,14 @@ pub(super) async fn before(
     mut request: Request,
 ) -> Result<Request, Response> {
     let plan = &faults.plan;
-    if kind == Kind::Referrers && plan.referrers_missing {
+    let unlisted = plan.quirks.contains(&Quirk::ReferrersUnlisted);
+    if kind == Kind::Referrers && (plan.referrers_missing || unlisted) {
         return Err(StatusCode::NOT_FOUND.into_response());
+    }
+    let refusal = over_size(faults, kind, &request);
+    let refusal = refusal.or_else(|| upload_quirks::no_repository(faults, kind, &request));
+    if let Some(refusal) = refusal {
+        return Err(refusal);
     }
     if kind == Kind::BlobGet && plan.blobs_redirected {
         let to = format!("http://{}{}?signature=abc", faults.other, request.uri().path());
@@ -56,10 +61,26 @@ pub(super) async fn before(
     if is_too_large(faults, kind, &request) {
         return Err(StatusCode::PAYLOAD_TOO_LARGE.into_response());
     }
-    if kind == Kind::ManifestPut && plan.nested_index_refused {
-        request = without_nested_index(request).await?;
+    match kind {
+        Kind::ManifestPut => manifest_quirks::admit(faults, request).await,
+        Kind::ManifestGet => manifest_quirks::over_quota(faults).map_or(Ok(request), Err),
+        _ => upload_quirks::before(faults, kind, request).await,
     }
-    Ok(request)
+}
+
+/// The refusal of a header or page that is too large.
+fn over_size(faults: &Faults, kind: Kind, request: &Request) -> Option<Response> {
+    let authorization = request.headers().get(header::AUTHORIZATION).map_or(0, HeaderValue::len);
+    let mut pairs = request.uri().query().unwrap_or("").split('&');
+    let page = pairs.find_map(|pair| pair.strip_prefix("n=")?.parse::<usize>().ok());
+    let code = faults.plan.quirks.iter().find_map(|quirk| match quirk {
+        Quirk::AuthorizationAtMost(most) if authorization > *most => Some("UNKNOWN"),
+        Quirk::TagPageAtMost(most) if kind == Kind::Tags && page.is_some_and(|n| n > *most) => {
+            Some("PAGINATION_NUMBER_INVALID")
+        }
+        _ => None,
+    })?;
+    Some(error(StatusCode::BAD_REQUEST, code))
 }
 
 fn is_too_large(faults: &Faults, kind: Kind, request: &Request) -> bool {
@@ -73,18 +94,6 @@ fn is_too_large(faults: &Faults, kind: Kind, request: &Request) -> bool {
         Kind::UploadPatch => over(faults.plan.body_limit),
         _ => false,
     }
-}
-
-async fn without_nested_index(request: Request) -> Result<Request, Response> {
-    let (head, body) = request.into_parts();
-    let refused = |_| error(StatusCode::BAD_REQUEST, "MANIFEST_INVALID");
-    let raw = to_bytes(body, MOST).await.map_err(refused)?;
-    let nested = Manifest::parse("", raw.clone())
-        .is_ok_and(|found| found.manifests().any(|child| media::is_index(&child.media_type)));
-    if nested {
-        return Err(error(StatusCode::BAD_REQUEST, "MANIFEST_INVALID"));
-    }
-    Ok(Request::from_parts(head, Body::from(raw)))
 }
 
 /// Changes an answer of the registry.
@@ -110,6 +119,7 @@ pub(super) fn after(faults: &Faults, kind: Kind, mut response: Response) -> Resp
         }
         DigestHeader::Right | DigestHeader::Wrong => {}
     }
+    upload_quirks::after(faults, kind, &mut response);
     relocate(faults, kind, response)
 }
 
@@ -141,7 +151,7 @@ fn relocate(faults: &Faults, kind: Kind, mut response: Response) -> Response {
     response
 }
 
-fn error(status: StatusCode, code: &str) -> Response {
+pub(super) fn error(status: StatusCode, code: &str) -> Response {
     let body = format!(r#"{{"errors":[{{"code":"{code}","message":"refused on purpose"}}]}}"#);
     (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }

@@ -104,15 +104,106 @@ async fn a_token_is_replaced_before_it_ends() {
 
 #[tokio::test]
 async fn a_token_that_ended_early_is_exchanged_anew() {
-    let short = Bearer { lifetime: Duration::from_millis(50), tells_lifetime: false, ..for_user() };
-    let registry = bearer(short).await;
+    // Each is good for two requests, whatever its age: nothing here depends on the clock.
+    let registry = bearer(Bearer { uses: Some(2), ..for_user() }).await;
     let store = as_user(&registry, "u", "p");
-    for _ in 0..3 {
+    for _ in 0..6 {
         read(&*store, &small()).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(60)).await;
     }
+    assert_eq!(registry.exchanges().len(), 3);
     let blob = large();
     assert_eq!(put(&*store, &blob, &absent()).await, Put::Written);
+    assert!(holds(&registry, &blob));
+}
+
+#[tokio::test]
+async fn an_upload_goes_on_when_its_token_ends() {
+    for uses in [2, 3, 5] {
+        let plan = FaultPlan::none().monolithic_limit(100);
+        let plan = plan.auth(Auth::Bearer(Bearer { uses: Some(uses), ..for_user() }));
+        let registry = TestRegistry::start(plan).await;
+        let mut settings = settings(&registry, basic("u", "p"));
+        settings.chunk_size = 300_000;
+        let store = client_with(settings).repository(registry.name("a"));
+        let blob = large();
+        assert_eq!(put(&*store, &blob, &absent()).await, Put::Written, "{uses}");
+        assert!(holds(&registry, &blob));
+        // The first was answered with the challenge.
+        assert_eq!(registry.counts().upload_post, 2, "the upload is gone on with");
+    }
+}
+
+#[tokio::test]
+async fn a_download_goes_on_when_its_token_ends() {
+    let blob = large();
+    let plan = FaultPlan::none().auth(Auth::Bearer(Bearer { uses: Some(1), ..for_user() })).on(
+        Kind::BlobGet,
+        When::First(4),
+        Fault::CutDownload(300_000),
+    );
+    let registry = with_blob(plan, &blob).await;
+    let store = as_user(&registry, "u", "p");
+    assert_eq!(read(&*store, &blob).await.unwrap(), bytes(7, LARGE));
+    assert_eq!(registry.exchanges().len(), 5);
+}
+
+#[tokio::test]
+async fn many_that_wait_for_a_token_that_ended_share_the_next_one() {
+    let registry = bearer(Bearer { uses: Some(10), ..for_user() }).await;
+    let store = as_user(&registry, "u", "p");
+    let blob = small();
+    for _ in 0..10 {
+        read(&*store, &blob).await.unwrap();
+    }
+    assert_eq!(registry.exchanges().len(), 1);
+    let reads = (0..8).map(|_| read(&*store, &blob));
+    for bytes in futures_util::future::join_all(reads).await {
+        bytes.unwrap();
+    }
+    assert_eq!(registry.exchanges().len(), 2, "eight were refused, one exchanged for all");
+}
+
+#[tokio::test]
+async fn challenges_are_understood_however_they_are_written() {
+    use airlift_tests::Challenge::{BehindBasic, Careless, Plain, SecondHeader, WithoutScope};
+    for challenge in [Plain, Careless, BehindBasic, SecondHeader, WithoutScope] {
+        let registry = bearer(Bearer { challenge, ..for_user() }).await;
+        let store = as_user(&registry, "u", "p");
+        read(&*store, &small()).await.unwrap();
+        assert_eq!(put(&*store, &large(), &absent()).await, Put::Written, "{challenge:?}");
+    }
+}
+
+#[tokio::test]
+async fn tokens_stay_small_however_many_repositories_there_are() {
+    // Each repository in a token makes it longer by 2 kB; two fit, as a mount needs them.
+    let plan = FaultPlan::none()
+        .with(airlift_tests::Quirk::AuthorizationAtMost(4500))
+        .auth(Auth::Bearer(Bearer { padding: 2000, ..for_user() }));
+    let blob = small();
+    let registry = with_blob(plan, &blob).await;
+    let client = client_with(settings(&registry, basic("u", "p")));
+    let mut from = registry.name("a");
+    for number in 0..30 {
+        let to = registry.name(&format!("r{number}"));
+        let hints = Hints { mount_from: Some(from), ..absent() };
+        assert_eq!(put(&*client.repository(to.clone()), &blob, &hints).await, Put::Mounted);
+        from = to;
+    }
+    assert!(registry.exchanges().iter().all(|scopes| scopes.len() <= 2));
+}
+
+#[tokio::test]
+async fn a_token_server_that_knows_oauth2_alone_is_posted_to() {
+    let registry = bearer(Bearer { only_post: true, ..for_user() }).await;
+    read(&*as_user(&registry, "u", "p"), &small()).await.unwrap();
+    let log = registry.log();
+    let tokens: Vec<_> = log.iter().filter(|exchange| exchange.kind == Kind::Token).collect();
+    let methods: Vec<_> = tokens.iter().map(|exchange| exchange.method.as_str()).collect();
+    assert_eq!(methods, ["GET", "POST"]);
+    assert!(tokens.iter().all(|exchange| !exchange.query.contains("password")));
+    let error = read(&*as_user(&registry, "u", "hunter2"), &small()).await.unwrap_err();
+    assert!(error.is_denied() && !chain(&error).contains("hunter2"), "{}", chain(&error));
 }
 
 #[tokio::test]

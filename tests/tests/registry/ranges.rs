@@ -104,3 +104,34 @@ async fn a_part_is_asked_for_with_its_end() {
     let part = open(&ignoring).open_range(blob.descriptor(), 300_000..900_000).await.unwrap();
     assert_eq!(part.read_all().await.unwrap(), bytes(7, LARGE).slice(300_000..900_000));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_part_that_stands_still_is_broken_off_and_goes_on() {
+    let blob = huge();
+    let plan = FaultPlan::none()
+        .rate(10_000_000)
+        .on(Kind::BlobGet, When::Nth(1), Fault::StallDownload(900_000))
+        .on(Kind::BlobGet, When::Nth(3), Fault::StallDownload(500_000))
+        .on(Kind::BlobGet, When::Nth(4), Fault::StallDownload(0));
+    let registry = with_blob(plan, &blob).await;
+    assert!(read(&*open(&registry), &blob).await.unwrap() == bytes(5, HUGE));
+    assert_eq!(registry.faults(), 3);
+}
+
+#[tokio::test]
+async fn a_part_that_is_not_the_one_asked_for_is_not_taken_for_it() {
+    for range in ["bytes 5-33554431/34603008", "bytes 9-3/34603008", "items 0-8388607/34603008", ""]
+    {
+        let blob = huge();
+        let lie = Fault::status(206).header("Content-Range", range).body("x");
+        let plan = FaultPlan::none().on(Kind::BlobGet, When::Nth(1), lie);
+        let registry = with_blob(plan, &blob).await;
+        assert!(read(&*open(&registry), &blob).await.unwrap() == bytes(5, HUGE), "{range}");
+        assert_eq!(registry.counts().blob_get, 2, "the second asks for the whole");
+    }
+    // A part that says it belongs to a blob of another size is none of this one.
+    let lie = Fault::status(206).header("Content-Range", "bytes 0-8388607/99").body("x");
+    let plan = FaultPlan::none().on(Kind::BlobGet, When::Always, lie);
+    let registry = with_blob(plan, &huge()).await;
+    read(&*open(&registry), &huge()).await.map(drop).unwrap_err();
+}

@@ -66,12 +66,22 @@ impl Answer {
     pub(super) fn troubled(&self) -> bool {
         let stale = self.foreign && matches!(self.status.as_u16(), 401 | 403);
         let code = self.status.as_u16();
-        stale || passes(code)
+        stale || passes(code) || self.throttled()
+    }
+
+    /// Whether the host says that it is asked too much: by 429, or by a refusal that says so.
+    pub(super) fn throttled(&self) -> bool {
+        match self.status.as_u16() {
+            429 => true,
+            403 if self.headers.contains_key(http::header::RETRY_AFTER) => true,
+            400 | 403 => failure::tells_of_throttling(&self.body),
+            _ => false,
+        }
     }
 
     /// What `Retry-After` asks for, when it asks for something.
     pub(super) fn asked_wait(&self) -> Option<Duration> {
-        let asks = matches!(self.status.as_u16(), 429 | 503);
+        let asks = self.status == StatusCode::SERVICE_UNAVAILABLE || self.throttled();
         let wait = asks.then(|| retry_after(&self.headers, SystemTime::now())).flatten();
         wait.filter(|wait| !wait.is_zero())
     }

@@ -8,6 +8,7 @@ use super::answer::Answer;
 use super::blob_read::{self, SMALL};
 use super::damage::{Damage, is_damage};
 use super::limits::{Lane, Permit};
+use super::pieces::{Load, Pieces};
 use super::presence::{self, Opening};
 use super::repo::Repo;
 use super::retry::Backoff;
@@ -15,9 +16,6 @@ use super::session::Session;
 use super::upload_body::{Feed, Outgoing};
 use crate::observe::{Meter, Pause};
 use crate::store::{Blob, Content, ErrorKind, Presence, Put, StoreError, chain};
-
-/// Chunks are not made smaller than this, in bytes, however often they are refused.
-const SMALLEST_CHUNK: u64 = 64 * 1024;
 
 pub(super) async fn put(
     repo: &Repo,
@@ -37,6 +35,7 @@ pub(super) async fn put(
         offset: 0,
         backoff: Backoff::new(&repo.host.wire.common.settings.retries),
         damage: Damage::default(),
+        pieces: Pieces::default(),
     };
     let sent = match descriptor.size {
         size @ 0..=SMALL if repo.host.facts.takes_whole(size) => upload.send_small().await,
@@ -48,6 +47,7 @@ pub(super) async fn put(
         }
         return Err(error);
     }
+    upload.pieces.learn(&repo.host.facts, descriptor.size);
     repo.facts.learn(&descriptor.digest);
     repo.host.facts.uploads.set(true);
     Ok(Put::Written)
@@ -78,6 +78,8 @@ struct Upload<'a> {
     backoff: Backoff<'a>,
     /// How content or upload came damaged so far.
     damage: Damage,
+    /// How large its bodies may be.
+    pieces: Pieces,
 }
 
 impl Upload<'_> {
@@ -276,37 +278,36 @@ impl Upload<'_> {
             {
                 Err(Fault::Damaged(answer.error()))
             }
-            // An upload that is gone, whose offset is another, whose token ended, or that is to
-            // go elsewhere: begin again.
-            401 | 404 | 416 | 300..=399 => Err(Fault::Lost(answer.error_about(expected))),
+            // The token ended: the next one may go on with the same upload.
+            401 => Err(Fault::Passing(answer.error())),
+            // An upload that is gone, whose offset is another, or that is to go elsewhere: begin
+            // again.
+            404 | 416 | 300..=399 => Err(Fault::Lost(answer.error_about(expected))),
+            _ if answer.throttled() => Err(Fault::Passing(answer.error())),
             _ if answer.error().is_retryable() => Err(Fault::Passing(answer.error())),
             _ => Err(Fault::Refused(answer.error())),
         }
     }
 
+    /// What speaks for and against bodies of some size now.
+    fn load(&self) -> Load<'_> {
+        Load {
+            facts: &self.repo.host.facts,
+            left: self.content.descriptor().size - self.offset,
+            most: self.repo.host.wire.common.settings.chunk_size,
+            least: self.session.as_ref().map_or(0, |session| session.chunk_min),
+        }
+    }
+
     /// The size of chunks, when the blob does not go in one piece.
     fn chunk_size(&self) -> Option<u64> {
-        let facts = &self.repo.host.facts;
-        if facts.takes_whole(self.content.descriptor().size - self.offset) {
-            return None;
-        }
-        let chunk = facts.chunk(self.repo.host.wire.common.settings.chunk_size);
-        let minimum = self.session.as_ref().map_or(0, |session| session.chunk_min);
-        Some(chunk.max(minimum).max(SMALLEST_CHUNK))
+        self.pieces.size(&self.load())
     }
 
     /// Notes that what was sent last was too large; the error, when it could not be smaller.
     fn shrink(&self, error: StoreError) -> Result<(), StoreError> {
-        let facts = &self.repo.host.facts;
-        let left = self.content.descriptor().size - self.offset;
-        match self.chunk_size() {
-            None => facts.refused_whole(left),
-            Some(chunk) => {
-                facts.refused_chunk(chunk.min(left));
-                if self.chunk_size().is_none_or(|next| next >= chunk.min(left)) {
-                    return Err(error);
-                }
-            }
+        if !self.pieces.refused(&self.load()) {
+            return Err(error);
         }
         tracing::debug!(place = self.repo.place, %error, "going on in smaller pieces");
         Ok(())
@@ -319,8 +320,19 @@ impl Upload<'_> {
         let there = self.catch_up().await?;
         if self.offset > before {
             self.backoff.progress();
+            self.pieces.progress();
+        } else if !there && self.stuck() {
+            self.backoff.progress();
         }
         Ok(there)
+    }
+
+    /// Notes that sending broke without progress. Whether smaller pieces are tried from now on.
+    fn stuck(&mut self) -> bool {
+        let mut pieces = std::mem::take(&mut self.pieces);
+        let smaller = pieces.stuck(&self.load());
+        self.pieces = pieces;
+        smaller
     }
 
     /// The upload is lost: another one, unless it was finished and only the answer was lost.

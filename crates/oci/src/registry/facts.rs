@@ -10,6 +10,7 @@ use tokio::sync::OnceCell;
 
 use super::health::Health;
 use super::hints::Hints;
+use super::puts::Puts;
 use super::settings::ReferrersMode;
 use crate::types::Digest;
 
@@ -46,6 +47,10 @@ pub(super) struct HostFacts {
     /// Whether it has the referrers API.
     pub(super) referrers_api: Learned,
     pub(super) referrers: ReferrersMode,
+    /// Whether it lists referrers of which it says that it does.
+    pub(super) keeps_lists: Learned,
+    /// Manifests on their way to it.
+    pub(super) puts: Puts,
     /// Whether it has taken an upload.
     pub(super) uploads: Learned,
     /// Whether it gives parts of blobs.
@@ -70,6 +75,8 @@ impl HostFacts {
             mounts: Learned::default(),
             referrers_api: Learned::default(),
             referrers,
+            keeps_lists: Learned::default(),
+            puts: Puts::default(),
             uploads: Learned::default(),
             ranges: Learned::default(),
             downloads: Arc::default(),
@@ -122,6 +129,11 @@ impl HostFacts {
             0 => most,
             known => known.min(most),
         }
+    }
+
+    /// Chunks of this size got through where larger bodies did not.
+    pub(super) fn learn_chunk(&self, size: u64) {
+        self.chunk.store(self.chunk(size).max(1), Ordering::Relaxed);
     }
 
     /// A chunk of this size was too large.

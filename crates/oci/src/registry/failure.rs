@@ -89,6 +89,20 @@ pub(super) fn codes(body: &[u8]) -> Vec<String> {
     envelope.errors.into_iter().map(|error| error.code).collect()
 }
 
+/// Whether a refusal says that there were too many requests, as some registries do without 429.
+pub(super) fn tells_of_throttling(body: &[u8]) -> bool {
+    const WORDS: [&str; 6] = [
+        "toomanyrequests",
+        "too many requests",
+        "rate exceeded",
+        "rate limit exceeded",
+        "secondary rate limit",
+        "throttlingexception",
+    ];
+    let said = words(body).to_ascii_lowercase();
+    WORDS.iter().any(|known| said.contains(known))
+}
+
 #[derive(Default, Deserialize)]
 struct Envelope {
     #[serde(default)]
@@ -146,6 +160,20 @@ mod tests {
         assert_eq!(words(b"plain\r\ntext"), "plain text");
         assert_eq!(words(b"<html><body>502</body></html>"), "");
         assert_eq!(words(&[0xff; 2000]).chars().count(), 300);
+    }
+
+    #[test]
+    fn refusals_that_ask_for_patience() {
+        for body in [
+            r#"{"errors":[{"code":"TOOMANYREQUESTS","message":"x"}]}"#,
+            "Rate exceeded",
+            r#"{"message":"You have exceeded a secondary rate limit."}"#,
+        ] {
+            assert!(tells_of_throttling(body.as_bytes()), "{body}");
+        }
+        for body in ["", "denied", r#"{"errors":[{"code":"DENIED","message":"quota exceeded"}]}"#] {
+            assert!(!tells_of_throttling(body.as_bytes()), "{body}");
+        }
     }
 
     #[test]

@@ -6,7 +6,6 @@ use serde::Serialize;
 
 use super::manifest;
 use super::repo::Repo;
-use super::settings::ReferrersMode;
 use crate::store::StoreError;
 use crate::types::{Descriptor, Digest, Manifest, Tag, Version, media};
 
@@ -33,30 +32,13 @@ pub(super) async fn read(
     }
 }
 
-/// Called once `referrer` is in place. `listed`: the registry said that it lists it itself.
-pub(super) async fn after_put(
-    repo: &Repo,
-    referrer: &Manifest,
-    subject: &Digest,
-    listed: bool,
-) -> Result<(), StoreError> {
-    let facts = &repo.host.facts;
-    match facts.referrers {
-        ReferrersMode::Api => return Ok(()),
-        ReferrersMode::Tag => {}
-        ReferrersMode::Auto => {
-            if listed {
-                facts.referrers_api.set(true);
-                return Ok(());
-            }
-        }
-    }
-    add(repo, referrer.referrer_descriptor(), subject).await
-}
-
 /// Adds an entry. Within this process one writer at a time; another process's entries are kept, and
 /// an entry that another process overwrote is written again.
-async fn add(repo: &Repo, entry: Descriptor, subject: &Digest) -> Result<(), StoreError> {
+pub(super) async fn add(
+    repo: &Repo,
+    entry: Descriptor,
+    subject: &Digest,
+) -> Result<(), StoreError> {
     let version = version(repo, subject)?;
     let lock = repo.host.facts.subject(&repo.path, &version.to_string());
     let _writer = lock.lock().await;

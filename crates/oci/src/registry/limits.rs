@@ -35,6 +35,8 @@ const START: usize = 16;
 const KEPT: Duration = Duration::from_millis(500);
 /// A host whose quickest answer takes longer than this is far.
 const FAR: Duration = Duration::from_millis(15);
+/// Those who waited for a pause return within this after its end.
+const LONGEST_SPREAD: Duration = Duration::from_secs(5);
 
 /// The limits of one host.
 #[derive(Debug)]
@@ -165,7 +167,7 @@ impl Limits {
     async fn calm(&self) {
         loop {
             let Some((until, pause)) = self.lock().pause_left() else { return };
-            sleep_until(until + jitter((pause / 8).min(Duration::from_secs(5)))).await;
+            sleep_until(release(until, pause)).await;
         }
     }
 
@@ -309,6 +311,12 @@ impl Drop for Permit {
     }
 }
 
+/// When one of those who waited for a pause goes on: spread over an eighth of it, and no earlier
+/// than its end.
+fn release(until: Instant, pause: Duration) -> Instant {
+    until + jitter((pause / 8).min(LONGEST_SPREAD))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -395,6 +403,73 @@ mod tests {
         let before = Instant::now();
         let _permit = limits.admit(Lane::Small).await;
         assert!(before.elapsed() >= Duration::from_millis(80));
+    }
+
+    #[test]
+    fn those_who_waited_do_not_return_together() {
+        let until = Instant::now();
+        for (pause, spread) in [(1_600, 200), (60_000, 5_000), (3_600_000, 5_000)] {
+            let mut tenths = [0; 10];
+            for _ in 0..5_000 {
+                let after = release(until, Duration::from_millis(pause)) - until;
+                assert!(after < Duration::from_millis(spread), "{after:?} after {pause} ms");
+                tenths[(after.as_micros() as u64 / (spread * 100)) as usize] += 1;
+            }
+            // Five hundred each, were chance not chance.
+            assert!(tenths.iter().all(|count| (350..650).contains(count)), "{tenths:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn after_a_pause_requests_come_one_by_one_and_none_early() {
+        let limits = Limits::new(64, 64, None);
+        let (before, pause) = (Instant::now(), Duration::from_millis(800));
+        limits.pause(pause);
+        let release = |_| async {
+            drop(limits.admit(Lane::Small).await);
+            before.elapsed()
+        };
+        let released = futures_util::future::join_all((0..400).map(release)).await;
+        let (first, last) = (released.iter().min().unwrap(), released.iter().max().unwrap());
+        assert!(*first >= pause, "{first:?}");
+        // The spread is 100 ms; a slow machine only makes it longer.
+        assert!(*last >= pause + Duration::from_millis(80), "{last:?}");
+    }
+
+    #[tokio::test]
+    async fn after_trouble_the_number_grows_by_one_for_each_round_that_went_well() {
+        let limits = Limits::new(40, 40, None);
+        let held = fill(&limits, Lane::Small);
+        held[0].overloaded();
+        let start = limits.lock().limit;
+        assert_eq!(start, START / 2);
+        let mut waiting: Vec<_> = (0..200).map(|_| Box::pin(limits.admit(Lane::Small))).collect();
+        for waiter in &mut waiting {
+            let _ = poll!(waiter.as_mut());
+        }
+        for round in 1..=4 {
+            let limit = limits.lock().limit;
+            for _ in 0..limit {
+                held[1].good();
+            }
+            assert_eq!(limits.lock().limit, start + round);
+        }
+        // What was sent before the first sign of trouble says nothing new; what came after does.
+        held[2].overloaded();
+        assert_eq!(limits.lock().limit, start + 4);
+        drop(held);
+        let next = fill(&limits, Lane::Down);
+        next[0].overloaded();
+        assert_eq!(limits.lock().limit, START / 2 / 2 + 2);
+        for _ in 0..10 {
+            let round = {
+                let mut state = limits.lock();
+                state.under_way[Lane::Small as usize] += 1;
+                state.round
+            };
+            Permit { limits: limits.clone(), lane: Lane::Small, round }.overloaded();
+        }
+        assert_eq!(limits.lock().limit, 1, "one request is always tried");
     }
 
     #[tokio::test]

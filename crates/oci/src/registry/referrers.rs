@@ -1,7 +1,7 @@
 //! Listing referrers: by the API, or by the fallback tag where there is none
 //! (distribution-spec, "Listing Referrers").
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 
 use http::{HeaderValue, Method, header};
 use serde::Deserialize;
@@ -9,9 +9,9 @@ use serde::Deserialize;
 use super::call::Read;
 use super::fallback;
 use super::kind::Kind;
+use super::pages::Pages;
 use super::repo::Repo;
 use super::settings::ReferrersMode;
-use super::tags::next_page;
 use crate::store::{ErrorKind, StoreError};
 use crate::types::{Descriptor, Digest, MAX_MANIFEST, ManifestError, media};
 
@@ -52,19 +52,37 @@ fn note(repo: &Repo, has: bool) {
     }
 }
 
+/// Whether a host that says so does list what refers to `subject`, seen once: some keep subjects
+/// and have no list of what refers to them.
+pub(super) async fn are_listed(repo: &Repo, subject: &Digest) -> bool {
+    let facts = &repo.host.facts;
+    if facts.referrers_api.get() == Some(true) {
+        return true;
+    }
+    if let Some(known) = facts.keeps_lists.get() {
+        return known;
+    }
+    // A host that cannot be asked now is believed.
+    let Ok(listed) = by_api(repo, subject).await else { return true };
+    facts.keeps_lists.set(listed.is_some());
+    note(repo, listed.is_some());
+    listed.is_some()
+}
+
 /// `None`: the host has no such API, or says so of this manifest.
 async fn by_api(repo: &Repo, subject: &Digest) -> Result<Option<Vec<Descriptor>>, StoreError> {
     let read = Read::Whole(MAX_MANIFEST as usize);
     let mut call = repo.call(Kind::Referrers, Method::GET, &format!("referrers/{subject}"), read);
     call.headers.insert(header::ACCEPT, HeaderValue::from_static(media::OCI_INDEX));
     let mut found = Vec::new();
-    let mut seen = BTreeSet::new();
+    let mut known = HashSet::new();
+    let mut pages = Pages::of("referrers");
     loop {
         let answer = repo.pull(&call).await?;
         if !answer.status.is_success() {
             // Registries without the API answer so, the older ones not only with 404.
             let absent = matches!(answer.status.as_u16(), 400 | 404 | 405 | 406 | 501);
-            return if absent && seen.is_empty() { Ok(None) } else { Err(answer.error()) };
+            return if absent && pages.is_first() { Ok(None) } else { Err(answer.error()) };
         }
         if answer.body.len() as u64 > MAX_MANIFEST {
             let kind = ManifestError::TooLarge(answer.body.len() as u64);
@@ -74,14 +92,15 @@ async fn by_api(repo: &Repo, subject: &Digest) -> Result<Option<Vec<Descriptor>>
         let page = match serde_json::from_slice::<Page>(&answer.body) {
             Ok(page) => page,
             // A page for browsers at an address that the registry does not know.
-            Err(_) if !json && seen.is_empty() => return Ok(None),
+            Err(_) if !json && pages.is_first() => return Ok(None),
             Err(_) => return Err(repo.protocol("the list of referrers is malformed")),
         };
-        found.extend(page.manifests.into_iter().flatten());
-        let Some(next) = next_page(repo, &answer)? else { return Ok(Some(found)) };
-        if !seen.insert(next.to_string()) {
-            return Err(repo.protocol("the pages of referrers lead in a circle"));
+        let before = found.len();
+        let new = page.manifests.into_iter().flatten();
+        found.extend(new.filter(|entry| known.insert(entry.digest.clone())));
+        match pages.turn(repo, &answer, found.len() > before)? {
+            Some(next) => call.url = next,
+            None => return Ok(Some(found)),
         }
-        call.url = next;
     }
 }

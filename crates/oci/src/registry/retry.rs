@@ -7,9 +7,16 @@ use rand::Rng;
 
 use super::settings::Retries;
 
+const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
 /// What a `Retry-After` header asks for: seconds, an HTTP date, or (seen on Docker Hub) the second
-/// of the epoch. `None` when there is none or it means nothing.
+/// of the epoch. `None` when there is none or it means nothing. Never more than a century, so that
+/// it can be reckoned with.
 pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    asked(headers, now).map(|wait| wait.min(CENTURY))
+}
+
+fn asked(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.trim();
     let since_epoch = now.duration_since(SystemTime::UNIX_EPOCH).ok()?;
     if let Ok(seconds) = text.parse::<u64>() {
@@ -18,7 +25,8 @@ pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Durati
         return Some(if seconds >= A_DATE { asked.saturating_sub(since_epoch) } else { asked });
     }
     if let Ok(seconds) = text.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds).ok();
+        let sensible = seconds.is_finite() && seconds >= 0.0;
+        return sensible.then(|| Duration::try_from_secs_f64(seconds).unwrap_or(CENTURY));
     }
     let date = httpdate::parse_http_date(text).ok()?;
     Some(date.duration_since(now).unwrap_or(Duration::ZERO))
@@ -49,7 +57,12 @@ impl<'a> Backoff<'a> {
     /// The wait before the next try after a failure; `None`: that was the last.
     pub(super) fn after_failure(&mut self) -> Option<Duration> {
         self.failures += 1;
-        (self.failures <= self.attempts).then(|| self.wait(self.failures))
+        self.after(self.failures)
+    }
+
+    /// The wait after so many failures; `None`: that was the last try.
+    pub(super) fn after(&self, failures: u32) -> Option<Duration> {
+        (failures <= self.attempts).then(|| self.wait(failures))
     }
 
     /// The wait before the next try after the host asked for fewer requests without saying how long.
@@ -94,6 +107,9 @@ mod tests {
         assert_eq!(asked("Wed, 21 Oct 2015 07:28:30 GMT"), Some(30));
         assert_eq!(asked("Wed, 21 Oct 2015 07:27:30 GMT"), Some(0));
         assert_eq!(asked("1445412500"), Some(20));
+        for long in ["99999999999999999999", "18446744073709551615", "1e300"] {
+            assert_eq!(asked(long), Some(CENTURY.as_secs()), "{long}");
+        }
         for nothing in ["", "soon", "-5", "NaN", "1e400"] {
             assert_eq!(asked(nothing), None, "{nothing}");
         }

@@ -18,6 +18,9 @@ use crate::store::StoreError;
 use crate::types::Digest;
 
 const ANSWER: usize = 8 * 1024;
+/// What a 404 to the opening of an upload means.
+const NO_REPOSITORY: &str = "the repository (which some registries want to be made before it is \
+                             written to), or the right to write to it,";
 
 /// An open upload. Where it is changes with every answer.
 #[derive(Debug)]
@@ -46,7 +49,7 @@ impl Session {
         if answer.status == StatusCode::ACCEPTED {
             return Session::of(repo, &answer);
         }
-        Err(answer.error_about(&"the repository, or the right to write to it,"))
+        Err(answer.error_about(&NO_REPOSITORY))
     }
 
     /// Asks for `digest` to be taken over from the repository `from`.

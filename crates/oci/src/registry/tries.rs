@@ -4,8 +4,6 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use http::StatusCode;
-
 use super::answer::Answer;
 use super::call::Call;
 use super::proof::Proof;
@@ -80,7 +78,7 @@ impl Wire {
     fn patience(&self, answer: &Answer, tries: &mut Tries<'_>) -> Option<Verdict> {
         if let Some(wait) = answer.asked_wait() {
             let limit = self.common.settings.retry_after_limit;
-            tries.asked += wait;
+            tries.asked = tries.asked.saturating_add(wait);
             if tries.asked > limit {
                 return Some(Verdict::Break(Err(answer.too_long(wait, limit))));
             }
@@ -91,14 +89,16 @@ impl Wire {
             Meter::again();
             return Some(Verdict::Continue(()));
         }
-        if answer.status != StatusCode::TOO_MANY_REQUESTS {
+        if !answer.throttled() {
             return None;
         }
         let Some(wait) = tries.backoff.after_throttling() else {
             return Some(Verdict::Break(Err(answer.error())));
         };
         if self.limits.pause(wait) {
-            self.tell(wait, Pause::Throttled, "it answered 429: too many requests");
+            let status = answer.status.as_u16();
+            let cause = format!("it answered {status}: too many requests");
+            self.tell(wait, Pause::Throttled, &cause);
         }
         Meter::again();
         Some(Verdict::Continue(()))

@@ -14,6 +14,7 @@ use super::answer::Answer;
 use super::call::{Call, Payload, Read};
 use super::endpoint::authority;
 use super::failure::{self, ERROR_BODY};
+use super::flow::Flow;
 use super::kind::{Counts, Kind};
 use super::limits::{Lane, Limits, Permit};
 use super::pace::{Direction, Pace};
@@ -195,14 +196,17 @@ impl Wire {
         limit: usize,
     ) -> Result<Bytes, StoreError> {
         let stall = self.common.settings.stall_timeout;
+        let mut flow = Flow::new(stall);
         let mut body = response.bytes_stream();
         let mut all = BytesMut::new();
         loop {
-            let next = tokio::time::timeout(stall, body.next()).await;
+            let begun = Instant::now();
+            let next = tokio::time::timeout(flow.patience(), body.next()).await;
             let next =
                 next.map_err(|_| StoreError::new(place, ErrorKind::TimedOut(stall.as_secs())))?;
             let Some(chunk) = next else { return Ok(all.freeze()) };
             let chunk = chunk.map_err(|error| failure::network(place, error))?;
+            flow.came(chunk.len(), begun.elapsed());
             self.common.pace.pass(Direction::Received, chunk.len() as u64).await;
             let room = (limit + 1).saturating_sub(all.len());
             all.extend_from_slice(&chunk[..chunk.len().min(room)]);

@@ -15,7 +15,7 @@ use crate::store::StoreError;
 /// The ways, and what they share.
 pub(super) struct Wires {
     pub(super) common: Arc<Common>,
-    wires: Mutex<HashMap<String, Arc<Wire>>>,
+    by_authority: Mutex<HashMap<String, Arc<Wire>>>,
     /// TLS settings of every endpoint, by authority.
     tls: BTreeMap<String, Tls>,
     transports: Mutex<HashMap<Tls, Transport>>,
@@ -25,8 +25,8 @@ impl Wires {
     /// None yet, with the TLS settings of every endpoint by authority. Certificates that cannot be
     /// used are told here.
     pub(super) fn new(common: Common, tls: BTreeMap<String, Tls>) -> Result<Self, StoreError> {
-        let (wires, transports) = (Mutex::default(), Mutex::default());
-        let made = Wires { common: Arc::new(common), wires, tls, transports };
+        let (by_authority, transports) = (Mutex::default(), Mutex::default());
+        let made = Wires { common: Arc::new(common), by_authority, tls, transports };
         for tls in made.tls.values() {
             made.transport(tls)?;
         }
@@ -46,7 +46,7 @@ impl Wires {
     /// The way to the host of `url`, with these TLS settings when it is the first one there.
     pub(super) fn wire_with(&self, url: &Url, tls: &Tls) -> Result<Arc<Wire>, StoreError> {
         let authority = authority(url);
-        let mut wires = self.wires.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut wires = self.by_authority.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(wire) = wires.get(&authority) {
             return Ok(wire.clone());
         }

@@ -61,7 +61,17 @@ impl Exchange<'_> {
             _ => self.get(realm, &scopes, None),
         };
         let wire = self.wires.wire(&call.url, self.base)?;
-        let answer = wire.plain(&call).await?;
+        let mut answer = wire.plain(&call).await?;
+        if let (Some(Credential::Basic { username, password }), 404 | 405 | 501) =
+            (&self.credential, answer.status.as_u16())
+        {
+            // Token servers that know OAuth2 alone. The first answer's permit is given back before
+            // another is waited for.
+            drop(answer);
+            let login = [("username", username.as_str()), ("password", password.expose())];
+            let grant = [("grant_type", "password"), login[0], login[1]];
+            answer = wire.plain(&self.post(self.realm()?, &scopes, &grant)).await?;
+        }
         if !answer.status.is_success() {
             return Err(self.refused(&answer.error()));
         }
