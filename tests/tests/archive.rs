@@ -8,7 +8,7 @@ use std::sync::Arc;
 use airlift_oci::graph::{WalkOptions, walk};
 use airlift_oci::inventory::Inventory;
 use airlift_oci::observe::silent;
-use airlift_oci::store::{MemoryStore, Source, Store, chain};
+use airlift_oci::store::{ArchiveStore, MemoryStore, Source, Store, chain};
 use airlift_oci::types::{Digest, Manifest, Tag, Version};
 use airlift_tape::archive::{ArchiveOptions, Body, Plan};
 use airlift_tape::device::Destination;
@@ -204,7 +204,21 @@ async fn archives_of_ace_dt_are_read() {
         assert_eq!(received.root.short(), root, "{name}");
         let parts = everything(sink.clone(), &Version::Tag(tag("in")), true).await;
         assert!(parts.len() > 1, "{name}");
+        if name.ends_with(".tar") {
+            assert_eq!(in_place(&fixture(name)), received.root, "{name}");
+        }
     }
+    let sink = Arc::new(MemoryStore::new());
+    let appended = fixture("16-appended/archive.tar");
+    let received = read(&[&appended], sink, "in").await.unwrap();
+    assert_eq!(in_place(&appended), received.root, "of archives in one file it is the last");
+}
+
+/// What an archive is of, when nobody says which of its images is meant.
+fn in_place(archive: &[u8]) -> Digest {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), archive).unwrap();
+    ArchiveStore::open(file.path()).unwrap().named(None).unwrap().digest
 }
 
 #[tokio::test]

@@ -44,12 +44,15 @@ pub(super) fn pick(
     found.cloned().ok_or_else(|| {
         let mut names: Vec<&str> = entries.iter().filter_map(tag_of).collect();
         names.truncate(20);
-        let what =
-            name.map_or_else(|| "a name to choose by".to_owned(), |name| format!("{name:?}"));
-        StoreError::new(
-            place,
-            ErrorKind::NotFound(format!("{what} (it names {})", names.join(", "))),
-        )
+        let names = names.join(", ");
+        let kind = match name {
+            Some(name) => ErrorKind::NotFound(format!("{name:?} (it names {names})")),
+            None if names.is_empty() => ErrorKind::NotFound("any image".to_owned()),
+            None => ErrorKind::Configuration(format!(
+                "it holds several images; name one, as in {place}:NAME: {names}"
+            )),
+        };
+        StoreError::new(place, kind)
     })
 }
 

@@ -26,6 +26,7 @@ pub struct ArchiveStore {
     file: PathBuf,
     extent: Arc<dyn Extent>,
     entries: Vec<Descriptor>,
+    root: Option<Descriptor>,
     blobs: HashMap<Digest, Stretch>,
     omitted: Vec<Omitted>,
     /// Once somebody asked.
@@ -69,6 +70,7 @@ impl ArchiveStore {
                     file,
                     extent,
                     entries,
+                    root: None,
                     blobs,
                     omitted,
                     referrers: OnceCell::new(),
@@ -77,9 +79,10 @@ impl ArchiveStore {
             }
             return Err(damaged("it holds no index.json, so it is no image archive".to_owned()));
         }
-        let scan::Found { entries, blobs, omitted, .. } = found;
+        let scan::Found { entries, root, blobs, omitted, .. } = found;
         let (file, referrers) = (file.to_owned(), OnceCell::new());
-        Ok(ArchiveStore { file, extent, entries, blobs, omitted, referrers, checked: None })
+        let checked = None;
+        Ok(ArchiveStore { file, extent, entries, root, blobs, omitted, referrers, checked })
     }
 
     /// Checks the digest of an entry when it is read whole for the first time, and again only once
@@ -100,9 +103,13 @@ impl ArchiveStore {
         &self.entries
     }
 
-    /// The entry that an operator means by `name`; without one the only entry, or the gathered index.
+    /// The entry that an operator means by `name`; without one what the archive is of, or the only
+    /// entry.
     pub fn named(&self, name: Option<&str>) -> Result<Descriptor, StoreError> {
-        pick(&self.place(), &self.entries, name)
+        match (name, &self.root) {
+            (None, Some(root)) => Ok(root.clone()),
+            _ => pick(&self.place(), &self.entries, name),
+        }
     }
 
     /// Size of a blob or manifest in bytes, when it is there.

@@ -23,6 +23,9 @@ pub(super) struct Found {
     pub(super) entries: Vec<Descriptor>,
     pub(super) blobs: HashMap<Digest, Stretch>,
     pub(super) omitted: Vec<Omitted>,
+    /// What the archive is of, where its `index.json` tells: the last, when archives follow one
+    /// another.
+    pub(super) root: Option<Descriptor>,
     /// How many `index.json` there were.
     pub(super) indexes: usize,
     /// The rest, for as long as there is no `index.json`.
@@ -137,6 +140,12 @@ impl Found {
         let transfer = index.manifests.iter().find(|descriptor| is_transfer(descriptor));
         if let (Wanted::Index, Some(transfer)) = (&self.wanted, transfer) {
             self.wanted = Wanted::Manifest(transfer.digest.clone());
+        }
+        // ace-dt writes a short index in front, which names nothing but the root.
+        let gathered = |first: &Descriptor| first.artifact_type.as_deref() == Some(media::GATHERED);
+        let told = index.manifests.len() == 1 || transfer.is_some();
+        if let Some(first) = index.manifests.first().filter(|first| told || gathered(first)) {
+            self.root = Some(first.clone());
         }
         self.indexes += 1;
         for descriptor in index.manifests {
