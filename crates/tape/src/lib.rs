@@ -13,6 +13,7 @@ mod framing;
 pub mod ledger;
 mod mbuffer;
 mod medium;
+mod needed;
 mod prefetch;
 mod resume;
 mod serialize;

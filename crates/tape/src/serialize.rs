@@ -9,6 +9,7 @@ use crate::buffer::{BlockBuffer, BufferOptions, Flow};
 use crate::device::{Destination, Device, DeviceError, OpenOptions};
 use crate::framing::{Compression, Encoder};
 use crate::ledger::LedgerDraft;
+use crate::needed::named;
 use crate::prefetch::{Ahead, Prefetch, is_far};
 use crate::resume::{Point, Resume, ResumeError, prepare};
 use crate::writer::{LARGEST_CHARGE, Writer};
@@ -96,6 +97,16 @@ pub enum SerializeError {
     /// The source failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A blob cannot be had, so the archive, which has its place for it, cannot be completed.
+    #[error("{digest} cannot be had from the source; it is needed by {}", named(.images))]
+    Blob {
+        /// The blob.
+        digest: Digest,
+        /// The gathered images that need it; none when the archive is of one image.
+        images: Vec<String>,
+        /// Why.
+        source: StoreError,
+    },
     /// The device failed.
     #[error(transparent)]
     Device(#[from] DeviceError),
@@ -170,7 +181,7 @@ pub async fn serialize(
         BlockBuffer::start(device, point.at, sizes, ledger.transpose()?, observer.clone())?;
     announce(&plan, &point, &*observer);
     let streaming = stream(source, &plan, buffer, &point, options, observer);
-    let flow = streaming.await.map_err(|error| end_of_medium(error, options))?;
+    let flow = streaming.await.map_err(|error| end_of_medium(error.of(&plan.layout), options))?;
     let items = plan.transfer.items.iter();
     Ok(Written {
         root,

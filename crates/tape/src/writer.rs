@@ -79,7 +79,7 @@ impl Writer {
         let mut hasher = Hasher::new(descriptor.digest.algorithm());
         let (mut left, mut checked) = (descriptor.size, 0);
         while left > 0 {
-            let chunk = prefetch.chunk().await?;
+            let chunk = prefetch.chunk().await.map_err(|error| lacks(descriptor, error))?;
             let bytes = chunk.bytes;
             left = left.saturating_sub(bytes.len() as u64);
             if chunk.checked {
@@ -101,7 +101,8 @@ impl Writer {
         let found = hasher.finish();
         if found != descriptor.digest {
             let expected = descriptor.digest.clone();
-            return Err(StoreError::new(place, ErrorKind::Digest { expected, found }).into());
+            let error = StoreError::new(place, ErrorKind::Digest { expected, found });
+            return Err(lacks(descriptor, error));
         }
         Ok(())
     }
@@ -121,4 +122,8 @@ impl Writer {
         self.skip -= skip;
         Ok(self.encoder.write(&bytes[skip as usize..]).await?)
     }
+}
+
+fn lacks(descriptor: &Descriptor, source: StoreError) -> SerializeError {
+    SerializeError::Blob { digest: descriptor.digest.clone(), images: Vec::new(), source }
 }

@@ -50,6 +50,7 @@ fn of_cause(cause: &(dyn Error + 'static)) -> Option<String> {
 }
 
 const RESUME: &str = "when the cause is mended, run the same command again with --resume";
+const BLOB: &str = "bring the blob back to where it is read from, by gathering or copying those images there again, and say --resume; or gather without them, and write that";
 const NO_ARCHIVE: &str = "check the name: an archive is what `airlift serialize` and `airlift archive` write; if it should be one, read the medium again, or write it again";
 const DAMAGED: &str = "nothing was tagged; read the medium again, and if it stays so, write it again; --keep-going delivers the images that are whole";
 
@@ -82,6 +83,10 @@ fn of_medium(error: &ReadError) -> Option<String> {
 fn of_writing(error: &SerializeError) -> Option<String> {
     match error {
         SerializeError::Store(error) => of_store(error),
+        SerializeError::Blob { source, .. } => match source.trouble() {
+            Some(Trouble::Damaged | Trouble::Missing) | None => Some(BLOB.to_owned()),
+            Some(_) => of_store(source).map(|hint| format!("{hint}; then say --resume")),
+        },
         SerializeError::Device(error) => of_device(error, RESUME),
         SerializeError::Resume(ResumeError::Ledger(error)) => of_ledger(error),
         _ => None,

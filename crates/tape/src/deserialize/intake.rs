@@ -55,8 +55,12 @@ impl<'a> Intake<'a> {
         options: &'a DeserializeOptions,
         observer: Arc<dyn Observer>,
     ) -> Self {
-        let uploads =
-            Uploads::new(sink.clone(), observer.clone(), options.memory, options.concurrency);
+        let uploads = Uploads::new(
+            sink.clone(),
+            observer.clone(),
+            options.for_uploads(),
+            options.concurrency,
+        );
         let catalog = Catalog::default();
         let (candidate_bytes, bytes, last, announced) = (0, 0, false, 0);
         Intake {
@@ -123,7 +127,7 @@ impl<'a> Intake<'a> {
     }
 
     fn reading(&self) -> Reading {
-        let (memory, whole) = (self.options.memory, !self.options.keep_going);
+        let (memory, whole) = (self.options.for_reading(), !self.options.keep_going);
         // Going on behind damage is for a reader that sees every byte.
         Reading { memory, whole, in_place: whole, observer: self.observer.clone() }
     }

@@ -54,6 +54,21 @@ pub struct DeserializeOptions {
     pub existing: Vec<Arc<dyn Store>>,
 }
 
+impl DeserializeOptions {
+    /// More than this for uploads does not make them faster.
+    const MOST_FOR_UPLOADS: u64 = 512 << 20;
+
+    /// The part of the memory for blobs on their way into the store.
+    fn for_uploads(&self) -> u64 {
+        (self.memory / 4 * 3).min(Self::MOST_FOR_UPLOADS)
+    }
+
+    /// The part of the memory for what is read ahead.
+    fn for_reading(&self) -> u64 {
+        self.memory - self.for_uploads()
+    }
+}
+
 impl Default for DeserializeOptions {
     fn default() -> Self {
         DeserializeOptions {

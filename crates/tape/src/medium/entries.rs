@@ -57,6 +57,9 @@ impl ReadError {
 /// Headers that cannot be read one after the other, behind which a chart is not believed.
 const BELIEF: u32 = 3;
 
+/// Bytes that are made room for because a header says so: more only as they come.
+const AT_ONCE: usize = 16 << 20;
+
 /// A medium, entry by entry.
 pub(crate) struct EntryReader {
     stream: ByteStream,
@@ -190,7 +193,7 @@ impl EntryReader {
 
     /// All bytes of the entry, which must be known to be small.
     pub(crate) async fn read_all(&mut self, size: u64) -> Result<Bytes, ReadError> {
-        let mut all = BytesMut::with_capacity(usize::try_from(size).unwrap_or(0).min(1 << 22));
+        let mut all = BytesMut::with_capacity(usize::try_from(size).unwrap_or(0).min(AT_ONCE));
         while let Some(bytes) = self.data().await? {
             if all.is_empty() && bytes.len() as u64 == size {
                 self.data().await?;

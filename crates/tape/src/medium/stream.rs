@@ -211,6 +211,10 @@ impl ReadAhead {
         }
         self.failures = 0;
         chunk.truncate(filled);
+        if filled < CHUNK / 2 {
+            // What a pipe gives: it must not take the room of a whole chunk for as long as it is held.
+            chunk.shrink_to_fit();
+        }
         Ok((filled > 0).then(|| Piece::Bytes(chunk.into())))
     }
 
