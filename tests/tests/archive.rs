@@ -103,13 +103,13 @@ async fn the_layout_is_the_bytes() {
     for entry in archive.entries().unwrap() {
         let entry = entry.unwrap();
         let place = placed.next().unwrap();
-        assert_eq!(entry.path().unwrap().to_str().unwrap(), place.entry.name);
+        assert_eq!(entry.path().unwrap().to_str().unwrap(), place.entry.name());
         assert_eq!((entry.raw_file_position(), entry.size()), (place.data, place.entry.size()));
         let start = place.data as usize;
         let content = &bytes[start..start + place.entry.size() as usize];
-        match (&place.entry.body, &place.entry.descriptor) {
+        match (&place.entry.body, place.entry.digest()) {
             (Body::Bytes(inline), _) => assert_eq!(content, inline),
-            (Body::Blob, Some(blob)) => assert_eq!(blob.digest.like(content), blob.digest),
+            (Body::Blob, Some(digest)) => assert_eq!(digest.like(content), *digest),
             _ => {}
         }
     }

@@ -110,6 +110,8 @@ pub struct BlockBuffer {
     place: String,
     current: Block,
     block: usize,
+    /// Whether a ledger is kept.
+    marked: bool,
 }
 
 impl BlockBuffer {
@@ -132,6 +134,7 @@ impl BlockBuffer {
         let shared = Arc::new(Shared { state, changed, space, observer, sizes });
         let place = device.place();
         let (report, outcome) = oneshot::channel();
+        let marked = ledger.is_some();
         let worker = drive::Drive::new(device, shared.clone(), ledger, start, level);
         let thread = std::thread::Builder::new().name("device".to_owned()).spawn(move || {
             // Nobody listens when the run was given up.
@@ -139,7 +142,7 @@ impl BlockBuffer {
         });
         let thread = thread.map_err(|source| DeviceError::Open { place: place.clone(), source })?;
         let current = Block::new(block);
-        Ok(BlockBuffer { shared, thread: Some(thread), outcome, place, current, block })
+        Ok(BlockBuffer { shared, thread: Some(thread), outcome, place, current, block, marked })
     }
 
     /// Bytes of a block.
@@ -167,7 +170,9 @@ impl BlockBuffer {
 
     /// Has the ledger say, once `line.offset` bytes are safe on the medium, what they hold.
     pub fn mark(&self, line: Line) {
-        self.shared.lock().marks.push_back(line);
+        if self.marked {
+            self.shared.lock().marks.push_back(line);
+        }
     }
 
     /// Hands over the last block, which may be short, and waits until the device has ended.

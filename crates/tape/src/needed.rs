@@ -26,12 +26,11 @@ fn images(layout: &Layout, digest: &Digest) -> Vec<String> {
     let mut catalog = Catalog::default();
     for entry in layout.placed().iter().map(|placed| &placed.entry) {
         let Body::Bytes(bytes) = &entry.body else { continue };
-        if let Some(descriptor) = &entry.descriptor {
-            let (kind, digest) = (&descriptor.media_type, descriptor.digest.clone());
+        if let (Some(kind), Some(digest)) = (entry.media_type(), entry.digest()) {
             // What is no manifest needs nothing.
-            let manifest = Manifest::parse_as(kind, digest, bytes.clone());
+            let manifest = Manifest::parse_as(kind, digest.clone(), bytes.clone());
             let _ = manifest.map(|manifest| catalog.hold(manifest));
-        } else if entry.name == "index.json" {
+        } else if entry.name() == "index.json" {
             let _ = catalog.index(bytes);
         }
     }

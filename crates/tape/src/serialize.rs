@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::archive::{ArchiveOptions, Body, Omitted, Placed, Plan, PlanError};
+use crate::archive::{ArchiveOptions, Body, Entry, Omitted, Placed, Plan, PlanError};
 use crate::buffer::{BlockBuffer, BufferOptions, Flow};
 use crate::device::{Destination, Device, DeviceError, OpenOptions};
 use crate::framing::{Compression, Encoder};
@@ -16,7 +16,7 @@ use crate::writer::{LARGEST_CHARGE, Writer};
 use airlift_oci::graph::{Graph, WalkOptions, walk};
 use airlift_oci::observe::{Event, Observer};
 use airlift_oci::store::{Source, StoreError};
-use airlift_oci::types::{Descriptor, Digest, Manifest};
+use airlift_oci::types::{Digest, Manifest};
 
 /// Bytes of the block buffer when nothing else is asked for.
 pub const DEFAULT_MEMORY: u64 = 64 << 20;
@@ -274,12 +274,12 @@ async fn stream(
     observer: Arc<dyn Observer>,
 ) -> Result<Flow, SerializeError> {
     let first = plan.layout.entry_at(point.archive);
-    let bytes = blobs(&plan.layout.placed()[first..]).map(|blob| blob.size).sum();
+    let bytes = blobs(&plan.layout.placed()[first..]).map(Entry::size).sum();
     let place = source.place();
     let ahead = ahead(&*source, options, buffer.block() as u64);
     let blobs = (first..plan.layout.placed().len()).filter_map({
         let plan = plan.clone();
-        move |at| blobs(&plan.layout.placed()[at..=at]).next().cloned().map(Arc::new)
+        move |at| blobs(&plan.layout.placed()[at..=at]).next()?.descriptor().map(Arc::new)
     });
     let prefetch = Prefetch::start(source, blobs, bytes, ahead, options.concurrency);
     let encoder = Encoder::new(buffer, options.compression, plan.transfer.record, point);
@@ -289,9 +289,9 @@ async fn stream(
 }
 
 /// The blobs among entries.
-fn blobs(entries: &[Placed]) -> impl Iterator<Item = &Descriptor> {
-    let blobs = entries.iter().filter(|placed| matches!(placed.entry.body, Body::Blob));
-    blobs.filter_map(|placed| placed.entry.descriptor.as_ref())
+fn blobs(entries: &[Placed]) -> impl Iterator<Item = &Entry> {
+    let entries = entries.iter().map(|placed| &placed.entry);
+    entries.filter(|entry| matches!(entry.body, Body::Blob))
 }
 
 /// What is fetched ahead. Over a long line many connections with long requests need memory, so
@@ -318,7 +318,7 @@ fn announce(plan: &Plan, point: &Point, observer: &dyn Observer) {
     let rest = &plan.layout.placed()[plan.layout.entry_at(point.archive)..];
     observer.event(&Event::Planned {
         items: 0,
-        blobs: rest.iter().filter(|placed| placed.entry.descriptor.is_some()).count() as u64,
-        bytes: blobs(rest).map(|blob| blob.size).sum(),
+        blobs: rest.iter().filter(|placed| placed.entry.digest().is_some()).count() as u64,
+        bytes: blobs(rest).map(Entry::size).sum(),
     });
 }

@@ -55,17 +55,18 @@ impl Writer {
         prefetch: &mut Prefetch,
     ) -> Result<(), SerializeError> {
         let entry = &placed.entry;
+        let descriptor = entry.descriptor();
         self.encoder.treat(Treatment::of(placed)).await?;
         self.bytes(&Bytes::from(entry.header())).await?;
-        match (&entry.body, &entry.descriptor) {
+        match (&entry.body, &descriptor) {
             (Body::Bytes(bytes), _) => self.bytes(bytes).await?,
             (Body::Blob, Some(descriptor)) => self.blob(descriptor, place, prefetch).await?,
             _ => {}
         }
         self.zeros(padding(entry.size())).await?;
-        if let Some(descriptor) = &entry.descriptor {
-            self.encoder.mark(descriptor.clone());
+        if let Some(descriptor) = descriptor {
             self.observer.event(&Event::Stored { bytes: descriptor.size, how: How::Moved });
+            self.encoder.mark(descriptor);
         }
         Ok(())
     }

@@ -2,10 +2,12 @@
 //!
 //! Sizes come from descriptors, so writing, resuming, estimating and checking are one calculation.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use super::header::{BLOCK, Kind, encode, padding};
-use airlift_oci::types::Descriptor;
+use airlift_oci::types::{Descriptor, Digest, MediaType};
 
 /// What an entry holds.
 #[derive(Debug, Clone)]
@@ -18,15 +20,23 @@ pub enum Body {
     Blob,
 }
 
-/// One entry.
+/// One entry. Small, since an artifact may have many.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// Path in the archive.
-    pub name: String,
     /// Content.
     pub body: Body,
-    /// What the content is, for manifests and blobs.
-    pub descriptor: Option<Descriptor>,
+    named: Named,
+}
+
+/// What gives an entry its name.
+#[derive(Debug, Clone)]
+enum Named {
+    /// A path of its own.
+    Path(Box<str>),
+    /// The digest of content of which nothing else is known than type and size.
+    Bare(MediaType, Digest, u64),
+    /// The digest of content of which more is known.
+    Described(Box<Descriptor>),
 }
 
 /// An entry and where it stands, in bytes of the uncompressed archive.
@@ -53,37 +63,73 @@ pub struct Layout {
 impl Entry {
     /// The path of a manifest or blob in an image layout.
     pub fn blob_name(descriptor: &Descriptor) -> String {
-        let digest = &descriptor.digest;
-        format!("blobs/{}/{}", digest.algorithm().as_str(), digest.hex())
+        path(&descriptor.digest)
     }
 
     /// A directory.
     pub fn directory(name: &str) -> Self {
-        Entry { name: name.to_owned(), body: Body::Directory, descriptor: None }
+        Entry { body: Body::Directory, named: Named::Path(name.into()) }
     }
 
     /// A document such as `index.json`.
     pub fn document(name: &str, bytes: Bytes) -> Self {
-        Entry { name: name.to_owned(), body: Body::Bytes(bytes), descriptor: None }
+        Entry { body: Body::Bytes(bytes), named: Named::Path(name.into()) }
     }
 
     /// A manifest or blob of which the bytes are at hand.
     pub fn inline(descriptor: Descriptor, bytes: Bytes) -> Self {
-        let name = Entry::blob_name(&descriptor);
-        Entry { name, body: Body::Bytes(bytes), descriptor: Some(descriptor) }
+        Entry { body: Body::Bytes(bytes), named: Named::of(descriptor) }
     }
 
     /// A blob to be fetched.
     pub fn blob(descriptor: Descriptor) -> Self {
-        let name = Entry::blob_name(&descriptor);
-        Entry { name, body: Body::Blob, descriptor: Some(descriptor) }
+        Entry { body: Body::Blob, named: Named::of(descriptor) }
+    }
+
+    /// Path in the archive.
+    pub fn name(&self) -> Cow<'_, str> {
+        match &self.named {
+            Named::Path(path) => Cow::Borrowed(path),
+            Named::Bare(_, digest, _) => Cow::Owned(path(digest)),
+            Named::Described(descriptor) => Cow::Owned(path(&descriptor.digest)),
+        }
+    }
+
+    /// What the content is, for manifests and blobs.
+    pub fn descriptor(&self) -> Option<Descriptor> {
+        match &self.named {
+            Named::Path(_) => None,
+            Named::Bare(media_type, digest, size) => {
+                Some(Descriptor::new(media_type.clone(), digest.clone(), *size))
+            }
+            Named::Described(descriptor) => Some(Descriptor::clone(descriptor)),
+        }
+    }
+
+    /// The digest of a manifest or blob.
+    pub fn digest(&self) -> Option<&Digest> {
+        match &self.named {
+            Named::Path(_) => None,
+            Named::Bare(_, digest, _) => Some(digest),
+            Named::Described(descriptor) => Some(&descriptor.digest),
+        }
+    }
+
+    /// The media type of a manifest or blob.
+    pub fn media_type(&self) -> Option<&str> {
+        match &self.named {
+            Named::Path(_) => None,
+            Named::Bare(media_type, ..) => Some(media_type),
+            Named::Described(descriptor) => Some(&descriptor.media_type),
+        }
     }
 
     /// Size of the content in bytes.
     pub fn size(&self) -> u64 {
-        match (&self.body, &self.descriptor) {
+        match (&self.body, &self.named) {
             (Body::Bytes(bytes), _) => bytes.len() as u64,
-            (Body::Blob, Some(descriptor)) => descriptor.size,
+            (Body::Blob, Named::Bare(_, _, size)) => *size,
+            (Body::Blob, Named::Described(descriptor)) => descriptor.size,
             _ => 0,
         }
     }
@@ -94,8 +140,22 @@ impl Entry {
             Body::Directory => Kind::Directory,
             _ => Kind::File,
         };
-        encode(&self.name, self.size(), kind)
+        encode(&self.name(), self.size(), kind)
     }
+}
+
+impl Named {
+    fn of(descriptor: Descriptor) -> Self {
+        if descriptor == descriptor.bare() {
+            let Descriptor { media_type, digest, size, .. } = descriptor;
+            return Named::Bare(media_type, digest, size);
+        }
+        Named::Described(Box::new(descriptor))
+    }
+}
+
+fn path(digest: &Digest) -> String {
+    format!("blobs/{}/{}", digest.algorithm().as_str(), digest.hex())
 }
 
 impl Layout {
@@ -132,11 +192,6 @@ impl Layout {
         self.end
     }
 
-    /// Manifests and blobs among the entries.
-    pub fn descriptors(&self) -> impl Iterator<Item = &Descriptor> {
-        self.placed.iter().filter_map(|placed| placed.entry.descriptor.as_ref())
-    }
-
     /// Index of the entry that holds the byte at `offset`, or the number of entries when that is
     /// behind the last.
     pub fn entry_at(&self, offset: u64) -> usize {
@@ -164,5 +219,23 @@ mod tests {
             (layout.entry_at(1023), layout.entry_at(1024), layout.entry_at(3072)),
             (0, 1, 3)
         );
+    }
+    #[test]
+    fn entries_give_back_what_they_were_made_of() {
+        let bare = Descriptor::of("m", b"abc");
+        let mut described = bare.clone();
+        described.urls.push("https://vendor.example.com/base".to_owned());
+        for descriptor in [bare, described] {
+            for entry in [
+                Entry::blob(descriptor.clone()),
+                Entry::inline(descriptor.clone(), Bytes::from_static(b"abc")),
+            ] {
+                assert_eq!(entry.descriptor(), Some(descriptor.clone()));
+                assert_eq!((entry.size(), entry.media_type()), (3, Some("m")));
+                assert_eq!(entry.name(), Entry::blob_name(&descriptor));
+            }
+        }
+        let document = Entry::document("index.json", Bytes::new());
+        assert_eq!((document.name(), document.descriptor()), ("index.json".into(), None));
     }
 }

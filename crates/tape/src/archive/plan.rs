@@ -152,8 +152,7 @@ fn listed(kept: &[Entry]) -> Vec<ListedBlob> {
     let listed = |entry: &Entry| {
         let offset = next + entry.header().len() as u64;
         next = offset + entry.size() + padding(entry.size());
-        let descriptor = entry.descriptor.as_ref()?;
-        Some(ListedBlob { digest: descriptor.digest.clone(), size: descriptor.size, offset })
+        Some(ListedBlob { digest: entry.digest()?.clone(), size: entry.size(), offset })
     };
     kept.iter().filter_map(listed).collect()
 }
@@ -169,8 +168,7 @@ fn docker(graph: &Graph, items: &[Item], options: &ArchiveOptions) -> Vec<u8> {
 }
 
 fn directories<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<Entry> {
-    let used = entries.filter_map(|entry| entry.descriptor.as_ref());
-    let mut used: Vec<_> = used.map(|descriptor| descriptor.digest.algorithm()).collect();
+    let mut used: Vec<_> = entries.filter_map(Entry::digest).map(Digest::algorithm).collect();
     // The transfer manifest's own blobs.
     used.push(airlift_oci::types::Algorithm::Sha256);
     used.sort_unstable();

@@ -77,10 +77,9 @@ pub(crate) enum Treatment {
 impl Treatment {
     /// Of an entry.
     pub(crate) fn of(placed: &Placed) -> Self {
-        let packed = placed.entry.descriptor.as_ref().is_some_and(|descriptor| {
-            descriptor.size >= SMALL && media::is_compressed(&descriptor.media_type)
-        });
-        match placed.entry.body {
+        let entry = &placed.entry;
+        let packed = entry.size() >= SMALL && entry.media_type().is_some_and(media::is_compressed);
+        match entry.body {
             Body::Blob if packed => Treatment::Store,
             _ => Treatment::Squeeze,
         }

@@ -36,8 +36,8 @@ impl Held {
         let refuse = |found| Err(ResumeError::OtherMedium { place: place.to_owned(), found });
         match self.other {
             Some(offset) if self.entries < INDEX => {
-                let name =
-                    layout.placed().get(self.entries).map_or("", |placed| &placed.entry.name);
+                let name = layout.placed().get(self.entries).map(|placed| placed.entry.name());
+                let name = name.unwrap_or_default();
                 refuse(format!("byte {offset}, in {name:?}, differs from what belongs there"))
             }
             None if self.foreign => refuse("it is not compressed as was asked for".to_owned()),
@@ -155,15 +155,14 @@ impl<'a> Comparison<'a> {
             self.header[offset..offset + length] == *part
         } else if start < content {
             let offset = (start - placed.data) as usize;
-            match (&placed.entry.body, &placed.entry.descriptor) {
+            match (&placed.entry.body, placed.entry.digest()) {
                 (Body::Bytes(expected), _) => expected[offset..offset + length] == *part,
-                (Body::Blob, Some(descriptor)) => {
-                    let algorithm = descriptor.digest.algorithm();
+                (Body::Blob, Some(digest)) => {
+                    let algorithm = digest.algorithm();
                     let hasher = self.hasher.get_or_insert_with(|| Hasher::new(algorithm));
                     hasher.update(part);
                     boundary > start + length as u64
-                        || self.hasher.take().map(Hasher::finish).as_ref()
-                            == Some(&descriptor.digest)
+                        || self.hasher.take().map(Hasher::finish).as_ref() == Some(digest)
                 }
                 _ => true,
             }

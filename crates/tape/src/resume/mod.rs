@@ -99,16 +99,14 @@ fn claimed(
     limit: Option<u64>,
 ) -> Result<Vec<Line>, ResumeError> {
     let ledger = Ledger::read(path)?;
-    let placed = layout
-        .placed()
-        .iter()
-        .filter_map(|placed| Some((placed.entry.descriptor.as_ref()?, placed.end)));
+    let placed =
+        layout.placed().iter().filter_map(|placed| Some((placed.entry.digest()?, placed.end)));
     let placed: Vec<_> = placed.collect();
     let mut last = 0;
     for (index, line) in ledger.lines.iter().enumerate() {
         let expected = placed.get(index);
-        let right = expected.is_some_and(|(descriptor, end)| {
-            descriptor.digest == line.descriptor.digest
+        let right = expected.is_some_and(|(digest, end)| {
+            **digest == line.descriptor.digest
                 && (compression != Compression::None || *end == line.offset)
                 && line.offset >= last
         });
@@ -119,7 +117,7 @@ fn claimed(
                 found: format!("{} at {}", line.descriptor.digest, line.offset),
                 expected: expected.map_or_else(
                     || "the end".to_owned(),
-                    |(descriptor, end)| format!("{} at {end}", descriptor.digest),
+                    |(digest, end)| format!("{digest} at {end}"),
                 ),
             });
         }
@@ -138,7 +136,7 @@ fn claimed(
 fn found(layout: &Layout, held: &Held) -> Vec<Line> {
     let whole = layout.placed().iter().take(held.entries);
     let lines = whole.filter_map(|placed| {
-        let descriptor = placed.entry.descriptor.clone()?;
+        let descriptor = placed.entry.descriptor()?;
         let offset = match &held.frames {
             None => placed.end,
             Some(frames) => {
@@ -162,15 +160,12 @@ fn choose(layout: &Layout, compression: Compression, mut lines: Vec<Line>, grain
         (_, Some(last)) => {
             let medium = last.offset;
             let placed = layout.placed().iter();
-            let placed =
-                placed.filter_map(|placed| Some((placed.entry.descriptor.as_ref()?, placed.end)));
+            let placed = placed.filter_map(|placed| Some((placed.entry.descriptor()?, placed.end)));
             let end = placed.clone().nth(lines.len() - 1).map_or(0, |(_, end)| end);
             let archive = frame_end(layout, end);
             // A ledger that was cut off may lack lines of the frame with its last one.
             let rest = placed.skip(lines.len()).take_while(|(_, end)| *end <= archive);
-            lines.extend(
-                rest.map(|(descriptor, _)| Line { descriptor: descriptor.clone(), offset: medium }),
-            );
+            lines.extend(rest.map(|(descriptor, _)| Line { descriptor, offset: medium }));
             (archive, medium)
         }
     };
