@@ -18,6 +18,8 @@ mod relay;
 mod running;
 #[path = "proxy/security.rs"]
 mod security;
+#[path = "proxy/together.rs"]
+mod together;
 #[path = "proxy/warming.rs"]
 mod warming;
 

@@ -158,3 +158,37 @@ fn systemd_takes_the_unit() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && !said.contains("airlift-proxy.service:"), "{said}");
 }
+
+/// The last stage of the image, around an empty file in place of the program: what it takes to build
+/// one is on the network.
+#[test]
+fn podman_builds_the_last_stage_of_the_image() {
+    let place = Place::new();
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Dockerfile");
+    let whole = std::fs::read_to_string(file).expect("reads");
+    let (_, last) =
+        whole.split_once("FROM scratch").expect("the last stage has nothing else in it");
+    let last = last.replace("COPY --from=build /out/airlift", "COPY airlift");
+    place.file("Dockerfile", format!("FROM scratch{last}"));
+    place.file("airlift", "");
+    let podman = |words: &str| {
+        let at = |name: &str| place.path().join(name).display().to_string();
+        let mut command = Command::new("podman");
+        command.args(["--root", &at("root"), "--runroot", &at("run"), "--storage-driver", "vfs"]);
+        command.args(words.split_whitespace()).current_dir(place.path()).output()
+    };
+    let usable = installed("podman") && podman("info").is_ok_and(|info| info.status.success());
+    if !usable {
+        return;
+    }
+    let built = podman("build --isolation chroot --quiet --tag airlift .").expect("runs");
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let found = podman("image inspect airlift").expect("runs").stdout;
+    let found: serde_json::Value = serde_json::from_slice(&found).expect("JSON");
+    let config = &found[0]["Config"];
+    assert_eq!(config["User"], "65532:65532", "not root");
+    assert_eq!(config["WorkingDir"], "/root");
+    assert_eq!(config["Entrypoint"], serde_json::json!(["/usr/bin/airlift"]));
+    assert_eq!(config["Cmd"], serde_json::json!(["proxy"]));
+    assert_eq!(config["StopSignal"], "SIGTERM");
+}
