@@ -40,7 +40,8 @@ impl Graph {
         let named = manifests.iter().flat_map(Manifest::blobs);
         let blobs =
             named.filter(|blob| seen.insert(blob.digest.clone())).map(Descriptor::bare_with_urls);
-        let blobs = blobs.collect();
+        let mut blobs: Vec<Descriptor> = blobs.collect();
+        blobs.shrink_to_fit();
         Graph { manifests, own, blobs, referrers, tags }
     }
 

@@ -111,8 +111,13 @@ impl Manifest {
         }
         let media_type = effective_type(outer, &view, &digest)?;
         view.extra_manifests = extra_manifests(&view, &digest)?;
+        for list in [&mut view.layers, &mut view.manifests, &mut view.blobs].into_iter().flatten() {
+            list.shrink_to_fit();
+        }
         let mut descriptor = Descriptor::new(media_type, digest, raw.len() as u64);
         descriptor.artifact_type = view.artifact_type.clone();
+        // Bytes that came over a connection are a small part of its buffer, which would be kept whole.
+        let raw = Bytes::copy_from_slice(&raw);
         Ok(Manifest(Arc::new(Inner { descriptor, raw, view })))
     }
 
