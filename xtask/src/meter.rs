@@ -19,9 +19,9 @@ const TICKS: f64 = 100.0;
 pub(crate) struct Cost {
     /// Seconds from start to end.
     pub(crate) wall: f64,
-    /// Seconds of CPU, of all threads.
+    /// Seconds of CPU, of all threads, and of processes that it started and waited for.
     pub(crate) cpu: f64,
-    /// Peak resident memory, in bytes.
+    /// Peak resident memory, in bytes: its own, or that of the largest process that it started.
     pub(crate) peak: u64,
     /// Bytes written to file systems on disks.
     pub(crate) written: u64,
@@ -59,6 +59,12 @@ pub(crate) fn peak(pid: u32) -> Option<u64> {
     Some(kibibytes * 1024)
 }
 
+/// The processes that a process has started, where the system tells.
+fn children(pid: u32) -> Vec<u32> {
+    let list = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    list.split_whitespace().filter_map(|id| id.parse().ok()).collect()
+}
+
 /// Bytes that a process has written to disks so far, those that are still in the page cache
 /// counted; not those to pipes, sockets and memory.
 fn written(pid: u32) -> Option<u64> {
@@ -71,7 +77,8 @@ fn watch(child: &mut Child, mut look: impl FnMut()) -> anyhow::Result<Cost> {
     let pid = child.id();
     let mut cost = Cost::default();
     loop {
-        cost.peak = peak(pid).unwrap_or(0).max(cost.peak);
+        let largest = children(pid).into_iter().chain([pid]).filter_map(peak).max();
+        cost.peak = largest.unwrap_or(0).max(cost.peak);
         cost.written = written(pid).unwrap_or(0).max(cost.written);
         look();
         let (ended, cpu) = state(pid).context("/proc does not tell of the process")?;
@@ -89,7 +96,8 @@ fn state(pid: u32) -> Option<(bool, f64)> {
     // The name before it may hold anything but ends at the last parenthesis.
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let ticks = |at: usize| fields.get(at)?.parse::<f64>().ok();
-    let cpu = (ticks(11)? + ticks(12)?) / TICKS;
+    // Its own, and that of its children that it has waited for.
+    let cpu = (ticks(11)? + ticks(12)? + ticks(13)? + ticks(14)?) / TICKS;
     Some((matches!(*fields.first()?, "Z" | "X"), cpu))
 }
 

@@ -4,15 +4,15 @@
 //! direction of each connection is held to the rate. A new connection waits a round trip, as the
 //! handshake of a real one does.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
+
+use super::relay::Relay;
 
 /// Most bytes that travel as one.
 const PIECE: usize = 32 << 10;
@@ -26,37 +26,9 @@ pub(super) struct Line {
     pub(super) rate: f64,
 }
 
-/// A line to one address. Dropping it cuts every connection.
-#[derive(Debug)]
-pub(super) struct Delay {
-    addr: SocketAddr,
-    _task: JoinSet<()>,
-}
-
-impl Delay {
-    /// Listens on a free port for connections to `to`.
-    pub(super) async fn start(to: String, line: Line) -> anyhow::Result<Delay> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let addr = listener.local_addr()?;
-        let mut task = JoinSet::new();
-        task.spawn(async move {
-            let mut connections = JoinSet::new();
-            loop {
-                tokio::select! {
-                    Some(_) = connections.join_next() => {}
-                    Ok((near, _)) = listener.accept() => {
-                        connections.spawn(connect(near, to.clone(), line));
-                    }
-                }
-            }
-        });
-        Ok(Delay { addr, _task: task })
-    }
-
-    /// Host and port of this end.
-    pub(super) fn address(&self) -> String {
-        self.addr.to_string()
-    }
+/// Starts a line to the address `to`, from a free port.
+pub(super) async fn start(to: String, line: Line) -> anyhow::Result<Relay> {
+    Relay::start(move |near| connect(near, to.clone(), line)).await
 }
 
 async fn connect(near: TcpStream, to: String, line: Line) {
@@ -108,6 +80,10 @@ async fn arrive(mut receive: mpsc::Receiver<(Instant, Vec<u8>)>, mut to: OwnedWr
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
+    use tokio::net::TcpListener;
+
     use super::*;
 
     #[tokio::test]
@@ -115,7 +91,7 @@ mod tests {
         let echo = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let to = echo.local_addr().unwrap().to_string();
         let line = Line { round_trip: Duration::from_millis(40), rate: 10e6 };
-        let delay = Delay::start(to, line).await.unwrap();
+        let delay = start(to, line).await.unwrap();
         let server = async {
             let (stream, _) = echo.accept().await.unwrap();
             let (mut read, mut write) = stream.into_split();

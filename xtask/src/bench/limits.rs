@@ -1,11 +1,14 @@
-//! The machine's limits: how fast it writes a file and hashes, on its own.
+//! The machine's limits: how fast it writes a file and hashes, on its own, and how long it takes to
+//! write the very file that a step has written.
 
 use std::fs::File;
 use std::io::Write;
+use std::process::Stdio;
 use std::time::Instant;
 
 use airlift_oci::types::{Algorithm, Hasher};
 use airlift_tests::noise;
+use anyhow::ensure;
 
 use crate::stage::Stage;
 
@@ -39,4 +42,17 @@ pub(super) fn measure(stage: &Stage, bytes: u64) -> anyhow::Result<Limits> {
     }
     hasher.finish();
     Ok(Limits { write, hash: moved / begun.elapsed().as_secs_f64() })
+}
+
+/// Seconds in which `dd` copies a file of the stage to one that is safe on the disk at its end.
+pub(super) fn copy(stage: &Stage, file: &str) -> anyhow::Result<f64> {
+    let mut command = stage.other("dd");
+    let from = format!("if={file}");
+    command.args([&from, "of=limits", "bs=1M", "conv=fsync"]).stderr(Stdio::null());
+    let begun = Instant::now();
+    let status = command.status()?;
+    let took = begun.elapsed().as_secs_f64();
+    ensure!(status.success(), "dd ended with {status}");
+    std::fs::remove_file(stage.path("limits"))?;
+    Ok(took)
 }

@@ -1,12 +1,15 @@
 //! `cargo xtask bench`: every verb measured, beside what others and the machine can do.
 
 mod bare;
+mod chart;
 mod delay;
 mod limits;
 mod page;
 mod peers;
 mod proxy;
+mod quiet;
 mod registries;
+mod relay;
 mod requests;
 mod scenario;
 mod serve;
@@ -25,6 +28,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use self::delay::Line;
 use self::page::Page;
 use self::peers::Tool;
+use self::quiet::load;
 use self::registries::Kind;
 use self::scenario::{Bench, Scenario};
 use crate::process::{self, cargo};
@@ -54,6 +58,9 @@ pub(crate) struct Options {
     /// Also write a trace of each of our own steps into this directory
     #[arg(long, value_name = "DIR")]
     traces: Option<PathBuf>,
+    /// A table on growth for the page, as `soak --only growth --table FILE` writes it
+    #[arg(long, value_name = "FILE")]
+    growth: Option<PathBuf>,
     /// A sentence for the page on how the machine was used meanwhile
     #[arg(long, default_value = "")]
     note: String,
@@ -114,7 +121,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let (stage, runtime, corpus) = (&stage, &runtime, &corpus);
     let bench = Bench { stage, runtime, corpus, blobs, tools, rounds, peer_rounds, traces };
     let limits = limits::measure(stage, bytes)?;
-    let before = load();
+    let before = quiet::words();
     let mut tables = Vec::new();
     for scenario in scenarios(&options.line) {
         println!("\n==> {} {:?}", scenario.kind.name(), scenario.line);
@@ -123,8 +130,13 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     println!("\n==> requests");
     let asked = requests::count(&bench)?;
     let setting = setting(options, &before);
-    let page = Page { setting, limits, bytes, tools: bench.tools.clone(), tables, asked };
+    let growth = options.growth.as_ref().map(fs::read_to_string).transpose()?;
     let path = crate::root().join(&options.output);
+    let picture = path.with_extension("svg");
+    let name = picture.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let tools = bench.tools.clone();
+    let page = Page { setting, limits, bytes, tools, tables, asked, growth, picture: name };
+    fs::write(&picture, page.picture())?;
     fs::write(&path, page.text())?;
     println!("written: {}", path.display());
     Ok(())
@@ -148,11 +160,11 @@ fn scenarios(lines: &[Distance]) -> Vec<Scenario> {
 fn setting(options: &Options, before: &str) -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let mut text = format!(
-        "Taken with `--scale {} --rounds {}` on a machine with {cores} cores; load average {before} \
-         at the start, {} at the end.",
+        "Taken with `--scale {} --rounds {}` on a machine with {cores} cores; at the start \
+         {before}, at the end {}.",
         options.scale,
         options.rounds,
-        load()
+        quiet::words()
     );
     if let Some(peer_rounds) = options.peer_rounds {
         let _ = write!(text, " Other programs took part in the first {peer_rounds} rounds only.");
@@ -162,10 +174,4 @@ fn setting(options: &Options, before: &str) -> String {
         text += &options.note;
     }
     text
-}
-
-/// The load average of the last minute.
-fn load() -> String {
-    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    text.split(' ').next().unwrap_or("unknown").to_owned()
 }

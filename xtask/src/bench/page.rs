@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::chart::{self, Bar, Panel};
 use super::limits::Limits;
 use super::peers::Tool;
 use super::requests::Asked;
@@ -19,6 +20,10 @@ pub(super) struct Page {
     pub(super) tools: Vec<Tool>,
     pub(super) tables: Vec<(Scenario, Figures)>,
     pub(super) asked: Vec<Asked>,
+    /// A table on growth, when one was given.
+    pub(super) growth: Option<String>,
+    /// The file name of the picture, beside the page.
+    pub(super) picture: String,
 }
 
 impl Page {
@@ -33,20 +38,38 @@ impl Page {
              hashes {hash:.0} MB/s on one core (SHA-256). The distinct blobs are {:.0} MB.",
             self.bytes as f64 / 1e6
         );
+        let _ = writeln!(text, "\n![Seconds of every step]({})", self.picture);
         for (scenario, figures) in &self.tables {
             text += &self.table(*scenario, figures);
         }
         text += &self.requests();
+        if let Some(growth) = &self.growth {
+            let _ = writeln!(text, "{GROWTH}{}", growth.trim());
+        }
         text
+    }
+
+    /// The picture, as SVG.
+    pub(super) fn picture(&self) -> String {
+        let panels = self.tables.iter().map(|(scenario, figures)| {
+            let steps = names().into_iter().filter_map(|step| {
+                let wall = |who| Some(Bar { who, seconds: figures.median(who, step.name)?.wall });
+                let own = wall("airlift")?;
+                let bare = step.bare.and_then(|way| median(figures.bare.get(&way)?.clone()));
+                let bare = bare.map(|seconds| Bar { who: "bare loop", seconds });
+                let others = self.tools.iter().map(|tool| tool.name());
+                let others = others.filter(|name| *name != "airlift").filter_map(wall);
+                let bars = [own].into_iter().chain(bare).chain(others).collect();
+                Some((step.name.to_owned(), bars))
+            });
+            Panel { title: title(*scenario), steps: steps.collect() }
+        });
+        chart::svg(&panels.collect::<Vec<_>>())
     }
 
     fn table(&self, scenario: Scenario, figures: &Figures) -> String {
         let peers = || self.tools.iter().map(|tool| tool.name()).filter(|name| *name != "airlift");
-        let line = scenario.line.map_or("loopback".to_owned(), |line| {
-            let (delay, rate) = (line.round_trip.as_millis(), line.rate / 1e6);
-            format!("{delay} ms round trip, {rate:.0} MB/s a connection")
-        });
-        let mut text = format!("\n## {line}: {}\n\n", scenario.kind.name());
+        let mut text = format!("\n## {}\n\n", title(scenario));
         text += "| | airlift | MB/s | CPU | memory | bare loop | ratio |";
         for peer in peers() {
             let _ = write!(text, " {peer} | CPU | memory | ratio |");
@@ -70,6 +93,16 @@ impl Page {
             );
             for peer in peers() {
                 text += &other(figures, peer, step.name, own);
+            }
+            if let Some(took) = figures.copies.get(step.name).cloned().and_then(median) {
+                let _ = write!(
+                    text,
+                    "\n| *`dd` of the file of {}* | {took:.2} s | {:.0} | | | | {:.2} |",
+                    step.name,
+                    self.bytes as f64 / 1e6 / took,
+                    own.wall / took,
+                );
+                text += &" |".repeat(4 * peers().count());
             }
         }
         text += "\n";
@@ -102,6 +135,15 @@ impl Page {
         }
         text + "\n"
     }
+}
+
+/// What a table and a panel are about.
+fn title(scenario: Scenario) -> String {
+    let line = scenario.line.map_or("loopback".to_owned(), |line| {
+        let (delay, rate) = (line.round_trip.as_millis(), line.rate / 1e6);
+        format!("{delay} ms round trip, {rate:.0} MB/s a connection")
+    });
+    format!("{line}: {}", scenario.kind.name())
 }
 
 impl Figures {
@@ -168,7 +210,17 @@ each. A cell is the median of the rounds.
 The *bare loop* reads and sends the same blobs with 10 or 32 connections, the better of the two,
 every digest known before, nothing hashed or checked: what registries and line can do at best. A
 *ratio* is our time divided by the other's: below 1 we are faster. *CPU* is that of the tool alone,
-*memory* its peak. The tools share the machine with the registries.
+*memory* its peak. The tools share the machine with the registries. What a step writes to an archive
+the machine can write only so fast: the row below it says how long `dd` with `conv=fsync` takes for
+that file, and by what part of that the step takes longer. Programs that copy one image at a time
+are run by `xargs`, four at once.
+";
+
+const GROWTH: &str = "
+## Growth
+
+Images of eight tiny blobs, ten times as many each time (`cargo xtask soak --only growth`).
+
 ";
 
 const REQUESTS: &str = "

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use tokio::runtime::Runtime;
 
-use super::delay::{Delay, Line};
+use super::delay::{self, Line};
+use super::relay::Relay;
 use crate::process::exists;
 use crate::stage::{Registry, Stage};
 
@@ -44,7 +45,7 @@ impl Kind {
 pub(super) struct Running {
     _process: Process,
     near: String,
-    delay: Option<Delay>,
+    line: Option<Relay>,
 }
 
 enum Process {
@@ -69,13 +70,13 @@ impl Running {
             }
             Kind::Distribution => distribution(stage, name)?,
         };
-        let delay = line.map(|line| runtime.block_on(Delay::start(near.clone(), line)));
-        Ok(Running { _process: process, near, delay: delay.transpose()? })
+        let line = line.map(|line| runtime.block_on(delay::start(near.clone(), line)));
+        Ok(Running { _process: process, near, line: line.transpose()? })
     }
 
     /// Host and port, through the line if there is one.
     pub(super) fn address(&self) -> String {
-        self.delay.as_ref().map_or_else(|| self.near.clone(), Delay::address)
+        self.line.as_ref().map_or_else(|| self.near.clone(), Relay::address)
     }
 
     /// Host and port beside the line.

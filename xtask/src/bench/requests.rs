@@ -44,7 +44,7 @@ pub(super) fn count(bench: &Bench<'_>) -> anyhow::Result<Vec<Asked>> {
                 asked.push(Asked { tool: tool.name(), step: step.name, counts });
             }
         }
-        for name in ["sync.tar", "archive.tar"] {
+        for name in steps::ARCHIVES {
             // A tool may have failed to write it.
             let _ = fs::remove_file(bench.stage.path(name));
         }

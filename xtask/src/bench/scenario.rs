@@ -13,6 +13,7 @@ use tokio::runtime::Runtime;
 
 use super::bare::{self, Blobs};
 use super::delay::Line;
+use super::limits;
 use super::peers::{self, Tool};
 use super::registries::{Kind, Running};
 use super::steps::{self, Bare, Sides};
@@ -45,6 +46,8 @@ pub(super) struct Scenario {
 pub(super) struct Figures {
     pub(super) costs: BTreeMap<(&'static str, &'static str), Vec<Cost>>,
     pub(super) bare: BTreeMap<Bare, Vec<f64>>,
+    /// Seconds in which the machine writes the file of a step of ours, by step.
+    pub(super) copies: BTreeMap<&'static str, Vec<f64>>,
     /// What did not work, and why.
     pub(super) failures: BTreeMap<(&'static str, &'static str), String>,
 }
@@ -108,6 +111,11 @@ impl Bench<'_> {
                 Ok(cost) => {
                     println!("  {:<24} {:>7.2} s", step.name, cost.wall);
                     figures.costs.entry(key).or_default().push(cost);
+                    if let (Tool::Airlift, Some(file)) = (tool, step.file) {
+                        let took = limits::copy(self.stage, file)?;
+                        println!("  {:<24} {took:>7.2} s", format!("dd of {file}"));
+                        figures.copies.entry(step.name).or_default().push(took);
+                    }
                 }
                 Err(error) => {
                     println!("  {:<24} {error:#}", step.name);
@@ -171,7 +179,7 @@ impl Bench<'_> {
         for name in directories {
             let _ = fs::remove_dir_all(self.stage.path(name));
         }
-        for name in ["sync.tar", "archive.tar"] {
+        for name in steps::ARCHIVES {
             let _ = fs::remove_file(self.stage.path(name));
         }
     }

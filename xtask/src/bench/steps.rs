@@ -30,6 +30,8 @@ pub(super) struct Step {
     pub(super) name: &'static str,
     /// What the bare loop has to do for the same.
     pub(super) bare: Option<Bare>,
+    /// The file that it writes, which the machine can write only so fast.
+    pub(super) file: Option<&'static str>,
     /// The words after the program's name.
     pub(super) words: Vec<String>,
 }
@@ -47,6 +49,10 @@ pub(super) enum Bare {
 
 /// The file with the sources.
 pub(super) const SOURCES: &str = "sources.list";
+/// The archives that steps write.
+const SYNCED: &str = "sync.tar";
+const ARCHIVED: &str = "archive.tar";
+pub(super) const ARCHIVES: [&str; 2] = [SYNCED, ARCHIVED];
 
 /// Every step, each on what those before it left.
 pub(super) fn steps(sides: &Sides) -> Vec<Step> {
@@ -54,22 +60,23 @@ pub(super) fn steps(sides: &Sides) -> Vec<Step> {
     let landed = format!("{}/landed:sync", sides.high);
     let step = |name, bare, words: &[&str]| {
         let words = ["mirror"].iter().chain(words).chain(&["--quiet"]);
-        Step { name, bare, words: words.map(ToString::to_string).collect() }
+        Step { name, bare, file: None, words: words.map(ToString::to_string).collect() }
     };
+    let writing = |file, step| Step { file: Some(file), ..step };
     let (get, put, all) = (Some(Bare::Get), Some(Bare::Put), Some(Bare::GetPut));
     let [same, other] = ["first-prefix=high.csv", "first-prefix=other.csv"];
     let [cloned, unpacked] = ["first-prefix=cloned.csv", "first-prefix=unpacked.csv"];
     vec![
         step("gather", all, &["gather", SOURCES, &gathered]),
         step("gather again", None, &["gather", SOURCES, &gathered]),
-        step("serialize", get, &["serialize", &gathered, "sync.tar"]),
-        step("deserialize", put, &["deserialize", "sync.tar", &landed]),
+        writing(SYNCED, step("serialize", get, &["serialize", &gathered, SYNCED])),
+        step("deserialize", put, &["deserialize", SYNCED, &landed]),
         step("scatter, one registry", None, &["scatter", &landed, same]),
         step("scatter again", None, &["scatter", &landed, same]),
         step("scatter, other registry", all, &["scatter", &landed, other]),
         step("clone", all, &["clone", SOURCES, cloned]),
-        step("archive", get, &["archive", SOURCES, "archive.tar"]),
-        step("unarchive", put, &["unarchive", "archive.tar", unpacked]),
+        writing(ARCHIVED, step("archive", get, &["archive", SOURCES, ARCHIVED])),
+        step("unarchive", put, &["unarchive", ARCHIVED, unpacked]),
     ]
 }
 

@@ -1,7 +1,9 @@
 //! Growth: ten, a hundred, a thousand, ten thousand images of tiny layers. The time for an image
 //! must stay what it is, and so must the memory for each mention of a blob.
 
+use std::fmt::Write as _;
 use std::fs;
+use std::path::Path;
 
 use airlift_oci::store::{Content, Hints, InMemory, Sink};
 use airlift_oci::types::{Descriptor, Manifest, Tag, media};
@@ -37,7 +39,12 @@ const VERBS: [(&str, &str); 9] = [
 ];
 
 /// Runs every verb over ten times as many images each time, up to `most`.
-pub(super) fn run(stage: &Stage, runtime: &Runtime, most: u64) -> anyhow::Result<()> {
+pub(super) fn run(
+    stage: &Stage,
+    runtime: &Runtime,
+    most: u64,
+    table: Option<&Path>,
+) -> anyhow::Result<()> {
     let sizes: Vec<u64> =
         [10, 100, 1000, 10_000, 100_000].into_iter().filter(|n| *n <= most).collect();
     let mut costs: Vec<(u64, Vec<Cost>)> = Vec::new();
@@ -45,14 +52,21 @@ pub(super) fn run(stage: &Stage, runtime: &Runtime, most: u64) -> anyhow::Result
         println!("{images} images, {} mentions of blobs", images * MENTIONS);
         costs.push((images, runs(stage, runtime, images)?));
     }
+    if let Some(path) = table {
+        fs::write(path, written(&costs))?;
+    }
+    judge(&costs)
+}
+
+/// Whether time and memory stayed within their bounds.
+fn judge(costs: &[(u64, Vec<Cost>)]) -> anyhow::Result<()> {
     let (Some((few, first)), Some((many, last))) = (costs.first(), costs.last()) else {
         return Ok(());
     };
     let hundred = costs.iter().find(|(images, _)| *images == 100);
     let mut failed = Vec::new();
     for (number, (verb, _)) in VERBS.iter().enumerate() {
-        let grown = last[number].peak.saturating_sub(first[number].peak);
-        let mention = grown as f64 / ((many - few).max(1) * MENTIONS) as f64;
+        let mention = mention((*few, &first[number]), (*many, &last[number]));
         println!("{verb:<14} {mention:>6.0} bytes a mention");
         if *many >= 1000 && mention > BOUND {
             failed.push(format!("{verb}: {mention:.0} bytes a mention"));
@@ -66,6 +80,33 @@ pub(super) fn run(stage: &Stage, runtime: &Runtime, most: u64) -> anyhow::Result
     }
     ensure!(failed.is_empty(), "{}", failed.join("; "));
     Ok(())
+}
+
+/// Bytes of memory for each mention of a blob, between few images and many.
+fn mention((few, first): (u64, &Cost), (many, last): (u64, &Cost)) -> f64 {
+    last.peak.saturating_sub(first.peak) as f64 / ((many - few).max(1) * MENTIONS) as f64
+}
+
+/// What was measured, as a table in Markdown.
+fn written(costs: &[(u64, Vec<Cost>)]) -> String {
+    let mut text = String::from("| |");
+    for (images, _) in costs {
+        let _ = write!(text, " {images} images | ms an image | memory |");
+    }
+    let _ = write!(text, " bytes a mention |\n| --- |{}", " --- |".repeat(3 * costs.len() + 1));
+    for (number, (verb, _)) in VERBS.iter().enumerate() {
+        let _ = write!(text, "\n| {verb} |");
+        for (images, all) in costs {
+            let Cost { wall, peak, .. } = all[number];
+            let each = wall * 1000.0 / *images as f64;
+            let _ = write!(text, " {wall:.2} s | {each:.2} | {} |", mib(peak));
+        }
+        if let (Some((few, first)), Some((many, last))) = (costs.first(), costs.last()) {
+            let _ =
+                write!(text, " {:.0} |", mention((*few, &first[number]), (*many, &last[number])));
+        }
+    }
+    text + "\n"
 }
 
 /// Every verb over so many images.

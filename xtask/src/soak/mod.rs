@@ -12,6 +12,8 @@ mod growth;
 mod kills;
 mod memory;
 
+use std::path::PathBuf;
+
 use anyhow::{Context, ensure};
 use clap::{Args, ValueEnum};
 use tokio::runtime::Runtime;
@@ -33,6 +35,9 @@ pub(crate) struct Options {
     /// The most images of the run that looks for growth
     #[arg(long, default_value_t = 10_000)]
     images: u64,
+    /// Where the run that looks for growth writes its table, as Markdown
+    #[arg(long, value_name = "FILE")]
+    table: Option<PathBuf>,
     /// With the program as it is while it is worked on, which is there sooner and is slower
     #[arg(long)]
     debug: bool,
@@ -81,7 +86,7 @@ fn one(part: Part, stage: &Stage, runtime: &Runtime, options: &Options) -> anyho
     match part {
         Part::Memory => memory::run(stage, runtime, options.scale),
         Part::Disk => disk::run(stage, runtime, options.scale),
-        Part::Growth => growth::run(stage, runtime, options.images),
+        Part::Growth => growth::run(stage, runtime, options.images, options.table.as_deref()),
         Part::Kills => kills::run(stage, runtime, options.kills, options.seed),
     }
 }

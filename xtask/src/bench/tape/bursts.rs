@@ -3,15 +3,15 @@
 //! A TCP proxy whose connections share one rate. What comes from the far side waits for its turn
 //! on a clock that stands still between bursts.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
+
+use crate::bench::relay::Relay;
 
 /// Most bytes that take their turn as one.
 const PIECE: usize = 64 << 10;
@@ -66,38 +66,10 @@ impl Clock {
     }
 }
 
-/// The way to one address. Dropping it cuts every connection.
-#[derive(Debug)]
-pub(super) struct Bursts {
-    address: SocketAddr,
-    _task: JoinSet<()>,
-}
-
-impl Bursts {
-    /// Listens on a free port for connections to `to`.
-    pub(super) async fn start(to: String, rhythm: Rhythm) -> anyhow::Result<Bursts> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let address = listener.local_addr()?;
-        let clock = Arc::new(Clock { rhythm, begun: Instant::now(), taken: Mutex::new(0.0) });
-        let mut task = JoinSet::new();
-        task.spawn(async move {
-            let mut connections = JoinSet::new();
-            loop {
-                tokio::select! {
-                    Some(_) = connections.join_next() => {}
-                    Ok((near, _)) = listener.accept() => {
-                        connections.spawn(connect(near, to.clone(), clock.clone()));
-                    }
-                }
-            }
-        });
-        Ok(Bursts { address, _task: task })
-    }
-
-    /// Host and port of this end.
-    pub(super) fn address(&self) -> String {
-        self.address.to_string()
-    }
+/// Starts a network with this rhythm to the address `to`, from a free port.
+pub(super) async fn start(to: String, rhythm: Rhythm) -> anyhow::Result<Relay> {
+    let clock = Arc::new(Clock { rhythm, begun: Instant::now(), taken: Mutex::new(0.0) });
+    Relay::start(move |near| connect(near, to.clone(), clock.clone())).await
 }
 
 async fn connect(near: TcpStream, to: String, clock: Arc<Clock>) {

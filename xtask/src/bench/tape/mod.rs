@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::ensure;
 use clap::Args;
 
-use self::bursts::{Bursts, Rhythm};
+use self::bursts::Rhythm;
 use self::page::{Page, Row};
 use self::rig::Rig;
 use super::bare;
@@ -142,7 +142,7 @@ fn far(rig: &Rig<'_>, rounds: usize, page: &mut Page) -> anyhow::Result<()> {
 /// To a drive, from a network with bursts; and with a buffer that cannot be enough.
 fn steady(rig: &Rig<'_>, page: &mut Page) -> anyhow::Result<()> {
     for (buffer, wanted) in [("128Mi", Some(1)), ("16Mi", None)] {
-        let network = rig.runtime.block_on(Bursts::start(rig.low().to_owned(), RHYTHM))?;
+        let network = rig.runtime.block_on(bursts::start(rig.low().to_owned(), RHYTHM))?;
         if wanted.is_some() {
             let bare = rig.bare(&network.address(), None, CONNECTIONS)?;
             page.bursts = Some(rig.rate(bare));

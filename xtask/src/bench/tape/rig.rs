@@ -10,8 +10,9 @@ use tokio::runtime::Runtime;
 use super::machine::{self, Took};
 use super::{MIB, bare};
 use crate::bench::bare::Blobs;
-use crate::bench::delay::{Delay, Line};
+use crate::bench::delay::{self, Line};
 use crate::bench::registries::{Kind, Running};
+use crate::bench::relay::Relay;
 use crate::meter::{Cost, measure};
 use crate::soak::fill;
 use crate::stage::{Registry, Stage};
@@ -79,8 +80,8 @@ impl<'a> Rig<'a> {
     }
 
     /// A line to a registry.
-    pub(super) fn line(&self, to: &str, line: Line) -> anyhow::Result<Delay> {
-        self.runtime.block_on(Delay::start(to.to_owned(), line))
+    pub(super) fn line(&self, to: &str, line: Line) -> anyhow::Result<Relay> {
+        self.runtime.block_on(delay::start(to.to_owned(), line))
     }
 
     /// Writes the archive from the registry at `address`.
