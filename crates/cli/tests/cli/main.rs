@@ -20,6 +20,7 @@ mod media;
 mod messages;
 mod mirror;
 mod mirror_guide;
+mod pacing;
 mod proxy;
 mod proxy_examples;
 mod serve;
