@@ -1,6 +1,9 @@
 //! Gather, scatter and clone between real registries: what arrives, and what it costs in requests.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+#[path = "mirror/quirks.rs"]
+mod quirks;
+
 use std::sync::Arc;
 
 use airlift_oci::inventory::{Inventory, Labels};

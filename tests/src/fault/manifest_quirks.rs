@@ -87,7 +87,9 @@ pub(super) async fn admit(faults: &Faults, request: Request) -> Result<Request, 
 /// Whether a manifest is refused for what it is.
 fn is_refused(quirk: &Quirk, manifest: &Manifest) -> bool {
     let is_docker = |media_type: &str| media_type.starts_with("application/vnd.docker.");
-    let mut children = manifest.manifests();
+    // What an annotation names is no child to a registry.
+    let named = manifest.manifests().count() - manifest.extra_manifests().len();
+    let mut children = manifest.manifests().take(named);
     match quirk {
         Quirk::NestedIndexRefused => children.any(|child| media::is_index(&child.media_type)),
         Quirk::MixedIndexRefused => {

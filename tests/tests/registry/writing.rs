@@ -175,6 +175,20 @@ async fn a_lost_answer_is_no_second_upload() {
 }
 
 #[tokio::test]
+async fn a_small_blob_gets_through_however_often_a_part_of_it_was_left_behind() {
+    // A registry that keeps what came of a broken request takes the next one for what follows.
+    let plan = FaultPlan::none().on(Kind::UploadPut, When::Nth(1), Fault::CutUpload(100));
+    let plan = plan.on(Kind::UploadPut, When::Nth(3), Fault::CutUpload(100));
+    let plan = plan.on(Kind::UploadPut, When::Nth(5), Fault::CutUpload(100));
+    let registry = TestRegistry::start(plan).await;
+    assert_eq!(put(&*open(&registry), &small(), &absent()).await, Put::Written);
+    assert!(holds(&registry, &small()));
+    let counts = registry.counts();
+    assert_eq!((counts.upload_put, counts.upload_post), (7, 4), "{counts:?}");
+    assert_eq!(counts.upload_cancel, 3, "nothing is left open");
+}
+
+#[tokio::test]
 async fn a_stalled_upload_is_broken_off() {
     // Larger than what sockets take in by themselves.
     let blob = Watched::new(Bytes::from(vec![3; 24_000_000]));

@@ -106,11 +106,18 @@ impl Upload<'_> {
                     self.shrink(error)?;
                     return self.send_large().await;
                 }
-                Fault::Damaged(error) if self.damage.may_pass(&error) => self.renew(&error).await,
-                Fault::Content(error)
-                | Fault::Damaged(error)
-                | Fault::Passing(error)
-                | Fault::Refused(error) => return Err(error),
+                Fault::Damaged(error) if is_damage(&error) && !self.damage.may_pass(&error) => {
+                    return Err(error);
+                }
+                // The content is known to be whole: what is damaged is what the registry has of it,
+                // of a try that broke and left its part there.
+                Fault::Damaged(error) => {
+                    self.renew(&error).await;
+                    self.pause(error).await?;
+                }
+                Fault::Content(error) | Fault::Passing(error) | Fault::Refused(error) => {
+                    return Err(error);
+                }
             }
         }
     }

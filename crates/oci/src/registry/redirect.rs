@@ -30,8 +30,7 @@ pub(super) fn redirect(
     let Some(location) = response.headers().get(header::LOCATION).filter(|_| follow) else {
         return Ok(None);
     };
-    let next = location.to_str().ok().and_then(|location| url.join(location).ok());
-    let next = next.filter(|next| matches!(next.scheme(), "http" | "https"));
+    let next = location.to_str().ok().and_then(|location| target(url, location));
     let Some(next) = next else {
         return Err(failure::protocol(&call.place, "a redirect leads nowhere"));
     };
@@ -43,10 +42,45 @@ pub(super) fn redirect(
         // That is answer enough, and stores of blobs often refuse HEAD.
         return Ok(None);
     }
-    if url.scheme() == "https" && next.scheme() == "http" {
+    if gives_up_tls(url, &next) {
         let text =
             format!("a redirect from https to {} without TLS was refused", failure::shown(&next));
         return Err(failure::protocol(&call.place, text));
     }
     Ok(Some(next))
+}
+
+fn target(from: &Url, location: &str) -> Option<Url> {
+    from.join(location).ok().filter(|next| matches!(next.scheme(), "http" | "https"))
+}
+
+fn gives_up_tls(from: &Url, to: &Url) -> bool {
+    from.scheme() == "https" && to.scheme() == "http"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_redirects_lead() {
+        let from: Url = "https://reg:5000/v2/a/blobs/x?y".parse().unwrap();
+        let to = |location: &str| target(&from, location);
+        for (location, same, plain) in [
+            ("/b", true, false),
+            ("?again", true, false),
+            ("https://reg:5000/b", true, false),
+            ("https://reg/b", false, false),
+            ("https://reg:5001/b", false, false),
+            ("//reg.example.com/b", false, false),
+            ("http://reg:5000/b", false, true),
+        ] {
+            let next = to(location).unwrap();
+            assert_eq!(same_host(&from, &next), same, "{location}");
+            assert_eq!(gives_up_tls(&from, &next), plain, "{location}");
+        }
+        for nowhere in ["ftp://reg/b", "javascript:alert(1)", "http://", "https://[x"] {
+            assert_eq!(to(nowhere), None, "{nowhere}");
+        }
+    }
 }

@@ -231,28 +231,27 @@ fn offset_of(answer: &Answer) -> Option<u64> {
 /// The upload's place by the `Location` header: relative or absolute, with its query kept.
 fn locate(repo: &Repo, answer: &Answer) -> Result<Option<Url>, StoreError> {
     let Some(text) = answer.header("location") else { return Ok(None) };
-    let wrong = || repo.protocol(format!("the upload's location {:?} is no URL", shorten(text)));
-    let mut url = answer.url.join(text).map_err(|_| wrong())?;
-    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        return Err(wrong());
-    }
-    let base = &repo.host.base;
+    let place = place(&repo.host.base, &answer.url, text);
+    place.map(Some).map_err(|fault| repo.protocol(fault))
+}
+
+/// Where `text` leads, which an answer from `at` said, asked for below `base`; an error is a sentence.
+fn place(base: &Url, at: &Url, text: &str) -> Result<Url, String> {
+    // Without its query, which may hold a signature.
+    let shown = text.split('?').next().unwrap_or("");
+    let mut url = at.join(text).ok().filter(|url| url.host().is_some());
+    url = url.filter(|url| matches!(url.scheme(), "http" | "https"));
+    let mut url = url.ok_or_else(|| format!("the upload's location {shown:?} is no URL"))?;
     if base.scheme() == "https" && url.scheme() == "http" {
         if url.host() != base.host() {
             let place = url.host_str().unwrap_or_default();
-            let text = format!("an upload to {place} without TLS was refused");
-            return Err(repo.protocol(text));
+            return Err(format!("an upload to {place} without TLS was refused"));
         }
         // Behind a proxy that ends TLS, registries write http.
         let _ = url.set_scheme("https");
         let _ = url.set_port(base.port());
     }
-    Ok(Some(url))
-}
-
-/// A location without its query, which may hold a signature.
-fn shorten(text: &str) -> &str {
-    text.split('?').next().unwrap_or("")
+    Ok(url)
 }
 
 fn octets(call: &mut Call) {
@@ -264,4 +263,31 @@ fn range(call: &mut Call, offset: u64, length: u64) {
     let last = (offset + length).saturating_sub(1);
     let value = HeaderValue::from_str(&format!("{offset}-{last}"));
     call.headers.extend(value.ok().map(|value| (header::CONTENT_RANGE, value)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_of_uploads() {
+        let base: Url = "https://reg:5000/v2/".parse().unwrap();
+        let at: Url = "https://reg:5000/v2/a/blobs/uploads/".parse().unwrap();
+        let place = |text: &str| place(&base, &at, text).map(String::from);
+        for (text, url) in [
+            ("/v2/a/u?state=x%2F", "https://reg:5000/v2/a/u?state=x%2F"),
+            ("u", "https://reg:5000/v2/a/blobs/uploads/u"),
+            ("//other/u", "https://other/u"),
+            ("https://other/u", "https://other/u"),
+            ("http://reg/u", "https://reg:5000/u"),
+            ("http://reg:80/u?a", "https://reg:5000/u?a"),
+        ] {
+            assert_eq!(place(text).as_deref(), Ok(url), "{text}");
+        }
+        assert!(place("http://other/u?secret").unwrap_err().contains("without TLS"));
+        for none in ["data:x", "ftp://reg/u", "http://", "http://[bad?secret"] {
+            let error = place(none).unwrap_err();
+            assert!(error.contains("no URL") && !error.contains("secret"), "{error}");
+        }
+    }
 }
