@@ -76,7 +76,8 @@ fn mix(draw: &mut Draw) -> FaultPlan {
     }
     if draw.one_in(3) {
         let user = Some((USER.0.to_owned(), USER.1.to_owned()));
-        let uses = Some(5 + draw.below(40));
+        // More than there are requests under way, so that none meets a token that others used up.
+        let uses = Some(60 + draw.below(100));
         plan = plan.auth(Auth::Bearer(Bearer { user, uses, ..Bearer::default() }));
     }
     if draw.one_in(4) {

@@ -154,7 +154,10 @@ impl Upload<'_> {
                 // The upload may say how small chunks may be.
                 self.session().await?;
             }
-            let tried = match self.chunk_size() {
+            let mut pieces = std::mem::take(&mut self.pieces);
+            let chunk = pieces.next(&self.load());
+            self.pieces = pieces;
+            let tried = match chunk {
                 Some(chunk) => self.send_chunks(chunk).await,
                 None => self.send_rest().await,
             };

@@ -138,7 +138,7 @@ impl HostFacts {
 
     /// A chunk of this size was too large.
     pub(super) fn refused_chunk(&self, size: u64) {
-        self.chunk.store((size / 2).max(1), Ordering::Relaxed);
+        self.chunk.store(self.chunk((size / 2).max(1)), Ordering::Relaxed);
     }
 }
 

@@ -19,6 +19,9 @@ pub(super) struct Pieces {
     stuck: u32,
     /// The largest body that is tried since sending stuck, in bytes.
     largest: Option<u64>,
+    /// The size of chunks that is being tried; `None`: everything at once. What is known of the host
+    /// may change meanwhile, by uploads beside this one.
+    tried: Option<u64>,
 }
 
 /// What is to be sent, and what is known of the host.
@@ -45,10 +48,16 @@ impl Pieces {
         Some(chunk.max(load.least).max(SMALLEST_CHUNK))
     }
 
+    /// As [`Pieces::size`], of what is sent next.
+    pub(super) fn next(&mut self, load: &Load<'_>) -> Option<u64> {
+        self.tried = self.size(load);
+        self.tried
+    }
+
     /// What was sent last was refused as too large, which is remembered of the host. Whether the next
     /// body is smaller.
     pub(super) fn refused(&self, load: &Load<'_>) -> bool {
-        let Some(chunk) = self.size(load) else {
+        let Some(chunk) = self.tried else {
             load.facts.refused_whole(load.left);
             return true;
         };
@@ -63,9 +72,8 @@ impl Pieces {
         if self.stuck < STUCK {
             return false;
         }
-        let before = self.size(load);
-        self.largest = Some(before.map_or(load.most, |chunk| chunk / 2));
-        let smaller = before.is_none() || self.size(load) < before;
+        self.largest = Some(self.tried.map_or(load.most, |chunk| chunk / 2));
+        let smaller = self.tried.is_none_or(|tried| self.size(load).is_some_and(|n| n < tried));
         if smaller {
             self.stuck = 0;
         }
@@ -103,6 +111,7 @@ mod tests {
         assert_eq!(pieces.size(&load(&facts)), None);
         let mut sizes = Vec::new();
         for _ in 0..20 {
+            pieces.next(&load(&facts));
             if pieces.stuck(&load(&facts)) {
                 sizes.push(pieces.size(&load(&facts)).unwrap() >> 10);
             }
@@ -111,6 +120,19 @@ mod tests {
         assert_eq!(Pieces::default().size(&load(&facts)), None, "nothing is known of the host yet");
         pieces.learn(&facts, 10 << 20);
         assert_eq!(Pieces::default().size(&load(&facts)), Some(64 << 10));
+    }
+
+    #[test]
+    fn what_others_find_out_meanwhile_is_not_counted_twice() {
+        let facts = HostFacts::new(ReferrersMode::Auto);
+        let mut uploads: Vec<_> = (0..20).map(|_| Pieces::default()).collect();
+        assert!(uploads.iter_mut().all(|pieces| pieces.next(&load(&facts)).is_none()));
+        // All were sent whole, and all are refused: that says nothing of chunks.
+        assert!(uploads.iter().all(|pieces| pieces.refused(&load(&facts))));
+        assert!(uploads.iter_mut().all(|pieces| pieces.next(&load(&facts)) == Some(1 << 20)));
+        // All chunks of one size are refused: the next size is tried, and not the smallest.
+        assert!(uploads.iter().all(|pieces| pieces.refused(&load(&facts))));
+        assert_eq!(Pieces::default().size(&load(&facts)), Some(512 << 10));
     }
 
     #[test]
