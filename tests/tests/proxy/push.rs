@@ -8,6 +8,8 @@ use airlift_tests::image::{self, Flavour};
 use airlift_tests::{Auth, FaultPlan, TestRegistry, UploadLocation};
 use reqwest::{Method, StatusCode};
 use std::sync::Arc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::{Front, both, error, push};
 
@@ -66,6 +68,28 @@ async fn only_an_upload_of_the_same_repository_is_taken_to_where_the_registry_sa
     }
     let put = front.client.put(front.url(&finish(&at))).body("x").send().await.unwrap();
     assert_eq!(put.status(), StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn a_client_that_breaks_off_is_no_outage_of_the_registry() {
+    let (_hot, cold, front) = both(FaultPlan::none(), FaultPlan::none(), TO_COLD).await;
+    for number in 0..5 {
+        let begun = front.send(Method::POST, "/v2/a/blobs/uploads/").await;
+        let at = begun.headers()["location"].to_str().unwrap().to_owned();
+        let framing = ["Content-Length: 99", "Transfer-Encoding: chunked"][number % 2];
+        let head = format!("PATCH {at} HTTP/1.1\r\nHost: x\r\n{framing}\r\n\r\n");
+        let mut stream = TcpStream::connect(front.addr).await.unwrap();
+        stream.write_all(format!("{head}5\r\nabcde\r\n").as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut answer = String::new();
+        let _ = stream.read_to_string(&mut answer).await;
+        assert!(answer.starts_with("HTTP/1.1 400"), "{framing}: {answer}");
+        assert!(answer.contains("BLOB_UPLOAD_INVALID"), "{answer}");
+    }
+    assert_eq!(front.metric("airlift_proxy_registry_up{registry=\"cold\"}").await, 1.0);
+    let image = image::simple(1);
+    image.push(store(&front, "a").as_ref(), Some("1")).await;
+    assert_eq!(cold.counts().manifest_put, 1);
 }
 
 #[tokio::test]

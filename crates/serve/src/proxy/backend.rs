@@ -244,8 +244,13 @@ impl Backend {
     }
 
     /// Passes on a request that writes. Any answer is one, unless it tells of trouble or of rights
-    /// that are ours and not the client's. How long it may take is for the caller to say.
-    pub(super) async fn send(&self, request: Forward<'_>) -> Asked<Forwarded> {
+    /// that are ours and not the client's. How long it may take is for the caller to say, and whether
+    /// it was the client that ended it.
+    pub(super) async fn send(
+        &self,
+        request: Forward<'_>,
+        given_up: impl Fn() -> bool,
+    ) -> Asked<Forwarded> {
         let pass = match self.breaker.admit(Instant::now()) {
             Ok(pass) => pass,
             Err(left) => return Asked::Out(self.left_alone(left)),
@@ -257,9 +262,10 @@ impl Backend {
                 return Asked::Refused(StatusCode::FORBIDDEN, chain(error.kind()));
             }
             Err(error) => {
-                // Perhaps the client broke off: that says nothing of the registry.
                 let reason = chain(error.kind());
-                self.complain(&reason, false);
+                if !given_up() {
+                    self.complain(&reason, false);
+                }
                 return Asked::Out(Outage { reason, retry: None });
             }
         };

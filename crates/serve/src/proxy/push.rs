@@ -5,7 +5,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::time::Duration;
 
 use airlift_oci::registry::{Access, Forward, Forwarded, Kind};
@@ -206,11 +206,14 @@ async fn pass(
         progress.ended();
     }
     let answer = tokio::select! {
-        answer = backend.send(request) => answer,
+        answer = backend.send(request, || progress.given_up().is_some()) => answer,
         reason = progress.stalled(call.setup.config.timeouts.stall.0) => {
             Asked::Out(backend.stalled(reason))
         }
     };
+    if let (Asked::Out(_), Some(failure)) = (&answer, progress.given_up()) {
+        return Err(failure);
+    }
     let mut silence = Silence::default();
     let Some(answer) = silence.unless(backend, answer) else {
         return Err(silence.failure(Failure::unknown_endpoint()));
@@ -225,9 +228,21 @@ struct Progress {
     /// The client is waited for, not the registry.
     waiting: std::sync::atomic::AtomicBool,
     ended: std::sync::atomic::AtomicBool,
+    /// The status to tell the client when it was the client that did not send what it began.
+    given_up: AtomicU16,
 }
 
 impl Progress {
+    /// What to say to a client that broke off, or fell silent: that is no failure of the registry.
+    fn given_up(&self) -> Option<Failure> {
+        let (status, message) = match self.given_up.load(Ordering::Relaxed) {
+            0 => return None,
+            408 => (StatusCode::REQUEST_TIMEOUT, "nothing more of the body arrived"),
+            _ => (StatusCode::BAD_REQUEST, "the body broke off"),
+        };
+        Some(Failure::new(status, "BLOB_UPLOAD_INVALID", message))
+    }
+
     fn ended(&self) {
         self.ended.store(true, Ordering::Relaxed);
     }
@@ -262,12 +277,18 @@ fn outbound(
         progress.waiting.store(true, Ordering::Relaxed);
         let next = tokio::time::timeout(IDLE, body.next()).await;
         progress.waiting.store(false, Ordering::Relaxed);
-        let Ok(next) = next else { return Err(io::Error::other("the client sends nothing")) };
+        let Ok(next) = next else {
+            progress.given_up.store(408, Ordering::Relaxed);
+            return Err(io::Error::other("the client sends nothing"));
+        };
         let Some(chunk) = next else {
             progress.ended();
             return Ok(None);
         };
-        let chunk = chunk.map_err(|_| io::Error::other("the client's body broke off"))?;
+        let chunk = chunk.map_err(|_| {
+            progress.given_up.store(400, Ordering::Relaxed);
+            io::Error::other("the client's body broke off")
+        })?;
         progress.moved.fetch_add(chunk.len() as u64, Ordering::Relaxed);
         backend.metrics.pushed(chunk.len());
         Ok(Some((chunk, (body, backend, progress))))
