@@ -9,6 +9,7 @@ use crate::buffer::{BlockBuffer, BufferOptions, Flow};
 use crate::device::{Destination, Device, DeviceError, OpenOptions};
 use crate::framing::{Compression, Encoder};
 use crate::ledger::LedgerDraft;
+use crate::medium::apart;
 use crate::needed::named;
 use crate::prefetch::{Ahead, Prefetch, is_far};
 use crate::resume::{Point, Resume, ResumeError, prepare};
@@ -235,7 +236,8 @@ async fn open_device(
 ) -> Result<(Box<dyn Device>, Point), SerializeError> {
     let (plan, compression) = (plan.clone(), options.compression);
     let (resume, checkpoint) = (options.resume.clone(), options.checkpoint.clone());
-    let opening = tokio::task::spawn_blocking(move || {
+    // Opening a FIFO waits for its reader, a drive for its tape: nobody waits for that at an end.
+    let opening = apart(move || {
         let mut device = destination.open(open)?;
         let (layout, ledger) = (&plan.layout, checkpoint.as_deref());
         match prepare(&mut *device, layout, compression, &resume, ledger) {
@@ -246,7 +248,7 @@ async fn open_device(
             }
         }
     });
-    opening.await.unwrap_or_else(|_| Err(DeviceError::Lost("the device".to_owned()).into()))
+    opening.await.unwrap_or_else(|| Err(DeviceError::Lost("the device".to_owned()).into()))
 }
 
 /// Makes room for the ledger, before the medium is touched. A ledger of an earlier run is not

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::io;
 
-use airlift_oci::store::{StoreError, Trouble};
+use airlift_oci::store::{ErrorKind, StoreError, Trouble};
 use airlift_tape::device::DeviceError;
 use airlift_tape::ledger::LedgerError;
 use airlift_tape::{DeserializeError, MbufferError, ReadError, ResumeError, SerializeError};
@@ -135,7 +135,11 @@ fn of_name(error: &io::Error, what: &str) -> Option<String> {
 }
 
 fn of_store(error: &StoreError) -> Option<String> {
-    error.trouble().map(|trouble| trouble_hint(trouble, error.place()))
+    match (error.trouble(), error.kind()) {
+        (Some(trouble), _) => Some(trouble_hint(trouble, error.place())),
+        (None, ErrorKind::Io { source, .. }) => of_name(source, "a place for it"),
+        _ => None,
+    }
 }
 
 /// What to do about a trouble at a place.

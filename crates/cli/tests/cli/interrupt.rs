@@ -49,6 +49,32 @@ async fn the_first_signal_ends_cleanly_and_says_how_to_go_on() {
     }
 }
 
+#[test]
+fn what_waits_for_the_other_end_of_a_fifo_ends_at_the_first_signal() {
+    let place = Place::new();
+    let made = Command::new("mkfifo").arg(place.path().join("fifo")).status().expect("runs");
+    assert!(made.success());
+    let mut command = place.command();
+    command.args(["deserialize", "fifo", "oci:new:1"]).stderr(Stdio::piped());
+    let child = command.spawn().expect("starts");
+    let threads = format!("/proc/{}/task", child.id());
+    let waits = || {
+        let threads = std::fs::read_dir(&threads).into_iter().flatten().flatten();
+        threads
+            .filter_map(|thread| std::fs::read_to_string(thread.path().join("comm")).ok())
+            .any(|name| name.trim() == "opening")
+    };
+    while !waits() {
+        std::thread::yield_now();
+    }
+    signal(&child, "TERM");
+    let output = child.wait_with_output().expect("ends");
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{err}");
+    assert!(!err.contains("interrupt again"), "{err}");
+    assert!(!place.path().join("new").exists(), "nothing was read, so nothing is made");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interrupted_archive_is_gone_on_with() {
     let plan = FaultPlan::none().on(Kind::BlobGet, When::Nth(3), Fault::Hang);

@@ -146,4 +146,11 @@ async fn bad_input_is_refused_with_nothing_left_behind() {
         assert_eq!(before(), files, "{line}");
     }
     assert_eq!(place.read("there.tar"), "precious");
+
+    place.airlift(&format!("serialize {image} whole.tar")).with(0);
+    let whole = std::fs::read(place.path().join("whole.tar")).expect("reads");
+    let end = whole.iter().rposition(|byte| *byte != 0).expect("holds something");
+    place.file("cut.tar", &whole[..end]);
+    place.airlift("inspect whole.tar").with(0);
+    place.airlift("inspect cut.tar").with(4).says("1 blobs").says("named and not there");
 }

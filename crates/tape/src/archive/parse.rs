@@ -3,6 +3,8 @@
 //! Only what an image layout can hold is accepted: regular files and directories. Several
 //! archives may follow one another, as when a second one was appended to a medium.
 
+mod error;
+mod extension;
 mod leap;
 mod recover;
 
@@ -10,6 +12,8 @@ use bytes::{Buf, Bytes};
 use tar::{EntryType, Header};
 
 use super::header::{BLOCK, Kind, padding};
+pub use error::ArchiveError;
+use error::behind;
 
 /// The longest pax or GNU extension header that is read.
 const MAX_EXTENSION: u64 = 1 << 20;
@@ -42,84 +46,6 @@ pub enum Step {
     EndOfEntry,
     /// Two zero blocks: the archive ends at this offset.
     EndOfArchive(u64),
-}
-
-/// Why a stream cannot be read on as an archive.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ArchiveError {
-    /// A header with a wrong checksum.
-    #[error(
-        "at byte {offset}: no tar header is found here, {}: the archive is damaged, or is no archive",
-        behind(after)
-    )]
-    Header {
-        /// In the uncompressed stream.
-        offset: u64,
-        /// The entry before.
-        after: String,
-    },
-    /// A header with a field that cannot be.
-    #[error("at byte {offset}: the header of {name:?} is malformed: {reason}")]
-    Field {
-        /// In the uncompressed stream.
-        offset: u64,
-        /// Of the entry, as far as known.
-        name: String,
-        /// What is wrong.
-        reason: String,
-    },
-    /// Neither file nor directory.
-    #[error(
-        "at byte {offset}: {name:?} is a {kind}, which has no place in an image archive; it was not followed"
-    )]
-    Unexpected {
-        /// In the uncompressed stream.
-        offset: u64,
-        /// Of the entry.
-        name: String,
-        /// `symbolic link`, ….
-        kind: String,
-    },
-    /// The stream ended too early.
-    #[error("the archive ends too early, at byte {offset}, {within}")]
-    Truncated {
-        /// In the uncompressed stream.
-        offset: u64,
-        /// `within the entry …`.
-        within: String,
-    },
-    /// Bytes where zeros belong.
-    #[error("at byte {offset}: the padding {} is not zero: the archive is damaged", behind(after))]
-    Padding {
-        /// In the uncompressed stream.
-        offset: u64,
-        /// The entry before.
-        after: String,
-    },
-}
-
-/// What stands before a place.
-fn behind(after: &str) -> String {
-    if after.is_empty() { "at the start".to_owned() } else { format!("behind the entry {after:?}") }
-}
-
-impl ArchiveError {
-    /// Whether all there is to be said against the archive is that it ends too early.
-    pub fn is_truncated(&self) -> bool {
-        matches!(self, ArchiveError::Truncated { .. })
-    }
-
-    /// Where it was found, in the uncompressed stream.
-    pub fn offset(&self) -> u64 {
-        match self {
-            ArchiveError::Header { offset, .. }
-            | ArchiveError::Field { offset, .. }
-            | ArchiveError::Unexpected { offset, .. }
-            | ArchiveError::Truncated { offset, .. }
-            | ArchiveError::Padding { offset, .. } => *offset,
-        }
-    }
 }
 
 #[derive(Debug)]
@@ -320,55 +246,6 @@ impl Parser {
         self.state = State::Body { left: size, size };
         let raw = Bytes::from(std::mem::take(&mut self.raw));
         Ok(Step::Entry(Head { name, kind, size, offset, raw }))
-    }
-
-    fn extension(&mut self) -> Result<Option<Step>, ArchiveError> {
-        let State::Extension { left, .. } = self.state else { return Ok(None) };
-        let part = self.take(left);
-        self.raw.extend_from_slice(&part);
-        let State::Extension { kind, left, bytes } = &mut self.state else { return Ok(None) };
-        bytes.extend_from_slice(&part);
-        *left -= part.len() as u64;
-        if *left > 0 {
-            return Ok(None);
-        }
-        let (kind, bytes) = (*kind, std::mem::take(bytes));
-        let fill = padding(bytes.len() as u64);
-        self.state = State::ExtensionPadding(fill);
-        match kind {
-            EntryType::XHeader => self.read_pax(&bytes)?,
-            EntryType::GNULongName => {
-                let name = bytes.strip_suffix(&[0]).unwrap_or(&bytes).to_vec();
-                let name = String::from_utf8(name).map_err(|_| {
-                    self.field(self.entry_start, "its long name is not UTF-8".to_owned())
-                })?;
-                self.long_name = Some(name);
-            }
-            _ => {}
-        }
-        Ok(None)
-    }
-
-    fn read_pax(&mut self, bytes: &[u8]) -> Result<(), ArchiveError> {
-        for record in tar::PaxExtensions::new(bytes) {
-            let record = record.map_err(|error| self.field(self.entry_start, error.to_string()))?;
-            let text = |what: Result<&str, _>| {
-                what.map(str::to_owned).map_err(|_: std::str::Utf8Error| {
-                    self.field(self.entry_start, "a pax record is not UTF-8".to_owned())
-                })
-            };
-            match record.key_bytes() {
-                b"path" => self.long_name = Some(text(record.value())?),
-                b"size" => {
-                    let size = text(record.value())?.parse().map_err(|_| {
-                        self.field(self.entry_start, "its pax size is no number".to_owned())
-                    })?;
-                    self.long_size = Some(size);
-                }
-                _ => {}
-            }
-        }
-        Ok(())
     }
 
     fn pad(&mut self) -> Result<Option<Step>, ArchiveError> {

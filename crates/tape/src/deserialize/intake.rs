@@ -1,27 +1,22 @@
 //! Reading media: what each entry is, that it is what it says, and where it goes.
 
+mod content;
+
 use std::sync::Arc;
 
-use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::catalog::{Catalog, Role, may_be_manifest};
+use super::catalog::{Catalog, Role};
 use super::error::Spot;
 use super::keep_going::Ills;
-use super::stretch::{Seen, Stretch};
 use super::strict::Strict;
-use super::uploads::{Feed, Uploads};
+use super::uploads::Uploads;
 use super::{DeserializeError, DeserializeOptions};
 use crate::archive::{Head, Kind, Transfer};
-use crate::medium::{CHUNK, EntryReader, Medium, Passing, Reading};
+use crate::medium::{EntryReader, Medium, Passing, Reading};
 use airlift_oci::observe::{Event, Observer, Tally};
 use airlift_oci::store::{Store, StoreError, chain};
-use airlift_oci::types::{Descriptor, Digest, Hasher, MAX_MANIFEST, Manifest, media};
-
-/// Longest document (`index.json`, a transfer list) that is read.
-const MAX_DOCUMENT: u64 = 256 << 20;
-/// Bytes held of content that may be a manifest and that nothing has named yet.
-const MAX_CANDIDATES: u64 = 256 << 20;
+use airlift_oci::types::{Digest, MAX_MANIFEST, Manifest};
 
 /// What reading came to.
 pub(super) struct Finished {
@@ -271,115 +266,6 @@ impl<'a> Intake<'a> {
             self.sink.announce(manifest, root.is_some(), &tags).await?;
         }
         Ok(())
-    }
-
-    /// Content of which it is not known yet what it is.
-    async fn unknown(
-        &mut self,
-        reader: &mut EntryReader,
-        head: &Head,
-        digest: Digest,
-    ) -> Result<(), DeserializeError> {
-        let descriptor = Descriptor::new(media::OCTET_STREAM, digest.clone(), head.size);
-        let room = self.candidate_bytes + head.size <= MAX_CANDIDATES;
-        if head.size > MAX_MANIFEST || !room {
-            return self.blob(reader, head, descriptor).await;
-        }
-        let share = self.uploads.reserve(head.size).await?;
-        let raw = self.verified(reader, head, &digest).await?;
-        if self.catalog.is_own(&digest) || self.catalog.stored.contains(&digest) {
-            return Ok(());
-        }
-        if may_be_manifest(&raw) {
-            self.keep_candidate(*spot(reader, head), &digest, &raw);
-            self.adopt_transfer(&digest, &raw);
-            return Ok(());
-        }
-        self.catalog.stored.insert(digest);
-        self.uploads.put(descriptor, raw, share).await
-    }
-
-    fn keep_candidate(&mut self, at: Spot, digest: &Digest, raw: &Bytes) {
-        self.candidate_bytes += raw.len() as u64;
-        self.catalog.candidates.insert(digest.clone(), (raw.clone(), at));
-    }
-
-    async fn blob(
-        &mut self,
-        reader: &mut EntryReader,
-        head: &Head,
-        descriptor: Descriptor,
-    ) -> Result<(), DeserializeError> {
-        let known = self.catalog.stored.contains(&descriptor.digest);
-        if known || self.catalog.is_own(&descriptor.digest) {
-            // It passes a second time, and is checked a second time.
-            return self.pass(reader, head, &descriptor.digest, None).await;
-        }
-        if head.size > CHUNK
-            && let Some((extent, start)) = reader.pass_over(head.size)
-        {
-            let (at, observer) = (*spot(reader, head), self.observer.clone());
-            self.catalog.stored.insert(descriptor.digest.clone());
-            let stretch =
-                Stretch { descriptor, at, extent, start, seen: Seen::default(), observer };
-            return self.uploads.put_stretch(stretch).await;
-        }
-        if self.uploads.holds(head.size) {
-            let share = self.uploads.reserve(head.size).await?;
-            let bytes = self.verified(reader, head, &descriptor.digest).await?;
-            self.observer.event(&Event::Moved { bytes: head.size });
-            self.catalog.stored.insert(descriptor.digest.clone());
-            return self.uploads.put(descriptor, bytes, share).await;
-        }
-        let mut feed = self.uploads.feed(descriptor.clone(), reader.place()).await?;
-        self.pass(reader, head, &descriptor.digest, Some(&mut feed)).await?;
-        feed.finish();
-        self.catalog.stored.insert(descriptor.digest);
-        Ok(())
-    }
-
-    /// Reads content through, checking it, and hands it to `feed` on the way.
-    async fn pass(
-        &mut self,
-        reader: &mut EntryReader,
-        head: &Head,
-        digest: &Digest,
-        mut feed: Option<&mut Feed>,
-    ) -> Result<(), DeserializeError> {
-        let mut hasher = Hasher::new(digest.algorithm());
-        while let Some(bytes) = reader.data().await? {
-            hasher.update(&bytes);
-            self.observer.event(&Event::Moved { bytes: bytes.len() as u64 });
-            if let Some(feed) = &mut feed {
-                feed.send(bytes).await;
-            }
-        }
-        check(reader, head, digest, hasher.finish())
-    }
-
-    async fn verified(
-        &self,
-        reader: &mut EntryReader,
-        head: &Head,
-        digest: &Digest,
-    ) -> Result<Bytes, DeserializeError> {
-        let bytes = self.document(reader, head).await?;
-        check(reader, head, digest, digest.like(&bytes))?;
-        Ok(bytes)
-    }
-
-    async fn document(
-        &self,
-        reader: &mut EntryReader,
-        head: &Head,
-    ) -> Result<Bytes, DeserializeError> {
-        if head.size > MAX_DOCUMENT {
-            return Err(DeserializeError::Unexpected {
-                at: spot(reader, head),
-                reason: "it is too large for a document",
-            });
-        }
-        Ok(reader.read_all(head.size).await?)
     }
 
     fn announce(&self, transfer: &Transfer) {

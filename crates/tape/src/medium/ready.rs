@@ -7,7 +7,7 @@ use std::path::Path;
 use bytes::Bytes;
 
 use super::decode::Compression;
-use super::{Medium, ReadDevice, ReadError, apart};
+use super::{Medium, ReadDevice, ReadError, apart, lost};
 use crate::archive::{BLOCK, Parser, Step};
 
 /// Bytes that a first block may have.
@@ -23,7 +23,7 @@ pub async fn ready(media: Vec<Medium>, damaged: bool) -> Result<Vec<Medium>, Rea
     let mut media = media.into_iter();
     let Some(first) = media.next() else { return Ok(Vec::new()) };
     let place = first.place();
-    let looked = apart(move || first.look()).await;
+    let looked = apart(move || first.look()).await.unwrap_or_else(|| Err(lost()));
     let (first, head) =
         looked.map_err(|source| ReadError::Open { place: place.clone(), source })?;
     if let Some(head) = head {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::in_place::InPlace;
-use super::{Medium, ReadDevice, apart, decode};
+use super::{Medium, ReadDevice, apart, decode, lost};
 use crate::archive::{BLOCK, Parser};
 use airlift_oci::observe::{Event, Observer};
 
@@ -82,7 +82,7 @@ impl ByteStream {
                 return Ok(ByteStream { from, front: Front::new(), compressed: false, checked });
             }
         }
-        let device = apart(|| medium.open()).await?;
+        let device = apart(|| medium.open()).await.unwrap_or_else(|| Err(lost()))?;
         let whole = reading.whole;
         let mut pieces = read_ahead(device, reading)?;
         let mut front: Front = pieces.recv().await.into_iter().collect();

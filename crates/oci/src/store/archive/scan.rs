@@ -88,10 +88,14 @@ pub(super) fn scan(extent: &Arc<dyn Extent>) -> Result<Found, Fault> {
         let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         place = Place::behind(&path, entry.raw_file_position(), entry.size());
         if found.take(entry, &path)? {
-            return Ok(found);
+            break;
         }
     }
-    if place.next == 0 { Err(place.fault(extent)) } else { Ok(found) }
+    if place.next == 0 {
+        return Err(place.fault(extent));
+    }
+    found.forget_cut_off(extent);
+    Ok(found)
 }
 
 impl Found {
@@ -133,6 +137,21 @@ impl Found {
             _ => {}
         }
         Ok(false)
+    }
+
+    /// Blobs that headers or the list tell of are not there when the file ends before them.
+    fn forget_cut_off(&mut self, extent: &Arc<dyn Extent>) {
+        let is_there = |stretch: &Stretch| {
+            let end = stretch.offset.saturating_add(stretch.size);
+            // What cannot be read says so when it is.
+            end == 0
+                || extent.read_at(end - 1, &mut Vec::with_capacity(1)).map_or(true, |read| read > 0)
+        };
+        let last =
+            self.blobs.values().max_by_key(|stretch| stretch.offset.saturating_add(stretch.size));
+        if !last.is_none_or(is_there) {
+            self.blobs.retain(|_, stretch| is_there(stretch));
+        }
     }
 
     fn index(&mut self, text: &[u8]) -> serde_json::Result<()> {

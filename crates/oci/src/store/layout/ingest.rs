@@ -37,8 +37,10 @@ impl FileIngest {
         rustix::fs::flock(file.as_file(), FlockOperation::NonBlockingLockExclusive)
             .map_err(|code| StoreError::io("locking", file.path(), code.into()))?;
         let (file, path) = file.into_parts();
-        let file =
-            tokio::io::BufWriter::with_capacity(extent::CHUNK, tokio::fs::File::from_std(file));
+        let mut file = tokio::fs::File::from_std(file);
+        // It would take in 2 MiB, for each of many blobs at once.
+        file.set_max_buf_size(extent::CHUNK);
+        let file = tokio::io::BufWriter::with_capacity(extent::CHUNK, file);
         let hasher = Hasher::new(Algorithm::Sha256);
         let pending = VecDeque::new();
         Ok(FileIngest { root: root.to_owned(), pending, file, path, hasher, written: 0 })
