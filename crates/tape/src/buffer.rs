@@ -54,9 +54,8 @@ pub struct Flow {
     pub full: u64,
 }
 
-/// Blocks that are kept for further bytes. What beyond that was filled once is given back: the
-/// memory is needed for what is fetched ahead while the buffer is empty.
-const SPARE: usize = 8;
+/// Blocks that are kept for further bytes where the memory of an empty buffer is lent.
+const SPARE_OF_LENT: usize = 8;
 
 struct Shared {
     state: Mutex<State>,
@@ -71,6 +70,8 @@ struct Shared {
 struct State {
     blocks: VecDeque<Block>,
     spare: Vec<Block>,
+    /// Whether only a few of them are kept.
+    lent: bool,
     marks: VecDeque<Line>,
     end: End,
     empty: u64,
@@ -161,6 +162,13 @@ impl BlockBuffer {
             }
         }
         Ok(())
+    }
+
+    /// From now on memory that the buffer does not use is for others: what they take of it comes
+    /// back with the bytes that are written, by [`BlockBuffer::charge`]. Otherwise blocks are kept:
+    /// giving them back and taking others costs memory in the end.
+    pub(crate) fn lend(&self) {
+        self.shared.lock().lent = true;
     }
 
     /// Keeps `share` until what was last written is on the medium.

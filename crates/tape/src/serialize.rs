@@ -279,6 +279,9 @@ async fn stream(
     let bytes = blobs(&plan.layout.placed()[first..]).map(Entry::size).sum();
     let place = source.place();
     let ahead = ahead(&*source, options, buffer.block() as u64);
+    if ahead.lent > 0 {
+        buffer.lend();
+    }
     let blobs = (first..plan.layout.placed().len()).filter_map({
         let plan = plan.clone();
         move |at| blobs(&plan.layout.placed()[at..=at]).next()?.descriptor().map(Arc::new)

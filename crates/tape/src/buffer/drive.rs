@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Block, End, Flow, SPARE, Shared, State};
+use super::{Block, End, Flow, SPARE_OF_LENT, Shared, State};
 use crate::device::{Device, DeviceError};
 use crate::ledger::{LedgerWriter, Line};
 
@@ -105,7 +105,7 @@ impl Drive {
         self.written += block.bytes().len() as u64;
         block.clear();
         let mut state = self.shared.lock();
-        if state.spare.len() < SPARE {
+        if !state.lent || state.spare.len() < SPARE_OF_LENT {
             state.spare.push(block);
         }
         self.shared.tell(&state);

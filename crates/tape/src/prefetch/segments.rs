@@ -21,7 +21,7 @@ const ROUND_TRIPS: f64 = 16.0;
 const FAR: Duration = Duration::from_millis(15);
 /// Reads at once for which the budget is meant where the place is near. More would be shorter, and
 /// cost CPU; small blobs are fetched by more connections than this.
-const NEAR_AT_ONCE: usize = 16;
+const NEAR_AT_ONCE: usize = 12;
 
 /// Whether a place is at the end of a long line.
 pub(crate) fn is_far(line: &Line) -> bool {
