@@ -106,7 +106,7 @@ pub enum SerializeError {
         /// The gathered images that need it; none when the archive is of one image.
         images: Vec<String>,
         /// Why.
-        source: StoreError,
+        source: Box<StoreError>,
     },
     /// The device failed.
     #[error(transparent)]

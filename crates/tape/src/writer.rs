@@ -126,5 +126,6 @@ impl Writer {
 }
 
 fn lacks(descriptor: &Descriptor, source: StoreError) -> SerializeError {
-    SerializeError::Blob { digest: descriptor.digest.clone(), images: Vec::new(), source }
+    let (digest, source) = (descriptor.digest.clone(), Box::new(source));
+    SerializeError::Blob { digest, images: Vec::new(), source }
 }

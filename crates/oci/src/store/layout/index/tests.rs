@@ -1,3 +1,5 @@
+//! Tags that are put at once, and what they cost.
+
 use std::sync::atomic::Ordering;
 
 use futures_util::future::join_all;
