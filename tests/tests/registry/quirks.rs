@@ -221,7 +221,7 @@ async fn an_upload_that_takes_too_long_goes_in_pieces() {
     let blob = large();
     // At this rate the whole takes a second and a half, a piece a quarter of one.
     let plan = FaultPlan::none().rate(1_000_000);
-    let plan = plan.with(Quirk::UploadDeadline(Duration::from_millis(1000)));
+    let plan = plan.with(Quirk::UploadDeadline(Duration::from_secs(1)));
     let registry = TestRegistry::start(plan).await;
     let settings = Settings { chunk_size: 256 << 10, ..quick() };
     let store = client_with(settings).repository(registry.name("a"));
