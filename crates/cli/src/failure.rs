@@ -99,8 +99,6 @@ fn is_setting(cause: &(dyn Error + 'static)) -> bool {
             ResumeError::Read { .. } => false,
             _ => true,
         },
-        (Some(SerializeError::Store(error)), _, _)
-        | (_, _, Some(DeserializeError::Store(error))) => is_setting(error),
         (_, _, Some(DeserializeError::Read(error))) => is_absent(error),
         _ => false,
     }

@@ -10,7 +10,7 @@ use airlift_tape::serialize;
 use clap::Args as Derive;
 
 use crate::commands::gather::{Choice, VERSION};
-use crate::commands::serialize::{Writing, existing, summary};
+use crate::commands::serialize::{Writing, destination, existing, summary};
 use crate::exit::{Exit, exit_codes};
 use crate::inputs::{self, Opened};
 use crate::interrupt::go_on;
@@ -77,9 +77,10 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
         empty: lines.is_empty(),
     };
     let tag = args.tag.clone().or_else(|| args.reference.clone()).unwrap_or_else(Tag::latest);
-    let medium = args.writing.destination(&args.dest)?;
+    let medium = destination(&args.dest)?;
     let watch = session.watch()?;
     let result = runtime::guarded(async {
+        args.writing.check(&medium)?;
         let stores = session.stores(watch.observer())?;
         let Opened { sources, failed } = inputs::open(&lines, &stores).await;
         let existing = existing(&args.existing, args.choice.recursive, &stores).await?;

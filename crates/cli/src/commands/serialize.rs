@@ -96,11 +96,10 @@ pub(crate) struct Writing {
 }
 
 impl Writing {
-    /// The destination of an archive, when it can be one: before anything is read.
-    pub(crate) fn destination(&self, path: &Path) -> anyhow::Result<Destination> {
-        let destination = destination(path)?;
-        destination.check(self.force, self.resume || self.resume_from_checkpoint.is_some())?;
-        Ok(destination)
+    /// Refuses a destination that cannot be one, before anything is read.
+    pub(crate) fn check(&self, destination: &Destination) -> anyhow::Result<()> {
+        let resume = self.resume || self.resume_from_checkpoint.is_some();
+        Ok(destination.check(self.force, resume)?)
     }
 
     /// How to go on with a run that was interrupted.
@@ -153,9 +152,10 @@ impl Writing {
 
 /// Serializes.
 pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
-    let destination = args.writing.destination(&args.dest)?;
+    let destination = destination(&args.dest)?;
     let watch = session.watch()?;
     let result = runtime::guarded(async {
+        args.writing.check(&destination)?;
         let stores = session.stores(watch.observer())?;
         let opened = stores.source(&args.image).await?;
         let root = Source::fetch(opened.store.as_ref(), &opened.version).await?;
