@@ -86,7 +86,7 @@ async fn a_client_that_breaks_off_is_no_outage_of_the_registry() {
         assert!(answer.starts_with("HTTP/1.1 400"), "{framing}: {answer}");
         assert!(answer.contains("BLOB_UPLOAD_INVALID"), "{answer}");
     }
-    assert_eq!(front.metric("airlift_proxy_registry_up{registry=\"cold\"}").await, 1.0);
+    assert!(front.metric("airlift_proxy_registry_up{registry=\"cold\"}").await > 0.0);
     let image = image::simple(1);
     image.push(store(&front, "a").as_ref(), Some("1")).await;
     assert_eq!(cold.counts().manifest_put, 1);

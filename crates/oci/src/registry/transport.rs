@@ -1,6 +1,6 @@
 //! Connections: TLS, proxies, and what every request has in common.
 //!
-//! Redirects are not followed here ([`super::http`] does, so that credentials stay home), nothing is
+//! Redirects are not followed here ([`super::wire`] does, so that credentials stay home), nothing is
 //! decoded, no referer is sent. Proxies come from the environment as everywhere; loopback addresses
 //! are always reached directly.
 
