@@ -26,6 +26,8 @@ pub const DEFAULT_MEMORY: u64 = 64 << 20;
 pub(crate) const CONCURRENCY: usize = 48;
 /// Bytes of blobs that are fetched ahead, at most, besides what the buffer has no use for.
 const MAX_AHEAD: u64 = 24 << 20;
+/// The same where the source is near, which needs fewer at once.
+const MAX_AHEAD_NEAR: u64 = 16 << 20;
 
 /// How an archive is written.
 #[derive(Debug, Clone)]
@@ -303,9 +305,11 @@ fn blobs(entries: &[Placed]) -> impl Iterator<Item = &Entry> {
 /// that of the buffer before the device serves for it too, as long as the buffer is empty: bytes go
 /// from one to the other as they are. Not where they are compressed in between.
 fn ahead(source: &dyn Source, options: &SerializeOptions, block: u64) -> Ahead {
-    let lends = options.compression == Compression::None && is_far(&source.line());
+    let far = is_far(&source.line());
+    let lends = options.compression == Compression::None && far;
     let lent = if lends { options.memory + block + LARGEST_CHARGE } else { 0 };
-    Ahead { own: options.memory.min(MAX_AHEAD), lent }
+    let own = if far { MAX_AHEAD } else { MAX_AHEAD_NEAR };
+    Ahead { own: options.memory.min(own), lent }
 }
 
 fn end_of_medium(error: SerializeError, options: &SerializeOptions) -> SerializeError {

@@ -20,8 +20,8 @@ const ROUND_TRIPS: f64 = 16.0;
 /// An answer that begins later than this after the request is one over a long line.
 const FAR: Duration = Duration::from_millis(15);
 /// Reads at once for which the budget is meant where the place is near. More would be shorter, and
-/// cost CPU; small blobs are fetched by more connections than this.
-const NEAR_AT_ONCE: usize = 12;
+/// cost CPU on both sides; small blobs are fetched by more connections than this.
+const NEAR_AT_ONCE: usize = 4;
 
 /// Whether a place is at the end of a long line.
 pub(crate) fn is_far(line: &Line) -> bool {
