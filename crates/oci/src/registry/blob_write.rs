@@ -2,7 +2,6 @@
 //! where pieces are too large, anew where the upload is lost.
 
 use bytes::Bytes;
-use http::StatusCode;
 
 use super::answer::Answer;
 use super::blob_read::{self, SMALL};
@@ -14,8 +13,9 @@ use super::repo::Repo;
 use super::retry::Backoff;
 use super::session::Session;
 use super::upload_body::{Feed, Outgoing};
+use super::upload_fault::Fault;
 use crate::observe::{Meter, Pause};
-use crate::store::{Blob, Content, ErrorKind, Presence, Put, StoreError, chain};
+use crate::store::{Blob, Content, Presence, Put, StoreError, chain};
 
 pub(super) async fn put(
     repo: &Repo,
@@ -51,22 +51,6 @@ pub(super) async fn put(
     repo.facts.learn(&descriptor.digest);
     repo.host.facts.uploads.set(true);
     Ok(Put::Written)
-}
-
-/// Why a try ended.
-enum Fault {
-    /// The content could not be read: its own error, to be passed on as it is.
-    Content(StoreError),
-    /// The content was damaged on its way: worth one more reading.
-    Damaged(StoreError),
-    /// The connection, or the registry for now.
-    Passing(StoreError),
-    /// The registry knows nothing of the upload, or will not have it continued.
-    Lost(StoreError),
-    /// The body is too large for the registry or for what stands before it.
-    TooLarge(StoreError),
-    /// Final.
-    Refused(StoreError),
 }
 
 struct Upload<'a> {
@@ -204,9 +188,9 @@ impl Upload<'_> {
         let session = self.session().await.map_err(Fault::Refused)?;
         let answer = session.finish(repo, digest, offset, body).await;
         if let Some(error) = progress.take_error() {
-            return Err(content_fault(error));
+            return Err(Fault::of_content(error));
         }
-        self.judge(answer.map_err(sending_fault)?)
+        self.judge(answer.map_err(Fault::of_sending)?)
     }
 
     /// The right to send, and the content from the offset on; an upload is open then.
@@ -215,7 +199,7 @@ impl Upload<'_> {
         if let Some(session) = &self.session {
             // Admitted first, opened then: what is opened is read at once.
             let permit = session.admit(repo).await.map_err(Fault::Refused)?;
-            let blob = self.content.open(self.offset).await.map_err(content_fault)?;
+            let blob = self.content.open(self.offset).await.map_err(Fault::of_content)?;
             return Ok((permit, blob));
         }
         self.offset = 0;
@@ -225,7 +209,7 @@ impl Upload<'_> {
         };
         let (opened, session) = tokio::join!(content, Session::start(repo));
         let session = self.session.insert(session.map_err(Fault::Refused)?);
-        let (mut permit, blob) = opened.map_err(content_fault)?;
+        let (mut permit, blob) = opened.map_err(Fault::of_content)?;
         if !session.is_home(repo) {
             permit = session.admit(repo).await.map_err(Fault::Refused)?;
         }
@@ -244,7 +228,7 @@ impl Upload<'_> {
                 session.admit(repo).await.map_err(Fault::Refused)?
             };
             if feed.is_none() {
-                let blob = self.content.open(offset).await.map_err(content_fault)?;
+                let blob = self.content.open(offset).await.map_err(Fault::of_content)?;
                 feed = Some(Feed::new(blob));
             }
             let Some(feed) = &feed else { continue };
@@ -253,9 +237,9 @@ impl Upload<'_> {
             let session = self.session().await.map_err(Fault::Refused)?;
             let answer = session.chunk(repo, offset, length, outgoing, permit).await;
             if let Some(error) = progress.take_error() {
-                return Err(content_fault(error));
+                return Err(Fault::of_content(error));
             }
-            self.judge(answer.map_err(sending_fault)?)?;
+            self.judge(answer.map_err(Fault::of_sending)?)?;
             self.offset = offset + length;
             self.backoff.progress();
         }
@@ -265,38 +249,8 @@ impl Upload<'_> {
         self.judge(answer.map_err(Fault::Refused)?)
     }
 
-    /// What an answer to a body means.
     fn judge(&self, answer: Answer) -> Result<(), Fault> {
-        let stated = answer.header("docker-content-digest").and_then(|text| text.parse().ok());
-        let expected = &self.content.descriptor().digest;
-        let same = |found: &crate::types::Digest| {
-            found.algorithm() != expected.algorithm() || found == expected
-        };
-        match answer.status.as_u16() {
-            200..=299 => match stated.filter(|found| !same(found)) {
-                Some(found) if answer.status == StatusCode::CREATED => {
-                    let expected = expected.clone();
-                    let kind = ErrorKind::Digest { expected, found };
-                    Err(Fault::Damaged(StoreError::new(&*self.repo.place, kind)))
-                }
-                _ => Ok(()),
-            },
-            413 => Err(Fault::TooLarge(answer.error())),
-            400 if super::failure::codes(&answer.body)
-                .iter()
-                .any(|code| code == "DIGEST_INVALID") =>
-            {
-                Err(Fault::Damaged(answer.error()))
-            }
-            // The token ended: the next one may go on with the same upload.
-            401 => Err(Fault::Passing(answer.error())),
-            // An upload that is gone, whose offset is another, or that is to go elsewhere: begin
-            // again.
-            404 | 416 | 300..=399 => Err(Fault::Lost(answer.error_about(expected))),
-            _ if answer.throttled() => Err(Fault::Passing(answer.error())),
-            _ if answer.error().is_retryable() => Err(Fault::Passing(answer.error())),
-            _ => Err(Fault::Refused(answer.error())),
-        }
+        Fault::judge(&self.repo.place, &self.content.descriptor().digest, answer)
     }
 
     /// What speaks for and against bodies of some size now.
@@ -400,12 +354,4 @@ impl Upload<'_> {
         };
         Ok(self.session.insert(session))
     }
-}
-
-fn content_fault(error: StoreError) -> Fault {
-    if is_damage(&error) { Fault::Damaged(error) } else { Fault::Content(error) }
-}
-
-fn sending_fault(error: StoreError) -> Fault {
-    if error.is_retryable() { Fault::Passing(error) } else { Fault::Refused(error) }
 }

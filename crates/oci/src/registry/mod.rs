@@ -54,6 +54,7 @@ mod tags;
 mod transport;
 mod tries;
 mod upload_body;
+mod upload_fault;
 mod wire;
 mod wires;
 

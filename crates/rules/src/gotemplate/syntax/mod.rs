@@ -5,6 +5,7 @@ mod control;
 mod lexer;
 mod literal;
 mod parser;
+mod pipeline;
 mod show;
 mod token;
 
