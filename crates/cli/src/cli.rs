@@ -111,8 +111,8 @@ impl Invocation {
     pub(crate) fn run(self, screen: &Screen) -> anyhow::Result<Exit> {
         // These need no configuration, and work when it is broken.
         match &self.command {
-            Command::Completion(args) => return completion::run(args),
-            Command::Man(args) => return man::run(args),
+            Command::Completion(args) => return completion::run(args, definition()),
+            Command::Man(args) => return man::run(args, definition()),
             Command::Config(args) if args.sample => return config::sample(),
             // This one has a configuration of its own, with what is logged in it.
             Command::Proxy(args) => return proxy::run(args, &self.global, screen),
@@ -139,8 +139,8 @@ impl Invocation {
             Command::Login(args) => login::run(args, &session),
             Command::Logout(args) => logout::run(args, &session),
             Command::Config(_) => config::run(&session),
-            Command::Completion(args) => completion::run(args),
-            Command::Man(args) => man::run(args),
+            Command::Completion(args) => completion::run(args, definition()),
+            Command::Man(args) => man::run(args, definition()),
             Command::Proxy(args) => proxy::run(args, &self.global, screen),
         }
     }

@@ -3,7 +3,6 @@
 use clap::{Args as Derive, ValueEnum};
 use clap_complete::Shell;
 
-use crate::cli;
 use crate::exit::{Exit, exit_codes};
 use crate::output;
 
@@ -30,8 +29,8 @@ enum Kind {
     Powershell,
 }
 
-/// Prints the script.
-pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
+/// Prints the script for the command line that `definition` describes.
+pub(crate) fn run(args: &Args, mut definition: clap::Command) -> anyhow::Result<Exit> {
     let shell = match args.shell {
         Kind::Bash => Shell::Bash,
         Kind::Zsh => Shell::Zsh,
@@ -39,7 +38,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
         Kind::Powershell => Shell::PowerShell,
     };
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut cli::definition(), "airlift", &mut script);
+    clap_complete::generate(shell, &mut definition, "airlift", &mut script);
     output::text(&String::from_utf8_lossy(&script))?;
     Ok(Exit::Done)
 }

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args as Derive;
 
-use crate::cli;
 use crate::exit::{Exit, exit_codes};
 use crate::failure::Usage;
 use crate::output;
@@ -30,9 +29,9 @@ pub(crate) struct Args {
     markdown: bool,
 }
 
-/// Prints or writes pages.
-pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
-    let pages = pages();
+/// Prints or writes pages of the command line that `definition` describes.
+pub(crate) fn run(args: &Args, definition: clap::Command) -> anyhow::Result<Exit> {
+    let pages = pages(definition);
     let page = |command: &clap::Command| {
         if args.markdown { Ok(markdown(command)) } else { roff(command) }
     };
@@ -60,8 +59,8 @@ fn write(path: &Path, text: &str) -> anyhow::Result<()> {
 }
 
 /// Every page: its name, and the command with its full name.
-fn pages() -> Vec<(String, clap::Command)> {
-    let mut root = cli::definition().disable_help_subcommand(true);
+fn pages(definition: clap::Command) -> Vec<(String, clap::Command)> {
+    let mut root = definition.disable_help_subcommand(true);
     root.build();
     let commands = root.get_subcommands().filter(|command| command.get_name() != "mirror");
     let commands = commands.map(|command| {

@@ -10,6 +10,7 @@ mod error;
 mod file;
 mod layers;
 mod locate;
+mod merge;
 mod pacing;
 mod settings;
 mod show;
@@ -105,7 +106,7 @@ impl Config {
             }
             None => (None, file::File::default()),
         };
-        layers::merge(global, environment, path, file)
+        merge::merge(global, environment, path, file)
     }
 }
 
@@ -114,5 +115,5 @@ impl Config {
 pub(crate) fn from_yaml(yaml: &str) -> Result<Config, ConfigError> {
     let file = file::parse(std::path::Path::new("airlift.yaml"), yaml.as_bytes())?;
     let environment = Environment::for_tests(std::path::Path::new("/nonexistent"), &[]);
-    layers::merge(&Global::default(), &environment, None, file)
+    merge::merge(&Global::default(), &environment, None, file)
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::file::File;
-use super::layers::{Layers, unset};
+use super::layers::{Layers, optional};
 use super::{ConfigError, Setting};
 use crate::duration;
 use crate::global::Global;
@@ -65,13 +65,5 @@ impl Limits {
                 pacing::stall,
             )?),
         })
-    }
-}
-
-/// A value that may be set by nobody.
-pub(super) fn optional<T>(found: Option<Setting<T>>) -> Setting<Option<T>> {
-    match found {
-        Some(found) => Setting { value: Some(found.value), origin: found.origin },
-        None => unset(None),
     }
 }

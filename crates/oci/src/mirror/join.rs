@@ -9,8 +9,7 @@ use std::sync::Arc;
 use futures_util::{StreamExt, stream};
 
 use super::executor::Executor;
-use super::gather::{Earlier, GatherError, GatherOptions, Gathered, Run};
-use super::harvest::Harvest;
+use super::gather::{Earlier, GatherError, GatherOptions, Gathered, Harvest, Run};
 use super::plan::{Root, Transfer};
 use super::report::{ItemReport, Report};
 use super::sources::{SourceFault, SourceImage};

@@ -11,7 +11,6 @@ pub mod delivery;
 pub mod diff;
 mod executor;
 pub mod gather;
-mod harvest;
 pub mod inspect;
 mod join;
 mod kinship;

@@ -8,7 +8,7 @@ use airlift_oci::stores::Stores;
 use anyhow::Context;
 
 use super::plan::{self, Plan};
-use super::{Args, prompt};
+use super::{Args, docker};
 use crate::exit::Exit;
 use crate::outcome::write_whole;
 use crate::progress::Watch;
@@ -173,7 +173,7 @@ pub(super) fn one(
     watch: &Watch,
     spec: Spec,
 ) -> anyhow::Result<impl Future<Output = anyhow::Result<Report>>> {
-    let credentials = prompt::credentials(args, session, &spec);
+    let credentials = docker::credentials_of_line(args, session, &spec);
     let stores = stores(session, watch, credentials)?;
     let executor = executor(args, session, watch);
     let options = CopyOptions { referrers: args.recursive, numbered: false };

@@ -31,6 +31,16 @@ pub(super) fn credentials(
     Some((host, Credential::Basic { username, password }))
 }
 
+/// The credentials of the environment for one line.
+pub(super) fn credentials_of_line(
+    args: &Args,
+    session: &Session,
+    spec: &Spec,
+) -> Option<(String, Credential)> {
+    let registry = destination_registry(args, session);
+    credentials(session, registry.as_deref(), std::slice::from_ref(spec))
+}
+
 fn only_host(session: &Session, specs: &[Spec]) -> Option<String> {
     let mut hosts = BTreeSet::new();
     for spec in specs {

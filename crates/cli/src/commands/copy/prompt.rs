@@ -2,7 +2,6 @@
 
 use airlift_oci::mirror::copy::{ListOptions, Place, Spec, read_line};
 use airlift_oci::mirror::{Report, Status};
-use airlift_oci::registry::Credential;
 use rustyline::DefaultEditor;
 use rustyline::error::ReadlineError;
 
@@ -87,14 +86,4 @@ fn ask(editor: &mut DefaultEditor) -> anyhow::Result<Option<String>> {
         Err(ReadlineError::Eof | ReadlineError::Interrupted) => Ok(None),
         Err(error) => Err(error.into()),
     }
-}
-
-/// The credentials of the environment for one line.
-pub(super) fn credentials(
-    args: &Args,
-    session: &Session,
-    spec: &Spec,
-) -> Option<(String, Credential)> {
-    let registry = docker::destination_registry(args, session);
-    docker::credentials(session, registry.as_deref(), std::slice::from_ref(spec))
 }

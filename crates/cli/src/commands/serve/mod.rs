@@ -3,6 +3,7 @@
 mod door;
 mod garbage;
 mod locations;
+mod medium;
 mod names;
 
 use std::net::SocketAddr;

@@ -10,7 +10,7 @@ use airlift_rules::Ruleset;
 use airlift_serve::storage::RepositoryName;
 use anyhow::Context;
 
-use super::locations::Medium;
+use super::medium::Medium;
 use crate::dispatch;
 
 /// What is where on a medium.

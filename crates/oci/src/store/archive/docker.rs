@@ -13,7 +13,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::Stretch;
-use super::scan::blob_digest;
+use super::blob_path::blob_digest;
 use crate::store::extent::{CHUNK, Extent};
 use crate::types::{
     Algorithm, Descriptor, Digest, Hasher, MAX_MANIFEST, Platform, Reference, media,

@@ -1,6 +1,7 @@
 //! An OCI image layout in a tar file, or what `docker save` made of images, read only and in place: by
 //! the offsets of its entries.
 
+mod blob_path;
 mod docker;
 mod fault;
 mod scan;

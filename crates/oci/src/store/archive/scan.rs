@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::super::extent::{Cursor, Extent};
 use super::Stretch;
+use super::blob_path::blob_digest;
 use super::docker::Names;
 use super::fault::{BLOCK, Fault, Place, ends};
 use crate::types::{Descriptor, Digest, MAX_MANIFEST, Manifest, media};
@@ -216,10 +217,4 @@ fn read(entry: &mut tar::Entry<'_, impl Read>, most: u64, path: &str) -> Result<
         return Err(Fault::Archive(ends(at, &format!("within the entry {path:?}"))));
     }
     Ok(text)
-}
-
-/// The digest of a blob of an image layout, by its path.
-pub(super) fn blob_digest(path: &str) -> Option<Digest> {
-    let (algorithm, hex) = path.strip_prefix("blobs/")?.split_once('/')?;
-    format!("{algorithm}:{hex}").parse().ok()
 }

@@ -5,6 +5,7 @@ mod number;
 mod printf;
 mod quoting;
 mod value;
+mod version;
 
 pub(crate) use float::format_float;
 pub(crate) use quoting::quote;

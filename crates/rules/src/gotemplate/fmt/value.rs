@@ -1,5 +1,6 @@
 //! Values of every type under a verb.
 
+use super::version::version_fields;
 use super::{Printed, Printer};
 use crate::gotemplate::limits::check_depth;
 use crate::gotemplate::text::{GoStr, push_rune};
@@ -135,11 +136,11 @@ impl Printer<'_> {
                 self.structure("v1.Platform", &platform.fields(), verb, depth + 1)
             }
             Value::Version(version) => {
-                self.structure("semver.Version", &version.fields(), verb, depth)
+                self.structure("semver.Version", &version_fields(version), verb, depth)
             }
             Value::VersionPtr(version) if depth == 0 => {
                 self.write(b"&")?;
-                self.structure("semver.Version", &version.fields(), verb, depth + 1)
+                self.structure("semver.Version", &version_fields(version), verb, depth + 1)
             }
             Value::Error(_, text) if depth == 0 => {
                 self.write(b"&")?;

@@ -8,7 +8,6 @@ use std::cmp::Ordering;
 use std::fmt;
 
 use super::text::GoStr;
-use super::value::Value;
 
 const INVALID: &str = "Invalid Semantic Version";
 
@@ -80,18 +79,6 @@ impl Version {
             metadata: owned(metadata),
             original: text.to_owned(),
         })
-    }
-
-    /// Every field, under its Go name.
-    pub(crate) fn fields(&self) -> Vec<(&'static str, Value)> {
-        vec![
-            ("major", Value::Uint64(self.major)),
-            ("minor", Value::Uint64(self.minor)),
-            ("patch", Value::Uint64(self.patch)),
-            ("pre", Value::str(self.pre.as_str())),
-            ("metadata", Value::str(self.metadata.as_str())),
-            ("original", Value::str(self.original.as_str())),
-        ]
     }
 
     /// `Compare`: metadata does not count.

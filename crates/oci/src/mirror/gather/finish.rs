@@ -1,56 +1,24 @@
-//! The end of a gather: what came in, counted as it comes, and the index that names it.
+//! The end of a gather: the index that names what came in.
 
 use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
 
-use super::gather::{GatherError, Gathered, Run};
-use super::report::{ItemReport, Report};
-use super::sources::SourceFault;
+use super::harvest::Harvest;
+use super::options::GatherError;
+use super::run::Run;
 use crate::graph::{SizeCounter, WalkOptions, walk};
 use crate::inventory::{Inventory, Item, Sizes};
 use crate::store::{Source, StoreError};
 use crate::types::{Descriptor, Digest, Tag, media};
 
-/// What has come in. Of what was read in this run only the sizes are kept: ten thousand images have
-/// many manifests.
-#[derive(Default)]
-pub(super) struct Harvest {
-    pub(super) report: Report,
-    items: Vec<Item>,
-    counter: SizeCounter,
-    /// The roots of what was not read, and is not counted yet.
-    unread: Vec<Descriptor>,
-}
-
-impl Harvest {
-    /// Takes in what became of the source `text`.
-    pub(super) fn take(&mut self, text: &str, result: Result<Gathered, SourceFault>) {
-        let mut report = ItemReport::new(text);
-        match result {
-            Ok(Gathered { item, totals, graph }) => {
-                report.digest = Some(item.descriptor.digest.clone());
-                report.succeed(totals);
-                match graph {
-                    Some(graph) => self.counter.add(&graph),
-                    None => self.unread.push(item.descriptor.bare()),
-                }
-                self.items.push(item);
-            }
-            Err(error) => report.fail_by(&error),
-        }
-        self.report.items.push(report);
-    }
-
-    /// Whether nothing came in.
-    pub(super) fn is_empty(&self) -> bool {
-        self.items.is_empty()
-    }
-}
-
 impl Run<'_> {
     /// Puts the index, unless it is there already.
-    pub(super) async fn finish(&self, harvest: Harvest, tag: &Tag) -> Result<Digest, GatherError> {
+    pub(in crate::mirror) async fn finish(
+        &self,
+        harvest: Harvest,
+        tag: &Tag,
+    ) -> Result<Digest, GatherError> {
         let failed = |source| GatherError::Destination { place: self.store.place(), source };
         let write = |items, sizes| {
             let (version, user) = (&self.options.version, &self.options.annotations);
