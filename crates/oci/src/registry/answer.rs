@@ -8,6 +8,7 @@ use url::Url;
 
 use super::failure;
 use super::limits::Permit;
+use super::reply::Reply;
 use super::retry::retry_after;
 use crate::store::{ErrorKind, StoreError, passes};
 
@@ -22,7 +23,7 @@ pub(super) struct Answer {
     pub(super) foreign: bool,
     pub(super) place: String,
     pub(super) method: Method,
-    pub(super) stream: Option<reqwest::Response>,
+    pub(super) stream: Option<Reply>,
     pub(super) permit: Option<Permit>,
 }
 
@@ -39,7 +40,11 @@ impl Answer {
 
     /// The body still to be read, and the permit to be held meanwhile.
     pub(super) fn into_stream(mut self) -> Option<(reqwest::Response, Option<Permit>)> {
-        Some((self.stream.take()?, self.permit.take()))
+        match self.stream.take()? {
+            Reply::Client(response) => Some((response, self.permit.take())),
+            // Nothing large is asked for there.
+            Reply::Direct(_) => None,
+        }
     }
 
     /// The answer as an error.

@@ -27,6 +27,16 @@ pub(super) struct Call {
     pub(super) permit: Mutex<Option<Permit>>,
 }
 
+impl Call {
+    /// Whether it is one of the many that a server passes on: with no body, and an answer that is
+    /// small and passed on as it is.
+    pub(super) fn is_small_question(&self) -> bool {
+        let asks = self.method == Method::GET || self.method == Method::HEAD;
+        let small = matches!((self.lane, &self.payload), (Lane::Small, Payload::None));
+        asks && small && matches!(self.read, Read::Answer)
+    }
+}
+
 /// The body of a request.
 #[derive(Clone)]
 pub(super) enum Payload {

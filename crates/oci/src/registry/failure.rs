@@ -25,12 +25,17 @@ pub(super) fn network(place: &str, error: reqwest::Error) -> StoreError {
     let error = error.without_url();
     let words = chain(&error);
     if words.contains("invalid HTTP version parsed") {
-        let text = "what listens there does not speak plain HTTP; if it speaks TLS, name it by \
-                    an endpoint https://HOST in the configuration";
-        return protocol(place, text);
+        return foreign(place);
     }
     let kind = if is_distrust(&words) { ErrorKind::Tls } else { ErrorKind::Network };
     StoreError::new(place, kind(Box::new(error)))
+}
+
+/// What was answered is no HTTP.
+pub(super) fn foreign(place: &str) -> StoreError {
+    let text = "what listens there does not speak plain HTTP; if it speaks TLS, name it by \
+                an endpoint https://HOST in the configuration";
+    protocol(place, text)
 }
 
 /// Whether the words of an error tell that one side will not have the other's certificate, or does

@@ -24,7 +24,8 @@ use super::identity::Identity;
 use super::kind::Kind;
 use super::limits::Lane;
 use super::proof::Proof;
-use super::wire::Wire;
+use super::reply::Reply;
+use super::wire::{Origin, Wire};
 use crate::store::{ErrorKind, StoreError};
 
 /// A body that is sent while it arrives. Its length, where it is known, is in the headers.
@@ -72,7 +73,7 @@ pub struct Forwarded {
     pub authorized: bool,
     place: String,
     stall: Duration,
-    response: Option<reqwest::Response>,
+    reply: Option<Reply>,
 }
 
 impl Client {
@@ -89,14 +90,14 @@ impl Client {
         request: Forward<'_>,
     ) -> Result<Forwarded, StoreError> {
         let host = self.first_host(registry)?;
-        let mut call = call(&request, below(&host.base, request.path));
-        call.place = registry.to_owned();
+        let scopes = request.access.scopes();
+        let url = below(&host.base, request.path);
+        let (mut call, body) = call(registry, request, url);
         for (name, value) in &host.headers {
             call.headers.insert(name.clone(), value.clone());
         }
-        let scopes = request.access.scopes();
         let who = Identity { authority: &host.authority, scopes: &scopes };
-        forward(&host.wire, &call, &who, request.body).await
+        forward(&host.wire, &call, &who, body).await
     }
 
     /// Gets what an answer of `registry` said is at `url`, on another host. No credentials, tokens
@@ -109,8 +110,7 @@ impl Client {
     ) -> Result<Forwarded, StoreError> {
         let host = self.first_host(registry)?;
         let wire = host.wires.wire(&url, &host.base)?;
-        let mut call = call(&request, url);
-        call.place = registry.to_owned();
+        let (call, _) = call(registry, request, url);
         let answer = wire.send_once(&call, &Proof::None).await?;
         Ok(Forwarded::of(answer, false, &wire))
     }
@@ -176,7 +176,7 @@ async fn send_streamed(
     let request = wire.request(call, &call.url, proof, true);
     let response = request.body(reqwest::Body::wrap_stream(body)).send().await;
     let response = response.map_err(|error| failure::network(&call.place, error))?;
-    wire.receive(call, response, false, permit).await
+    wire.receive(call, Reply::Client(response), Origin::home(call), permit).await
 }
 
 fn below(base: &Url, path: &str) -> Url {
@@ -191,24 +191,25 @@ fn below(base: &Url, path: &str) -> Url {
     url
 }
 
-fn call(request: &Forward<'_>, url: Url) -> Call {
+fn call(registry: &str, request: Forward<'_>, url: Url) -> (Call, Option<Outbound>) {
     let lane = match request.kind {
         Kind::BlobGet => Lane::Down,
         Kind::UploadChunk | Kind::UploadFinish => Lane::Up,
         _ => Lane::Small,
     };
-    Call {
+    let call = Call {
         kind: request.kind,
-        method: request.method.clone(),
+        method: request.method,
         url,
-        headers: request.headers.clone(),
+        headers: request.headers,
         payload: if request.body.is_some() { Payload::Streamed } else { Payload::None },
         lane,
-        place: String::new(),
+        place: registry.to_owned(),
         read: Read::Answer,
         hasty: false,
         permit: std::sync::Mutex::default(),
-    }
+    };
+    (call, request.body)
 }
 
 impl Forwarded {
@@ -227,28 +228,35 @@ impl Forwarded {
             authorized,
             place: answer.place,
             stall: wire.common.settings.stall_timeout,
-            response: answer.stream,
+            reply: answer.stream,
         }
     }
 
     /// The next bytes of the body; `None` at its end. An error when it breaks off, or nothing comes
     /// for [`super::Settings::stall_timeout`].
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, StoreError> {
-        let Some(response) = &mut self.response else { return Ok(None) };
-        match tokio::time::timeout(self.stall, response.chunk()).await {
-            Ok(chunk) => chunk.map_err(|error| failure::network(&self.place, error)),
+        let Some(reply) = &mut self.reply else { return Ok(None) };
+        match tokio::time::timeout(self.stall, reply.chunk(&self.place)).await {
+            Ok(chunk) => chunk,
             Err(_) => Err(StoreError::new(&*self.place, ErrorKind::TimedOut(self.stall.as_secs()))),
         }
     }
 
     /// The whole body. `None`: it has more than `limit` bytes.
     pub async fn whole(mut self, limit: usize) -> Result<Option<Bytes>, StoreError> {
-        let mut all = BytesMut::new();
-        while let Some(chunk) = self.chunk().await? {
+        let Some(first) = self.chunk().await? else { return Ok(Some(Bytes::new())) };
+        let Some(second) = self.chunk().await? else {
+            // Most come in one piece.
+            return Ok(Some(first).filter(|first| first.len() <= limit));
+        };
+        let mut all = BytesMut::from(first);
+        let mut next = Some(second);
+        while let Some(chunk) = next {
             if all.len() + chunk.len() > limit {
                 return Ok(None);
             }
             all.extend_from_slice(&chunk);
+            next = self.chunk().await?;
         }
         Ok(Some(all.freeze()))
     }

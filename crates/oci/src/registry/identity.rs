@@ -11,9 +11,10 @@ use super::call::Call;
 use super::failure;
 use super::limits::Permit;
 use super::proof::Proof;
+use super::reply::Reply;
 use super::tries::Verdict;
 use super::upload_body::Outgoing;
-use super::wire::Wire;
+use super::wire::{Origin, Wire};
 use crate::observe::Meter;
 use crate::store::{ErrorKind, StoreError};
 
@@ -79,7 +80,7 @@ impl Wire {
         let settings = &self.common.settings;
         let response = tokio::select! {
             response = request.send() => {
-                response.map_err(|error| failure::network(&call.place, error))
+                response.map(Reply::Client).map_err(|error| failure::network(&call.place, error))
             }
             seconds = progress.stalled(settings.stall_timeout, settings.commit_timeout) => {
                 Err(StoreError::new(&*call.place, ErrorKind::TimedOut(seconds)))
@@ -87,7 +88,7 @@ impl Wire {
         };
         let answer = match response {
             Ok(response) => {
-                let answer = self.receive(call, response, false, permit).await;
+                let answer = self.receive(call, response, Origin::home(call), permit).await;
                 self.note(call, begun, sent, answer.as_ref().ok());
                 answer?
             }

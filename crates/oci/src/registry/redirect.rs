@@ -7,6 +7,7 @@ use super::call::{Call, Read};
 use super::endpoint::authority;
 use super::failure;
 use super::kind::Kind;
+use super::reply::Reply;
 use crate::store::StoreError;
 
 /// Whether two URLs lead to the same host by the same protocol: credentials may go along.
@@ -18,7 +19,7 @@ pub(super) fn same_host(a: &Url, b: &Url) -> bool {
 pub(super) fn redirect(
     call: &Call,
     url: &Url,
-    response: &reqwest::Response,
+    response: &Reply,
 ) -> Result<Option<Url>, StoreError> {
     let reads = call.method == Method::GET || call.method == Method::HEAD;
     let follow = match response.status().as_u16() {

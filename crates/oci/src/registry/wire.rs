@@ -5,13 +5,13 @@ use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt;
-use http::{Method, header};
+use http::{HeaderMap, Method, header};
 use tokio::sync::Semaphore;
 use url::Url;
 
 use super::answer::Answer;
 use super::call::{Call, Payload, Read};
+use super::direct::Direct;
 use super::endpoint::authority;
 use super::failure::{self, ERROR_BODY};
 use super::flow::Flow;
@@ -20,6 +20,7 @@ use super::limits::{Lane, Limits, Permit};
 use super::pace::{Direction, Pace};
 use super::proof::Proof;
 use super::redirect::{redirect, same_host};
+use super::reply::Reply;
 use super::settings::Settings;
 use super::transport::Transport;
 use crate::observe::{Event, Meter, Observer, Pause};
@@ -46,7 +47,16 @@ pub(super) struct Wire {
     pub(super) authority: String,
     pub(super) limits: Arc<Limits>,
     pub(super) transport: Transport,
+    /// Connections of our own, where the host is one for them.
+    pub(super) direct: Option<Arc<Direct>>,
     pub(super) has_identity: bool,
+}
+
+/// Where an answer came from.
+pub(super) struct Origin {
+    pub(super) url: Url,
+    /// Whether that is another host than the one asked.
+    pub(super) foreign: bool,
 }
 
 impl Wire {
@@ -80,9 +90,9 @@ impl Wire {
             Err(StoreError::new(&*call.place, ErrorKind::TimedOut(limit.as_secs())))
         });
         match outcome {
-            Ok((response, foreign)) => {
+            Ok((reply, url)) => {
                 self.limits.answered(begun.elapsed());
-                let answer = self.receive(call, response, foreign, permit).await;
+                let answer = self.receive(call, reply, url, permit).await;
                 self.note(call, begun, sent, answer.as_ref().ok());
                 answer
             }
@@ -96,31 +106,50 @@ impl Wire {
         }
     }
 
-    async fn follow(
-        &self,
-        call: &Call,
-        proof: &Proof,
-    ) -> Result<(reqwest::Response, bool), StoreError> {
+    /// The answer, and where it came from.
+    async fn follow(&self, call: &Call, proof: &Proof) -> Result<(Reply, Origin), StoreError> {
         let mut url = call.url.clone();
+        let mut home = true;
         let mut kind = call.kind;
         for _ in 0..=REDIRECTS {
-            let home = same_host(&url, &call.url);
-            self.common.counts.add(&authority(&url), kind);
+            if home {
+                self.common.counts.add(&self.authority, kind);
+            } else {
+                self.common.counts.add(&authority(&url), kind);
+            }
             Meter::request();
             tracing::debug!(method = %call.method, url = %failure::shown(&url), "request");
-            let response = self.request(call, &url, proof, home).send().await;
-            let response = response.map_err(|error| failure::network(&call.place, error))?;
-            let Some(next) = redirect(call, &url, &response)? else {
-                tracing::debug!(status = response.status().as_u16(), url = %failure::shown(&url), "answer");
-                return Ok((response, !home));
+            let reply = self.exchange(call, &url, proof, home).await?;
+            let Some(next) = redirect(call, &url, &reply)? else {
+                tracing::debug!(status = reply.status().as_u16(), url = %failure::shown(&url), "answer");
+                return Ok((reply, Origin { url, foreign: !home }));
             };
             url = next;
+            home = same_host(&url, &call.url);
             kind = Kind::Redirect;
         }
         Err(failure::protocol(&call.place, format!("more than {REDIRECTS} redirects")))
     }
 
-    /// Credentials and the operator's headers go home only.
+    /// Sends: over a connection of our own where that does, else by way of the HTTP client.
+    async fn exchange(
+        &self,
+        call: &Call,
+        url: &Url,
+        proof: &Proof,
+        home: bool,
+    ) -> Result<Reply, StoreError> {
+        if let Some(direct) = self.direct.as_ref().filter(|_| home && call.is_small_question()) {
+            let headers = headers(call, proof, home);
+            let reply = direct.ask(&call.method, url, &headers).await;
+            let reply = reply.map_err(|fault| fault.at(&call.place))?;
+            return Ok(Reply::Direct(Box::new(reply)));
+        }
+        // In a box: else all that waits for an answer would be as large as what the client needs.
+        let response = Box::pin(self.request(call, url, proof, home).send()).await;
+        response.map(Reply::Client).map_err(|error| failure::network(&call.place, error))
+    }
+
     pub(super) fn request(
         &self,
         call: &Call,
@@ -135,17 +164,7 @@ impl Wire {
             plain.unwrap_or(&self.transport)
         };
         let request = transport.client(url).request(call.method.clone(), url.clone());
-        let mut headers = call.headers.clone();
-        if home {
-            headers.extend(proof.header().map(|value| (header::AUTHORIZATION, value)));
-        } else {
-            let own = headers.iter().filter(|(_, value)| value.is_sensitive());
-            let own: Vec<_> = own.map(|(name, _)| name.clone()).collect();
-            for name in own {
-                headers.remove(name);
-            }
-        }
-        let request = request.headers(headers);
+        let request = request.headers(headers(call, proof, home));
         match &call.payload {
             Payload::None if call.method == Method::POST || call.method == Method::PUT => {
                 request.header(header::CONTENT_LENGTH, "0")
@@ -158,54 +177,46 @@ impl Wire {
     pub(super) async fn receive(
         &self,
         call: &Call,
-        mut response: reqwest::Response,
-        foreign: bool,
+        mut reply: Reply,
+        origin: Origin,
         permit: Permit,
     ) -> Result<Answer, StoreError> {
         let mut answer = Answer {
-            status: response.status(),
-            headers: std::mem::take(response.headers_mut()),
-            url: response.url().clone(),
+            status: reply.status(),
+            headers: reply.take_headers(),
+            url: origin.url,
             body: Bytes::new(),
-            foreign,
+            foreign: origin.foreign,
             place: call.place.clone(),
             method: call.method.clone(),
             stream: None,
             permit: Some(permit),
         };
         match call.read {
-            Read::Answer => answer.stream = Some(response),
+            Read::Answer => answer.stream = Some(reply),
             _ if call.method == Method::HEAD => {}
-            Read::Stream if answer.status.is_success() => answer.stream = Some(response),
+            Read::Stream if answer.status.is_success() => answer.stream = Some(reply),
             Read::Whole(limit) if answer.status.is_success() => {
-                answer.body = self.read(&call.place, response, limit).await?;
+                answer.body = self.read(&call.place, reply, limit).await?;
             }
             // An error is one whether or not its explanation arrives.
             _ => {
-                answer.body =
-                    self.read(&call.place, response, ERROR_BODY).await.unwrap_or_default();
+                answer.body = self.read(&call.place, reply, ERROR_BODY).await.unwrap_or_default();
             }
         }
         Ok(answer)
     }
 
-    async fn read(
-        &self,
-        place: &str,
-        response: reqwest::Response,
-        limit: usize,
-    ) -> Result<Bytes, StoreError> {
+    async fn read(&self, place: &str, mut reply: Reply, limit: usize) -> Result<Bytes, StoreError> {
         let stall = self.common.settings.stall_timeout;
         let mut flow = Flow::new(stall);
-        let mut body = response.bytes_stream();
         let mut all = BytesMut::new();
         loop {
             let begun = Instant::now();
-            let next = tokio::time::timeout(flow.patience(), body.next()).await;
+            let next = tokio::time::timeout(flow.patience(), reply.chunk(place)).await;
             let next =
                 next.map_err(|_| StoreError::new(place, ErrorKind::TimedOut(stall.as_secs())))?;
-            let Some(chunk) = next else { return Ok(all.freeze()) };
-            let chunk = chunk.map_err(|error| failure::network(place, error))?;
+            let Some(chunk) = next? else { return Ok(all.freeze()) };
             flow.came(chunk.len(), begun.elapsed());
             self.common.pace.pass(Direction::Received, chunk.len() as u64).await;
             let room = (limit + 1).saturating_sub(all.len());
@@ -244,5 +255,27 @@ impl Wire {
         tracing::debug!(host = self.authority, wait_ms = wait.as_millis() as u64, cause, "waiting");
         let event = Event::Waiting { host: &self.authority, wait, pause, cause };
         self.common.observer.event(&event);
+    }
+}
+
+/// The headers of a request. Credentials and the operator's headers go home only.
+fn headers(call: &Call, proof: &Proof, home: bool) -> HeaderMap {
+    let mut headers = call.headers.clone();
+    if home {
+        headers.extend(proof.header().map(|value| (header::AUTHORIZATION, value)));
+    } else {
+        let own = headers.iter().filter(|(_, value)| value.is_sensitive());
+        let own: Vec<_> = own.map(|(name, _)| name.clone()).collect();
+        for name in own {
+            headers.remove(name);
+        }
+    }
+    headers
+}
+
+impl Origin {
+    /// The host that was asked.
+    pub(super) fn home(call: &Call) -> Self {
+        Origin { url: call.url.clone(), foreign: false }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use url::Url;
 
+use super::direct::Direct;
 use super::endpoint::authority;
 use super::limits::Limits;
 use super::settings::Tls;
@@ -60,6 +61,7 @@ impl Wires {
                 settings.requests_per_second,
             ),
             transport: self.transport(tls)?,
+            direct: Direct::to(url, settings),
             has_identity: tls.cert.is_some(),
         });
         wires.insert(authority, wire.clone());

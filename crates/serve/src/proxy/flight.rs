@@ -16,7 +16,7 @@ const AT_ONCE: usize = 4;
 
 /// The questions that are being asked, by what they ask.
 #[derive(Debug)]
-pub(super) struct Flights<T>(Mutex<HashMap<Vec<u8>, Lane<T>>>);
+pub(super) struct Flights<T>(Mutex<HashMap<Arc<[u8]>, Lane<T>>>);
 
 /// What is asked by one key.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl<T: Clone> Flights<T> {
     /// goes away, for another.
     pub(super) async fn share<F: Future<Output = T>>(
         &self,
-        key: &[u8],
+        key: &Arc<[u8]>,
         ask: impl FnOnce() -> F,
     ) -> T {
         let (seat, gate, group) = self.join(key);
@@ -58,23 +58,21 @@ impl<T: Clone> Flights<T> {
         asked.await.clone()
     }
 
-    fn join<'a>(&'a self, key: &'a [u8]) -> (Seat<'a, T>, Arc<Semaphore>, Arc<OnceCell<T>>) {
+    fn join<'a>(&'a self, key: &'a Arc<[u8]>) -> (Seat<'a, T>, Arc<Semaphore>, Arc<OnceCell<T>>) {
         let mut lanes = self.lock();
-        if !lanes.contains_key(key) {
+        let lane = lanes.entry(key.clone()).or_insert_with(|| {
             let gate = Arc::new(Semaphore::new(AT_ONCE));
-            lanes.insert(key.to_vec(), Lane { gate, open: Arc::default(), seats: 0 });
-        }
-        let mut shared = (Arc::new(Semaphore::new(0)), Arc::default());
-        if let Some(lane) = lanes.get_mut(key) {
-            lane.seats += 1;
-            shared = (lane.gate.clone(), lane.open.clone());
-        }
-        (Seat { flights: self, key }, shared.0, shared.1)
+            Lane { gate, open: Arc::default(), seats: 0 }
+        });
+        lane.seats += 1;
+        let (gate, open) = (lane.gate.clone(), lane.open.clone());
+        drop(lanes);
+        (Seat { flights: self, key }, gate, open)
     }
 }
 
 impl<T> Flights<T> {
-    fn lock(&self) -> MutexGuard<'_, HashMap<Vec<u8>, Lane<T>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<[u8]>, Lane<T>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -127,7 +125,7 @@ mod tests {
                 self.answers.notified().await;
                 number
             };
-            self.flights.share(b"a", ask).await
+            self.flights.share(&Arc::from(*b"a"), ask).await
         }
 
         fn asked(&self) -> usize {

@@ -85,26 +85,26 @@ async fn ask(
     version: &Version,
 ) -> Asked<Arc<Found>> {
     let path = format!("{repository}/manifests/{version}");
-    let headers = asking(&call.head.headers);
-    let key = key(call.is_head(), &path, &headers);
+    let client = &call.head.headers;
+    let (key, headers) = (key(call.is_head(), &path, client), asking(client));
     let ask = || Box::pin(alone(call.is_head(), backend, repository, version, &path, headers));
     backend.manifests.share(&key, ask).await
 }
 
-/// What makes two questions the same. No path or header holds a line break.
-fn key(head: bool, path: &str, headers: &HeaderMap) -> Vec<u8> {
+/// What makes two questions of clients the same. No path or header holds a line break.
+fn key(head: bool, path: &str, client: &HeaderMap) -> Arc<[u8]> {
     let mut key = Vec::with_capacity(512);
     key.push(u8::from(head));
     key.extend_from_slice(path.as_bytes());
     for name in &ASKING {
-        for value in headers.get_all(name) {
+        for value in client.get_all(name) {
             key.push(b'\n');
             key.extend_from_slice(name.as_str().as_bytes());
             key.push(b':');
             key.extend_from_slice(value.as_bytes());
         }
     }
-    key
+    key.into()
 }
 
 async fn alone(

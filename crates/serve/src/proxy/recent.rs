@@ -36,7 +36,8 @@ pub(super) struct Recent {
 
 #[derive(Debug, Default)]
 struct Shelf {
-    by_digest: HashMap<Digest, Vec<Entry>>,
+    /// By repository beneath: a digest that many have is found in each as fast.
+    by_digest: HashMap<Digest, HashMap<Arc<str>, Entry>>,
     /// In the order of their end.
     order: VecDeque<(Instant, Arc<str>, Digest)>,
     bytes: usize,
@@ -44,7 +45,6 @@ struct Shelf {
 
 #[derive(Debug)]
 struct Entry {
-    repository: Arc<str>,
     until: Instant,
     kept: Kept,
 }
@@ -57,9 +57,8 @@ impl Recent {
     /// The manifest of a repository, if it was seen there a short time ago.
     pub(super) fn get(&self, repository: &str, digest: &Digest, now: Instant) -> Option<Kept> {
         let shelf = self.lock();
-        let mut entries = shelf.by_digest.get(digest)?.iter();
-        let found = entries.find(|entry| *entry.repository == *repository && entry.until > now)?;
-        Some(found.kept.clone())
+        let found = shelf.by_digest.get(digest)?.get(repository)?;
+        (found.until > now).then(|| found.kept.clone())
     }
 
     /// A repository has this manifest. What is known already lives no longer for it.
@@ -69,13 +68,14 @@ impl Recent {
         }
         let mut shelf = self.lock();
         shelf.tidy(now);
-        let entries = shelf.by_digest.entry(digest.clone()).or_default();
-        if entries.iter().any(|entry| *entry.repository == *repository) {
+        let entries = shelf.by_digest.get(digest);
+        if entries.is_some_and(|entries| entries.contains_key(repository)) {
             return;
         }
         let (repository, until): (Arc<str>, _) = (repository.into(), now + self.life);
         let bytes = kept.body.len() + OVERHEAD;
-        entries.push(Entry { repository: repository.clone(), until, kept });
+        let entries = shelf.by_digest.entry(digest.clone()).or_default();
+        entries.insert(repository.clone(), Entry { until, kept });
         shelf.order.push_back((until, repository, digest.clone()));
         shelf.bytes += bytes;
         while shelf.bytes > MOST {
@@ -98,8 +98,8 @@ impl Shelf {
     fn drop_oldest(&mut self) {
         let Some((_, repository, digest)) = self.order.pop_front() else { return };
         let Some(entries) = self.by_digest.get_mut(&digest) else { return };
-        if let Some(at) = entries.iter().position(|entry| entry.repository == repository) {
-            self.bytes -= entries.swap_remove(at).kept.body.len() + OVERHEAD;
+        if let Some(entry) = entries.remove(&repository) {
+            self.bytes -= entry.kept.body.len() + OVERHEAD;
         }
         if entries.is_empty() {
             self.by_digest.remove(&digest);

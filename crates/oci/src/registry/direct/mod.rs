@@ -1,0 +1,133 @@
+//! Connections of our own to a host that is reached directly and without TLS, for small questions
+//! of which a server passes on many: nothing stands between a question and its socket.
+//!
+//! A question has no body and changes nothing, so one that a kept connection lost, because the
+//! host closed it meanwhile, is asked once more on a new one. What needs TLS or goes by way of a
+//! proxy, what has a body, and what brings a blob, is for [`super::transport`].
+
+mod body;
+mod connection;
+mod head;
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use http::{HeaderMap, Method, Uri};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::proxy::matcher::Matcher;
+use tower_service::Service;
+use url::Url;
+
+pub(super) use self::body::Reply;
+use self::connection::{Connection, Lost};
+use super::settings::Settings;
+use super::transport::is_loopback;
+
+/// For how long a connection is kept for the next question.
+const KEPT: Duration = Duration::from_secs(30);
+
+/// The connections to one host.
+#[derive(Debug)]
+pub(super) struct Direct {
+    connector: HttpConnector,
+    host: Uri,
+    agent: String,
+    /// So many are kept.
+    most: usize,
+    idle: Mutex<VecDeque<(Instant, Connection)>>,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// What is there does not speak HTTP.
+    Foreign,
+    /// The connection could not be had, or broke.
+    Broken(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Direct {
+    /// The connections to the host of `url`, if it is one for them.
+    pub(super) fn to(url: &Url, settings: &Settings) -> Option<Arc<Self>> {
+        let host: Uri = url.as_str().parse().ok()?;
+        let direct = || is_loopback(url) || Matcher::from_system().intercept(&host).is_none();
+        if url.scheme() != "http" || !direct() {
+            return None;
+        }
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        connector.set_keepalive(Some(Duration::from_secs(30)));
+        connector.set_connect_timeout(Some(settings.connect_timeout));
+        let (agent, most) = (settings.user_agent.clone(), settings.most_far());
+        Some(Arc::new(Direct { connector, host, agent, most, idle: Mutex::default() }))
+    }
+
+    /// Asks for `url`, which is at the host, and waits until the head of the answer is there.
+    pub(super) async fn ask(
+        self: &Arc<Self>,
+        method: &Method,
+        url: &Url,
+        headers: &HeaderMap,
+    ) -> Result<Reply, Fault> {
+        if let Some(mut connection) = self.take(Instant::now()) {
+            match connection.ask(method, url, headers, &self.agent).await {
+                Ok(head) => return Ok(Reply::new(head, connection, self)),
+                Err(Lost::Unanswered(_)) => {}
+                Err(Lost::Answered(fault)) => return Err(fault),
+            }
+        }
+        let mut connection = self.connect().await?;
+        match connection.ask(method, url, headers, &self.agent).await {
+            Ok(head) => Ok(Reply::new(head, connection, self)),
+            Err(Lost::Unanswered(error)) => Err(Fault::Broken(error.into())),
+            Err(Lost::Answered(fault)) => Err(fault),
+        }
+    }
+
+    async fn connect(&self) -> Result<Connection, Fault> {
+        let mut connector = self.connector.clone();
+        let broken = |error| Fault::Broken(Box::new(error));
+        // Always ready.
+        let stream = connector.call(self.host.clone()).await.map_err(broken)?;
+        Ok(Connection::new(stream.into_inner()))
+    }
+
+    /// A kept connection that still stands, as far as can be told: the one that was used last.
+    fn take(&self, now: Instant) -> Option<Connection> {
+        loop {
+            let (since, connection) = self.lock().pop_back()?;
+            if now.saturating_duration_since(since) < KEPT && connection.stands() {
+                return Some(connection);
+            }
+        }
+    }
+
+    /// Keeps a connection on which nothing is under way for the next question.
+    fn keep(&self, connection: Connection, now: Instant) {
+        let mut gone = Vec::new();
+        let mut idle = self.lock();
+        let old = |since: Instant| now.saturating_duration_since(since) >= KEPT;
+        while idle.front().is_some_and(|(since, _)| old(*since)) || idle.len() >= self.most.max(1) {
+            gone.extend(idle.pop_front());
+        }
+        idle.push_back((now, connection));
+        drop(idle);
+        // Closed when nobody waits for the lock.
+        drop(gone);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<(Instant, Connection)>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Fault {
+    fn garbage(text: &'static str) -> Self {
+        Fault::Broken(io::Error::new(io::ErrorKind::InvalidData, text).into())
+    }
+}
+
+#[cfg(test)]
+mod tests;
