@@ -2,6 +2,7 @@
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::clash;
 use crate::commands::{
     archive, batch_deserialize, batch_serialize, clone, completion, config, copy, deserialize,
     diff, gather, inspect, login, logout, man, mbuffer, proxy, route, scatter, serialize, serve,
@@ -9,6 +10,7 @@ use crate::commands::{
 };
 use crate::drop_in;
 use crate::exit::{Exit, exit_codes};
+use crate::failure::Usage;
 use crate::global::Global;
 use crate::screen::Screen;
 use crate::session::Session;
@@ -64,6 +66,8 @@ enum Command {
 pub(crate) struct Invocation {
     global: Global,
     command: Command,
+    /// A file that would be written twice, or over what is read.
+    clash: Result<(), Usage>,
 }
 
 /// The whole command line, for parsing, help, completion and pages.
@@ -97,8 +101,9 @@ where
         matches = inner.clone();
     }
     let global = Global::from_arg_matches(leaf(&matches))?;
+    let clash = clash::check(leaf(&matches));
     let command = Command::from_arg_matches(&matches)?;
-    Ok(Invocation { global, command })
+    Ok(Invocation { global, command, clash })
 }
 
 /// The matches of the innermost command: options that all share have arrived there.
@@ -109,6 +114,7 @@ fn leaf(matches: &ArgMatches) -> &ArgMatches {
 impl Invocation {
     /// Runs the command.
     pub(crate) fn run(self, screen: &Screen) -> anyhow::Result<Exit> {
+        self.clash?;
         // These need no configuration, and work when it is broken.
         match &self.command {
             Command::Completion(args) => return completion::run(args, definition()),

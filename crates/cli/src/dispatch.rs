@@ -4,7 +4,7 @@ use airlift_oci::inventory::{Item, SourceLine};
 use airlift_oci::mirror::scatter::{Destination, Routed};
 use airlift_oci::stores::Stores;
 use airlift_oci::types::{Descriptor, Digest, Location, media};
-use airlift_rules::{Routing, Ruleset, Selectors, subset};
+use airlift_rules::{Routing, Row, Ruleset, Selectors, subset};
 use anyhow::Context;
 
 use crate::failure::Usage;
@@ -54,18 +54,7 @@ pub(crate) fn table(
     if format == Format::Json {
         return Ok(serde_json::to_string_pretty(&rows)? + "\n");
     }
-    let mut table = Table::new(["SOURCE", "DESTINATION", "STATUS", "RULE", "PROBLEM"]);
-    for row in rows {
-        let status = serde_json::to_value(row.status)?;
-        table.row([
-            row.source,
-            row.destination.unwrap_or_default(),
-            status.as_str().unwrap_or_default().to_owned(),
-            row.rule.unwrap_or_default(),
-            row.problem.unwrap_or_default(),
-        ]);
-    }
-    Ok(table.render(format))
+    columns(rows, format)
 }
 
 /// The same for items that were not read: nothing is said of their content.
@@ -75,7 +64,8 @@ pub(crate) fn table_unread(
     format: Format,
 ) -> anyhow::Result<String> {
     if format != Format::Json {
-        return table(routing, items, format);
+        let rows = routing.rows(items).map(|row| Row { digest: String::new(), ..row });
+        return columns(rows.collect(), format);
     }
     let mut rows: Vec<serde_json::Value> = Vec::new();
     for row in routing.rows(items) {
@@ -86,6 +76,25 @@ pub(crate) fn table_unread(
         rows.push(row);
     }
     Ok(serde_json::to_string_pretty(&rows)? + "\n")
+}
+
+fn columns(rows: Vec<Row>, format: Format) -> anyhow::Result<String> {
+    let header = ["SOURCE", "DESTINATION", "STATUS", "RULE", "PROBLEM", "DIGEST"];
+    let mut table = Table::new(header);
+    for row in rows {
+        let status = serde_json::to_value(row.status)?;
+        // Programs want it; people have no room for it.
+        let digest = if format == Format::Csv { row.digest } else { String::new() };
+        table.row([
+            row.source,
+            row.destination.unwrap_or_default(),
+            status.as_str().unwrap_or_default().to_owned(),
+            row.rule.unwrap_or_default(),
+            row.problem.unwrap_or_default(),
+            digest,
+        ]);
+    }
+    Ok(table.render(format))
 }
 
 /// Sources as items of which only the names are known, and the digests that they are named by.

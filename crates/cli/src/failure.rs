@@ -39,7 +39,7 @@ pub(crate) fn tell(error: &anyhow::Error, screen: &Screen) -> Exit {
         return Exit::Done;
     }
     screen.set_bar(None);
-    screen.write(message(error).as_bytes());
+    screen.line(message(error).trim_end());
     exit(error)
 }
 

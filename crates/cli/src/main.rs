@@ -4,6 +4,7 @@
 //! runs ([`commands`]), what it says is shown ([`progress`], [`output`], [`outcome`]), and what it
 //! came to becomes an exit code ([`exit`], [`failure`]).
 
+mod clash;
 mod cli;
 mod commands;
 mod config;
@@ -34,6 +35,7 @@ mod session;
 mod shard;
 mod size;
 mod table;
+mod whole;
 mod written;
 
 use std::process::ExitCode;

@@ -3,15 +3,13 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use airlift_oci::inventory::Labels;
 use airlift_oci::mirror::{Report, Status};
 use airlift_oci::observe::Totals;
 use airlift_oci::registry::Kind;
 use airlift_oci::store::chain;
-use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
 
@@ -20,6 +18,7 @@ use crate::failure::trouble_hint;
 use crate::progress::Wait;
 use crate::session::Session;
 use crate::size::human;
+use crate::whole::{Leaving, writable, write_whole};
 
 /// Where the outcome of a run is written.
 #[derive(Debug, Clone, Default, Args)]
@@ -78,6 +77,7 @@ impl Outcome {
             Some(error) => crate::failure::exit(error),
             None => exit(&report),
         };
+        let mut leaving = Leaving::of(session);
         if let Some(path) = &self.report {
             let document = Document {
                 command,
@@ -90,17 +90,18 @@ impl Outcome {
                 report: &report,
             };
             let text = serde_json::to_string_pretty(&document)?;
-            write_whole(path, format!("{text}\n").as_bytes())?;
+            leaving.file(|| write_whole(path, format!("{text}\n").as_bytes()));
         }
         if let Some(error) = error {
             return Err(error);
         }
         if let Some(path) = &self.failed {
-            write_whole(path, failed(&report).as_bytes())?;
+            leaving.file(|| write_whole(path, failed(&report).as_bytes()));
         }
         complain(session, &report);
+        tell_unmatched(session, &report);
         session.say(&summary(command, &report));
-        Ok(exit)
+        Ok(leaving.exit(exit))
     }
 }
 
@@ -115,6 +116,20 @@ fn complain(session: &Session, report: &Report) {
     }
     for hint in hints {
         session.advise(&hint);
+    }
+}
+
+/// So many items without a destination are named; the report has them all.
+const NAMED: usize = 10;
+
+/// Tells which items no rule sends anywhere: a rule that is missing is seen by their names.
+fn tell_unmatched(session: &Session, report: &Report) {
+    let unmatched = || report.items.iter().filter(|item| item.status == Status::Unmatched);
+    for item in unmatched().take(NAMED) {
+        session.say(&format!("unmatched: {}: no rule sends it anywhere", item.item));
+    }
+    if let Some(more) = unmatched().count().checked_sub(NAMED).filter(|more| *more > 0) {
+        session.say(&format!("unmatched: {more} more; --report names them all"));
     }
 }
 
@@ -171,56 +186,12 @@ fn failed_list<'a>(report: &Report, labels: impl Fn(&str) -> Option<&'a Labels>)
     text
 }
 
-/// A file that will be written at the end: that it can be shows before the run, not after it.
-pub(crate) fn writable(text: &str) -> Result<PathBuf, String> {
-    let path = PathBuf::from(text);
-    let meta = std::fs::metadata(&path);
-    if meta.as_ref().is_ok_and(std::fs::Metadata::is_dir) {
-        return Err("it is a directory".to_owned());
-    }
-    if meta.is_ok_and(|meta| !meta.is_file()) {
-        return Ok(path);
-    }
-    match tempfile::tempfile_in(directory_of(&path)) {
-        Ok(_) => Ok(path),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Err(format!("there is no directory {}", directory_of(&path).display()))
-        }
-        // The path that the error names is not the one that was given.
-        Err(error) => Err(format!("no file can be made there: {}", error.kind())),
-    }
-}
-
-fn directory_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    }
-}
-
-/// Writes a file that has either its old content or its new, never a part.
-pub(crate) fn write_whole(path: &Path, content: &[u8]) -> anyhow::Result<()> {
-    let directory = directory_of(path);
-    let write = || -> std::io::Result<()> {
-        // A device or a pipe cannot be replaced, only written to.
-        if std::fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
-            return std::fs::write(path, content);
-        }
-        let mut file = tempfile::Builder::new().prefix(".airlift-").tempfile_in(directory)?;
-        file.write_all(content)?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        Ok(())
-    };
-    write().with_context(|| format!("writing {} failed", path.display()))
-}
-
 #[cfg(test)]
 mod tests {
     use airlift_oci::inventory::Labels;
     use airlift_oci::mirror::{ItemReport, Report, Status};
 
-    use super::{exit, failed_list, summary, write_whole};
+    use super::{exit, failed_list, summary};
     use crate::exit::Exit;
 
     fn report(statuses: &[Status]) -> Report {
@@ -255,15 +226,5 @@ mod tests {
         let of = |item: &str| (item == "a.io/x:2").then_some(&labels);
         assert_eq!(failed_list(&report, of), "a.io/x:1\na.io/x:2,k=v\n");
         assert!(summary("gather", &report).starts_with("gather: 1 done, 2 failed; "));
-    }
-
-    #[test]
-    fn files_are_replaced_as_a_whole() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let path = directory.path().join("r.json");
-        write_whole(&path, b"old").expect("writes");
-        write_whole(&path, b"new").expect("writes");
-        assert_eq!(std::fs::read(&path).expect("reads"), b"new");
-        assert_eq!(std::fs::read_dir(directory.path()).expect("lists").count(), 1);
     }
 }

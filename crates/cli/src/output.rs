@@ -9,17 +9,22 @@ pub(crate) struct Closed;
 
 /// Prints `text` and a newline.
 pub(crate) fn line(text: &str) -> anyhow::Result<()> {
-    write_all(&[text, "\n"])
+    write_all(&[text.as_bytes(), b"\n"])
 }
 
 /// Prints `text` as it is.
 pub(crate) fn text(text: &str) -> anyhow::Result<()> {
-    write_all(&[text])
+    write_all(&[text.as_bytes()])
 }
 
-fn write_all(parts: &[&str]) -> anyhow::Result<()> {
+/// Writes `content` as it is.
+pub(crate) fn bytes(content: &[u8]) -> anyhow::Result<()> {
+    write_all(&[content])
+}
+
+fn write_all(parts: &[&[u8]]) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
-    let result = parts.iter().try_for_each(|part| out.write_all(part.as_bytes()));
+    let result = parts.iter().try_for_each(|part| out.write_all(part));
     match result.and_then(|()| out.flush()) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Closed.into()),

@@ -1,5 +1,6 @@
 //! Standard error, shared by the progress line, the logs and the messages: nothing overwrites another.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -35,10 +36,20 @@ impl Screen {
         }
     }
 
-    /// Writes one line.
+    /// Writes a line, or several.
     pub(crate) fn line(&self, text: &str) {
-        self.write(format!("{text}\n").as_bytes());
+        self.write(format!("{}\n", plain(text)).as_bytes());
     }
+}
+
+/// A message as a terminal may have it: it can hold what a foreign registry or archive says.
+fn plain(text: &str) -> Cow<'_, str> {
+    let moves = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    if !text.contains(moves) {
+        return text.into();
+    }
+    let plain = |c: char| if moves(c) { c.escape_default().to_string() } else { c.into() };
+    text.chars().map(plain).collect::<String>().into()
 }
 
 /// Collects one log record and writes it as a whole.
@@ -70,5 +81,16 @@ impl tracing_subscriber::fmt::MakeWriter<'_> for Screen {
 
     fn make_writer(&self) -> Record {
         Record { screen: self.clone(), bytes: Vec::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn no_message_moves_the_cursor() {
+        assert_eq!(plain("one\n\ttwo ü"), "one\n\ttwo ü");
+        assert_eq!(plain("a\u{1b}]0;x\u{7}\r\u{9b}b"), "a\\u{1b}]0;x\\u{7}\\r\\u{9b}b");
     }
 }

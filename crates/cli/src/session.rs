@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io;
+use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,13 +11,19 @@ use airlift_oci::mirror::{Executor, ExecutorOptions};
 use airlift_oci::observe::Observer;
 use airlift_oci::registry::{Client, Kind};
 use airlift_oci::stores::Stores;
-use anyhow::Context;
 
 use crate::config::{Config, Environment};
+use crate::failure::Usage;
 use crate::global::Global;
 use crate::logs;
 use crate::progress::{Files, Waits, Watch};
 use crate::screen::Screen;
+use crate::whole::is_stdout;
+
+/// Standard output, as a file of its own.
+fn stdout() -> io::Result<File> {
+    Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
+}
 
 /// The surroundings of one run.
 #[derive(Debug)]
@@ -52,7 +60,11 @@ impl Session {
     pub(crate) fn watch(&self) -> anyhow::Result<Watch> {
         let create = |path: &Option<PathBuf>| {
             let create = |path: &PathBuf| {
-                File::create(path).with_context(|| format!("creating {} failed", path.display()))
+                let file = if is_stdout(path) { stdout() } else { File::create(path) };
+                file.map_err(|error| {
+                    let message = format!("creating {} failed: {error}", path.display());
+                    Usage::new(message, "name a file that can be made")
+                })
             };
             path.as_ref().map(create).transpose()
         };

@@ -1,5 +1,7 @@
 //! Rows for people, as CSV or as JSON.
 
+use std::borrow::Cow;
+
 use clap::ValueEnum;
 
 /// The form of a listing.
@@ -46,7 +48,7 @@ impl Table {
     fn markdown(&self) -> String {
         let mut text = String::new();
         for (number, row) in self.rows.iter().enumerate() {
-            let cells: Vec<_> = row.iter().map(|cell| cell.replace('|', "\\|")).collect();
+            let cells: Vec<_> = row.iter().map(|cell| shown(cell).replace('|', "\\|")).collect();
             text.push_str(&format_row(&cells));
             if number == 0 {
                 let lines: Vec<_> = row.iter().map(|_| "---".to_owned()).collect();
@@ -58,20 +60,23 @@ impl Table {
 
     /// Columns, each as wide as it must be. A column without any content is left out.
     fn text(&self) -> String {
-        let columns = self.rows.iter().map(Vec::len).max().unwrap_or_default();
-        let cell =
-            |row: &Vec<String>, column: usize| row.get(column).map_or(0, |c| c.chars().count());
+        let rows: Vec<Vec<Cow<'_, str>>> =
+            self.rows.iter().map(|row| row.iter().map(|cell| shown(cell)).collect()).collect();
+        let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
+        let cell = |row: &Vec<Cow<'_, str>>, column: usize| {
+            row.get(column).map_or(0, |c| c.chars().count())
+        };
         let used: Vec<(usize, usize)> = (0..columns)
-            .filter(|column| self.rows.iter().skip(1).any(|row| cell(row, *column) > 0))
+            .filter(|column| rows.iter().skip(1).any(|row| cell(row, *column) > 0))
             .map(|column| {
-                let width = self.rows.iter().map(|row| cell(row, column)).max();
+                let width = rows.iter().map(|row| cell(row, column)).max();
                 (column, width.unwrap_or_default())
             })
             .collect();
         let mut text = String::new();
-        for row in &self.rows {
+        for row in &rows {
             let cells = used.iter().map(|(column, width)| {
-                let cell = row.get(*column).map_or("", String::as_str);
+                let cell = row.get(*column).map_or("", AsRef::as_ref);
                 format!("{cell:<width$}")
             });
             text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
@@ -92,6 +97,16 @@ impl Table {
     }
 }
 
+/// A cell as a terminal may have it: what a foreign registry or archive put into a name moves no
+/// cursor and begins no line.
+pub(crate) fn shown(cell: &str) -> Cow<'_, str> {
+    if !cell.contains(char::is_control) {
+        return cell.into();
+    }
+    let plain = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.into() };
+    cell.chars().map(plain).collect::<String>().into()
+}
+
 /// A row of Markdown.
 fn format_row(cells: &[String]) -> String {
     format!("| {} |\n", cells.join(" | "))
@@ -109,6 +124,14 @@ fn quoted(cell: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::Table;
+
+    #[test]
+    fn control_characters_reach_no_terminal() {
+        let mut table = Table::new(["A", "B"]);
+        table.row(["a\u{1b}[31m\nb".to_owned(), "c".to_owned()]);
+        assert_eq!(table.text(), "A               B\na\\u{1b}[31m\\nb  c\n");
+        assert!(table.markdown().ends_with("| a\\u{1b}[31m\\nb | c |\n"));
+    }
 
     #[test]
     fn columns_are_aligned_and_empty_ones_left_out() {

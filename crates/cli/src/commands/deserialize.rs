@@ -8,9 +8,9 @@ use clap::Args as Derive;
 
 use crate::commands::verify;
 use crate::exit::{Exit, exit_codes};
-use crate::outcome::{writable, write_whole};
 use crate::session::Session;
 use crate::size::parse;
+use crate::whole::{Leaving, writable, write_whole};
 use crate::{failure, inputs, output, received, runtime};
 
 /// Read archives back into a repository
@@ -110,13 +110,14 @@ fn conclude(
         Ok(_) => Exit::Done,
         Err(error) => failure::exit(error),
     };
+    let mut leaving = Leaving::of(session);
     if let Some(path) = &args.report {
         let document = serde_json::to_string_pretty(&received::json(&result, exit))? + "\n";
-        write_whole(path, document.as_bytes())?;
+        leaving.file(|| write_whole(path, document.as_bytes()));
     }
     let received = result?;
     if let Some(path) = &args.failed {
-        write_whole(path, received::lost(&received).as_bytes())?;
+        leaving.file(|| write_whole(path, received::lost(&received).as_bytes()));
     }
     for line in received::complaints(&received) {
         session.complain(&line);
@@ -127,5 +128,5 @@ fn conclude(
     for line in received::summary(&args.image, &received) {
         session.say(&line);
     }
-    Ok(exit)
+    Ok(leaving.exit(exit))
 }

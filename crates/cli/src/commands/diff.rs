@@ -11,10 +11,10 @@ use airlift_oci::types::Location;
 use clap::{Args as Derive, ValueEnum};
 
 use crate::exit::{Exit, exit_codes};
-use crate::outcome::write_whole;
 use crate::session::Session;
 use crate::size::human;
 use crate::table::{Format, Table};
+use crate::whole::{writable, write_whole};
 use crate::{inputs, output, runtime};
 
 /// List what a gathered artifact holds, and what of it is new
@@ -65,7 +65,7 @@ impl FromStr for Sheet {
     fn from_str(text: &str) -> Result<Self, String> {
         let (format, file) = match text.split_once('=') {
             Some((_, "")) => return Err("a file is missing after the `=`".to_owned()),
-            Some((format, file)) => (format, Some(PathBuf::from(file))),
+            Some((format, file)) => (format, Some(writable(file)?)),
             None => (text, None),
         };
         let format = Format::from_str(format, true)

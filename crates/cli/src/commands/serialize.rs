@@ -18,9 +18,9 @@ use clap::Args as Derive;
 use crate::exit::{Exit, exit_codes};
 use crate::failure::Usage;
 use crate::interrupt::go_on;
-use crate::outcome::{writable, write_whole};
 use crate::session::Session;
 use crate::size::{human, parse, parse_positive};
+use crate::whole::{Leaving, writable, write_whole};
 use crate::{failure, inputs, runtime, written};
 
 /// Write an image with everything that it names onto a medium
@@ -169,12 +169,14 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
     drop(watch);
     let result = result.map_err(|error| go_on(error, || args.writing.resuming(&args.dest)));
     let exit = result.as_ref().map_or_else(failure::exit, |_| Exit::Done);
+    let mut leaving = Leaving::of(session);
     if let Some(path) = &args.report {
         let document = written::json(&args.image, &args.dest, &result, exit, session);
-        write_whole(path, (serde_json::to_string_pretty(&document)? + "\n").as_bytes())?;
+        let document = serde_json::to_string_pretty(&document)? + "\n";
+        leaving.file(|| write_whole(path, document.as_bytes()));
     }
     session.say(&summary(&result?));
-    Ok(exit)
+    Ok(leaving.exit(exit))
 }
 
 /// A ledger and how much of its medium counts.

@@ -8,10 +8,11 @@ use clap::{Args as Derive, ValueEnum};
 use serde_json::{Value, json};
 
 use crate::exit::{Exit, exit_codes};
-use crate::outcome::write_whole;
 use crate::received::damage_json;
 use crate::session::Session;
 use crate::size::{human, parse};
+use crate::table::shown;
+use crate::whole::{Leaving, writable, write_whole};
 use crate::{output, runtime};
 
 /// Read media whole and check them; write nothing
@@ -37,7 +38,7 @@ pub(crate) struct Args {
     #[arg(short, long, value_enum, default_value_t)]
     output: Form,
     /// Write the answer as JSON to FILE, too
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = writable)]
     report: Option<PathBuf>,
 }
 
@@ -55,14 +56,15 @@ enum Form {
 pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
     let found = read(&args.source, args.buffer_size, session)?;
     let document = serde_json::to_string_pretty(&json(&found))? + "\n";
+    let mut leaving = Leaving::of(session);
     if let Some(path) = &args.report {
-        write_whole(path, document.as_bytes())?;
+        leaving.file(|| write_whole(path, document.as_bytes()));
     }
     match args.output {
         Form::Json => output::text(&document)?,
         Form::Text => output::text(&text(&found))?,
     }
-    Ok(exit(&found))
+    Ok(leaving.exit(exit(&found)))
 }
 
 /// Reads media to their end.
@@ -106,7 +108,7 @@ pub(crate) fn text(report: &VerifyReport) -> String {
         report.missing.len(),
         report.omitted.len()
     ));
-    lines.join("\n") + "\n"
+    lines.iter().map(|line| shown(line) + "\n").collect()
 }
 
 fn json(report: &VerifyReport) -> Value {

@@ -4,6 +4,7 @@
 
 #![allow(clippy::expect_used, reason = "a test ends where it cannot go on")]
 
+mod beside;
 mod clone;
 mod copy;
 mod endpoints;

@@ -16,6 +16,7 @@ fn a_wrong_list_of_sources_is_refused_with_its_place() {
         ("a.io/b@sha256:12\n", "wrong length"),
         ("\"a.io/b:1\n", "the quotes do not match"),
         ("# nothing\n", "s.list names no source"),
+        ("a.io/b:1\ra.io/c:1\r", "s.list:1:9: a control character, '\\r'"),
     ] {
         place.file("s.list", text);
         let ended = place.airlift("gather s.list 127.0.0.1:1/g:1").with(2).says(wanted);

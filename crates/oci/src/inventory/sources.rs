@@ -51,6 +51,9 @@ pub enum SourcesFault {
     /// The line is not UTF-8.
     #[error("the line is not UTF-8")]
     Encoding,
+    /// What ends lines elsewhere, or no text at all: what stands behind it could be overlooked.
+    #[error("a control character, {0:?}, stands in the line; lines end with LF or CRLF")]
+    Control(char),
     /// The source stands on an earlier line with other labels.
     #[error(
         "{text} stands on line {first} already, with other labels; give a source once, with all its labels"
@@ -75,6 +78,9 @@ pub fn parse_sources(file: &str, text: &[u8]) -> Result<Vec<SourceLine>, Sources
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let line = std::str::from_utf8(line).map_err(|_| place((1, SourcesFault::Encoding)))?;
         let trimmed = line.trim();
+        if let Some((column, control)) = control_character(line) {
+            return Err(place((column, SourcesFault::Control(control))));
+        }
         if trimmed.is_empty() || trimmed.starts_with('#') {
             continue;
         }
@@ -91,6 +97,12 @@ pub fn parse_sources(file: &str, text: &[u8]) -> Result<Vec<SourceLine>, Sources
         }
     }
     Ok(sources.into_values().collect())
+}
+
+/// The first control character that is no tab, and its column.
+fn control_character(line: &str) -> Option<(usize, char)> {
+    let mut all = line.chars().enumerate();
+    all.find(|(_, char)| char.is_control() && *char != '\t').map(|(at, char)| (at + 1, char))
 }
 
 fn parse_line(line: &str, number: usize) -> Result<SourceLine, (usize, SourcesFault)> {
@@ -192,6 +204,11 @@ mod tests {
         assert!(fails("a.io/x,k=1\na.io/x,k=2").contains("stands on line 1 already"));
         assert!(fails("a.io/X:1").contains("must be lower case"));
         assert!(fails("a.io/x@sha256:12").contains("wrong length"));
+        for text in ["a.io/x:1\ra.io/y:1\r", "# all\ra.io/y:1", "a.io/x:1,k=v\rb.io/y", "a.io/x\0"]
+        {
+            assert!(fails(text).contains("a control character, '"), "{text:?}");
+        }
+        assert!(fails("a.io/x:1\ra.io/y:1\r").starts_with("s.list:1:9: "));
         assert!(parse_sources("s", b"a.io/x\xff").unwrap_err().to_string().contains("UTF-8"));
     }
 }

@@ -91,6 +91,11 @@ pub fn parse_list(file: &str, text: &[u8]) -> Result<Vec<BatchLine>, ListError> 
 fn fields(line: &[u8]) -> Result<Vec<String>, ListFault> {
     let malformed = |error: &dyn std::fmt::Display| ListFault::Malformed(error.to_string());
     let line = std::str::from_utf8(line).map_err(|error| malformed(&error))?.trim();
+    // Behind another program's end of a line a further one could be overlooked.
+    if let Some(control) = line.chars().find(|char| char.is_control() && *char != '\t') {
+        let text = format!("a control character, {control:?}; lines end with LF or CRLF");
+        return Err(ListFault::Malformed(text));
+    }
     if line.is_empty() || line.starts_with('#') {
         return Ok(Vec::new());
     }
@@ -145,6 +150,9 @@ mod tests {
             fails("n,a\nmy-tools,a.io/g:1\n").starts_with("b.csv:2: invalid name \"my-tools\"")
         );
         assert!(fails("n,a\nx,nginx\n").contains("did you mean \"docker.io/library/nginx\""));
+        assert!(
+            fails("n,a\nx,a.io/g:1\ry,a.io/g:2\r").contains("2: the line is malformed: a control")
+        );
         assert!(fails("name,artifact\n").ends_with("the list names no artifact"));
         assert!(fails("").ends_with("the list names no artifact"));
     }

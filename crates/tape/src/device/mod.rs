@@ -116,7 +116,9 @@ impl Destination {
     /// what does not is a file to be made.
     pub fn at(path: &Path) -> io::Result<Self> {
         use std::os::unix::fs::FileTypeExt;
-        if path == Path::new("-") {
+        // Led into a file, `/dev/stdout` looks like one that may be replaced.
+        const STDOUT: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
+        if STDOUT.iter().any(|name| path == Path::new(name)) {
             return Ok(Destination::Stdout);
         }
         let kind = match std::fs::metadata(path) {

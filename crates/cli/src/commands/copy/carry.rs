@@ -10,9 +10,9 @@ use anyhow::Context;
 use super::plan::{self, Plan};
 use super::{Args, docker};
 use crate::exit::Exit;
-use crate::outcome::write_whole;
 use crate::progress::Watch;
 use crate::session::Session;
+use crate::whole::{Leaving, write_whole};
 use crate::{output, runtime};
 
 /// Where failed lines are written when nothing else is said; behind it the shard, so that several
@@ -130,10 +130,11 @@ fn conclude(
         Err(error) => (Vec::new(), Err(error)),
     };
     let again = |report: &Report| failed(&specs, report);
+    let mut leaving = Leaving::of(session);
     if let (Ok(report), true) = (&result, of_lines) {
-        write_failed_lines(args, &again(report))?;
+        leaving.file(|| write_failed_lines(args, &again(report)));
     }
-    args.outcome.conclude_as(session, "copy", result, again)
+    Ok(leaving.exit(args.outcome.conclude_as(session, "copy", result, again)?))
 }
 
 /// What failed, in the form of its input.

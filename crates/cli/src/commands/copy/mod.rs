@@ -15,6 +15,7 @@ use crate::exit::{Exit, exit_codes};
 use crate::outcome::Outcome;
 use crate::session::Session;
 use crate::shard::Sharding;
+use crate::whole::writable;
 use form::Form;
 
 /// Copy images from where they are to where they belong, one by one
@@ -70,7 +71,7 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=20))]
     jobs: Option<u8>,
     /// With lines: where those that failed are written [default: mirror-failed.txt]
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", value_parser = writable)]
     output: Option<PathBuf>,
     #[command(flatten)]
     sharding: Sharding,

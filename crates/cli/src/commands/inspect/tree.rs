@@ -64,7 +64,7 @@ fn label(node: &Node, before: Option<&str>) -> String {
         }
     }
     for (key, value) in &node.labels {
-        let _ = write!(label, "{key}={value} ");
+        let _ = write!(label, "{}={} ", printable(key), printable(value));
     }
     let _ = write!(label, "{} {}", node.digest.short(), human(node.total));
     if node.repeated {

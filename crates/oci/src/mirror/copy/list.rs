@@ -117,7 +117,8 @@ fn located(
 
 /// The name in `registry`, when there is one: in place of its own, if it has its own.
 fn in_registry(name: &str, registry: Option<&str>) -> String {
-    let is_path = name.starts_with("oci:") || name.starts_with("oci-archive:");
+    let kinds = ["oci:", "oci-archive:", "docker-archive:"];
+    let is_path = kinds.iter().any(|kind| name.starts_with(kind));
     let Some(registry) = registry.filter(|_| !is_path) else { return name.to_owned() };
     let rest = match name.split_once('/') {
         Some((host, rest)) if host.contains(['.', ':']) || host == "localhost" => rest,

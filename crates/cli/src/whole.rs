@@ -1,0 +1,148 @@
+//! Files that a run leaves beside what it moves: reports, listings, lists of what failed.
+//!
+//! That they can be written shows before the run, and each has its old content or its new.
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use airlift_oci::store::chain;
+use anyhow::Context;
+
+use crate::exit::Exit;
+use crate::output::{self, Closed};
+use crate::session::Session;
+
+/// A file that will be written at the end: that it can be shows before the run, not after it.
+pub(crate) fn writable(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    if is_stdout(&path) {
+        return Ok(path);
+    }
+    let meta = std::fs::metadata(&path);
+    if meta.as_ref().is_ok_and(std::fs::Metadata::is_dir) {
+        return Err("it is a directory".to_owned());
+    }
+    if meta.is_ok_and(|meta| !meta.is_file()) || is_open_file(&path) {
+        return Ok(path);
+    }
+    let target = std::fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
+    match tempfile::tempfile_in(directory_of(&target)) {
+        Ok(_) => Ok(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(format!("there is no directory {}", directory_of(&target).display()))
+        }
+        // The path that the error names is not the one that was given.
+        Err(error) => Err(format!("no file can be made there: {}", error.kind())),
+    }
+}
+
+/// The files of one run's end. One that cannot be written is told and changes the exit code; it
+/// hides nothing of what became of the run itself.
+pub(crate) struct Leaving<'a> {
+    session: &'a Session,
+    failed: bool,
+}
+
+impl<'a> Leaving<'a> {
+    /// The end of a run that left nothing yet.
+    pub(crate) fn of(session: &'a Session) -> Self {
+        Leaving { session, failed: false }
+    }
+
+    /// Does what leaves a file.
+    pub(crate) fn file(&mut self, write: impl FnOnce() -> anyhow::Result<()>) {
+        match write() {
+            Err(error) if error.downcast_ref::<Closed>().is_none() => {
+                self.session.complain(&chain(error.as_ref()));
+                self.failed = true;
+            }
+            _ => {}
+        }
+    }
+
+    /// The exit code of the run, which ended with `exit` but for its files.
+    pub(crate) fn exit(&self, exit: Exit) -> Exit {
+        if self.failed && exit == Exit::Done { Exit::Partial } else { exit }
+    }
+}
+
+/// Writes a file that has either its old content or its new, never a part; `-` is standard output.
+pub(crate) fn write_whole(path: &Path, content: &[u8]) -> anyhow::Result<()> {
+    if is_stdout(path) {
+        return output::bytes(content);
+    }
+    write(path, content).with_context(|| format!("writing {} failed", path.display()))
+}
+
+fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+    // Replacing the name would change what it means for every program: behind it is what somebody
+    // else opened, and may have written to.
+    if is_open_file(path) {
+        return std::fs::OpenOptions::new().append(true).open(path)?.write_all(content);
+    }
+    let is_link = std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink());
+    let target = match std::fs::canonicalize(path) {
+        Ok(target) if is_link => target,
+        _ => path.to_owned(),
+    };
+    // A device or a pipe cannot be replaced, only written to; nor can the end of a broken link.
+    let replaced = match std::fs::metadata(&target) {
+        Ok(meta) => meta.is_file(),
+        Err(_) => !is_link,
+    };
+    if !replaced {
+        return std::fs::write(&target, content);
+    }
+    let mut file =
+        tempfile::Builder::new().prefix(".airlift-").tempfile_in(directory_of(&target))?;
+    file.write_all(content)?;
+    file.as_file().sync_all()?;
+    file.persist(&target)?;
+    Ok(())
+}
+
+/// Whether a path means standard output.
+pub(crate) fn is_stdout(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+/// Whether a path is the system's name for a file that is open already, as `/dev/stdout`.
+fn is_open_file(path: &Path) -> bool {
+    let is_system = path.starts_with("/dev") || path.starts_with("/proc");
+    is_system && !path.starts_with("/dev/shm") && path.exists()
+}
+
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{writable, write_whole};
+
+    #[test]
+    fn files_are_replaced_as_a_whole() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("r.json");
+        write_whole(&path, b"old").expect("writes");
+        write_whole(&path, b"new").expect("writes");
+        assert_eq!(std::fs::read(&path).expect("reads"), b"new");
+        assert_eq!(std::fs::read_dir(directory.path()).expect("lists").count(), 1);
+    }
+
+    #[test]
+    fn a_link_stays_a_link() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (link, target) = (directory.path().join("link"), directory.path().join("target"));
+        std::os::unix::fs::symlink(&target, &link).expect("links");
+        for text in ["first", "second"] {
+            assert!(writable(link.to_str().expect("text")).is_ok());
+            write_whole(&link, text.as_bytes()).expect("writes");
+            assert_eq!(std::fs::read_to_string(&target).expect("reads"), text);
+            assert!(link.is_symlink());
+        }
+    }
+}
