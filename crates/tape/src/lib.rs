@@ -7,6 +7,7 @@
 pub mod archive;
 pub mod batch;
 pub mod buffer;
+mod defaults;
 mod deserialize;
 pub mod device;
 mod framing;
@@ -20,13 +21,15 @@ mod serialize;
 mod verify;
 mod writer;
 
+pub use defaults::DEFAULT_MEMORY;
 pub use deserialize::{
     Damage, DeserializeError, DeserializeOptions, Lost, Missing, PARTIAL_OF, Partial, Received,
     Spot, deserialize,
 };
+pub use device::ReadDevice;
 pub use framing::{Compression, CompressionError, Framed};
 pub use mbuffer::{MbufferError, MbufferOptions, mbuffer};
-pub use medium::{Medium, ReadDevice, ReadError, ready};
+pub use medium::{Medium, ReadError, ready};
 pub use resume::{Resume, ResumeError};
-pub use serialize::{DEFAULT_MEMORY, SerializeError, SerializeOptions, Written, serialize};
+pub use serialize::{SerializeError, SerializeOptions, Written, serialize};
 pub use verify::{VerifyOptions, VerifyReport, verify};

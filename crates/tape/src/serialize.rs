@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::archive::{ArchiveOptions, Body, Entry, Omitted, Placed, Plan, PlanError};
 use crate::buffer::{BlockBuffer, BufferOptions, Flow};
+use crate::defaults::{CONCURRENCY, DEFAULT_MEMORY};
 use crate::device::{Destination, Device, DeviceError, OpenOptions};
 use crate::framing::{Compression, Encoder};
 use crate::ledger::LedgerDraft;
@@ -19,11 +20,6 @@ use airlift_oci::observe::{Event, Observer};
 use airlift_oci::store::{Source, StoreError};
 use airlift_oci::types::{Digest, Manifest};
 
-/// Bytes of the block buffer when nothing else is asked for.
-pub const DEFAULT_MEMORY: u64 = 64 << 20;
-/// Requests at once when nothing else is asked for. A registry's limits start with fewer and grow
-/// only while requests wait for their turn, so fewer here would keep them from ever growing.
-pub(crate) const CONCURRENCY: usize = 48;
 /// Bytes of blobs that are fetched ahead, at most, besides what the buffer has no use for.
 const MAX_AHEAD: u64 = 24 << 20;
 /// The same where the source is near, which needs fewer at once.

@@ -31,8 +31,8 @@ pub(crate) use catalog::{Catalog, Role, may_be_manifest};
 pub(crate) use intake::blob_digest;
 
 use crate::archive::Omitted;
+use crate::defaults::CONCURRENCY;
 use crate::medium::Medium;
-use crate::serialize::CONCURRENCY;
 use complete::Completion;
 use intake::Intake;
 

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
+use super::read::{PlainReader, ReadDevice};
 use super::{Device, DeviceError, OpenOptions};
-use crate::medium::{PlainReader, ReadDevice};
 
 /// A block device being written.
 #[derive(Debug)]

@@ -9,8 +9,8 @@ use rustix::fs::{Access, FlockOperation, flock};
 
 use super::direct::Direct;
 use super::error::directory;
+use super::read::{PlainReader, ReadDevice};
 use super::{Device, DeviceError, OpenOptions};
-use crate::medium::{PlainReader, ReadDevice};
 
 /// A file being written as `NAME.partial`, next to where it will be.
 ///

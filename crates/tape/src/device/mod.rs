@@ -8,6 +8,7 @@ mod error;
 mod file;
 mod mtio;
 mod pipe;
+mod read;
 mod tape;
 
 use std::io;
@@ -18,10 +19,11 @@ pub use block::BlockDevice;
 pub use error::DeviceError;
 pub use file::FileDevice;
 pub use pipe::PipeDevice;
+pub(crate) use read::PlainReader;
+pub use read::ReadDevice;
 pub use tape::{TAPE_BLOCK, TapeDevice, TapeReader};
 
 use crate::archive::{BLOCK, DEFAULT_RECORD};
-use crate::medium::ReadDevice;
 
 /// Something that takes an archive, block by block, in order.
 pub trait Device: Send {

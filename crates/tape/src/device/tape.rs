@@ -10,8 +10,8 @@ use std::time::Duration;
 use rustix::io::Errno;
 
 use super::mtio::{Operation, Status, perform, position, status};
+use super::read::ReadDevice;
 use super::{Device, DeviceError, OpenOptions};
-use crate::medium::ReadDevice;
 
 pub use reader::TapeReader;
 

@@ -5,7 +5,6 @@ use std::io;
 use std::os::unix::fs::FileExt;
 
 use super::gzip;
-use super::offsets::in_one_piece;
 
 /// What the headers of a frame say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,4 +95,11 @@ fn read(file: &File, at: u64, length: usize) -> io::Result<Vec<u8>> {
     }
     bytes.truncate(filled);
     Ok(bytes)
+}
+
+/// What is said of content in which there are no frames to be found.
+pub(super) fn in_one_piece() -> io::Error {
+    let text = "it is compressed as one piece, in which nothing can be found by its offset: \
+                decompress it, or deserialize it into oci:DIR";
+    io::Error::new(io::ErrorKind::Unsupported, text)
 }

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use airlift_oci::store::Extent;
 use flate2::{Decompress, FlushDecompress};
 
-use super::headers::{Header, gzip_member, zstd_frame};
+use super::headers::{Header, gzip_member, in_one_piece, zstd_frame};
 
 /// The most that a frame may hold: more cannot be unpacked for a few bytes of it.
 const MOST: u64 = 8 << 20;
@@ -164,12 +164,6 @@ fn inflate(member: &[u8], size: usize) -> io::Result<Vec<u8>> {
     let data = member.get(12 + extra..).unwrap_or_default();
     Decompress::new(false).decompress_vec(data, &mut piece, FlushDecompress::Finish)?;
     Ok(piece)
-}
-
-pub(super) fn in_one_piece() -> io::Error {
-    let text = "it is compressed as one piece, in which nothing can be found by its offset: \
-                decompress it, or deserialize it into oci:DIR";
-    io::Error::new(io::ErrorKind::Unsupported, text)
 }
 
 #[cfg(test)]

@@ -8,30 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use super::stream::{Front, Gap, Piece, Pieces};
+use super::compression::Compression;
+use super::pieces::{Front, Gap, Piece, Pieces};
 use crate::framing::{self, FrameError, FrameReader};
 
 const CHUNK: usize = 1 << 20;
-
-/// How a medium is compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Compression {
-    Zstd,
-    Gzip,
-}
-
-impl Compression {
-    /// Tells by the first bytes.
-    pub(super) fn detect(first: &[u8]) -> Option<Self> {
-        match first {
-            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => {
-                Some(Compression::Zstd)
-            }
-            [0x1f, 0x8b, ..] => Some(Compression::Gzip),
-            _ => None,
-        }
-    }
-}
 
 /// Starts a thread that decompresses `front` and what follows it. Unless the medium is to be
 /// `whole`, reading goes on behind a damaged frame where frames can be told from what is between.

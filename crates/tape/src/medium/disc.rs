@@ -7,7 +7,7 @@ use std::path::Path;
 
 use rustix::io::Errno;
 
-use super::ReadDevice;
+use crate::device::ReadDevice;
 
 /// Discs lose this many bytes at once.
 const SECTOR: u64 = 4096;

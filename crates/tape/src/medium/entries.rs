@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use super::stream::{ByteStream, Gap, Piece, Reading};
+use super::pieces::{Gap, Piece};
+use super::read_ahead::Reading;
+use super::stream::ByteStream;
 use super::{Chart, Medium};
 use crate::archive::{ArchiveError, Head, Parser, Step};
 use airlift_oci::store::{Extent, chain};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::decode::Compression;
+use super::compression::Compression;
 use airlift_oci::store::Extent;
 
 /// Bytes read at once. What is passed over makes more of them vain.

@@ -2,46 +2,28 @@
 //! decompressed when its content says that it is compressed.
 
 mod chart;
+mod compression;
 mod decode;
 mod disc;
 mod entries;
 mod in_place;
+mod pieces;
+mod read_ahead;
 mod ready;
 mod stream;
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::device::{Destination, TapeReader};
+use crate::device::{Destination, PlainReader, ReadDevice, TapeReader};
 pub(crate) use chart::Chart;
 pub(crate) use disc::DiscReader;
 pub use entries::ReadError;
 pub(crate) use entries::{EntryReader, Fault, Passing};
 pub(crate) use in_place::CHUNK;
+pub(crate) use read_ahead::Reading;
 pub use ready::ready;
-pub(crate) use stream::Reading;
-
-/// Something that gives an archive, in order.
-pub trait ReadDevice: Send {
-    /// Where this is, for messages.
-    fn place(&self) -> String;
-
-    /// Reads into `buffer` and says how many bytes; 0 at the end.
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
-
-    /// After a read that failed: goes past what cannot be read, and says how many bytes of the
-    /// archive that is, if it is known. `None`: this cannot be read on.
-    fn skip(&mut self) -> Option<Option<u64>> {
-        None
-    }
-
-    /// Whether stopping and starting again takes long, as with a tape: then it is not done for
-    /// every bit of room in the buffer.
-    fn streams(&self) -> bool {
-        false
-    }
-}
 
 /// Where an archive is read from.
 pub enum Medium {
@@ -124,31 +106,4 @@ pub(crate) async fn apart<T: Send + 'static>(
 /// Why opening ended without saying why.
 fn lost() -> io::Error {
     io::Error::other("the thread that opens it ended unexpectedly")
-}
-
-/// What reads like a file.
-pub(crate) struct PlainReader<R> {
-    from: R,
-    place: String,
-}
-
-impl<R: Read + Send> PlainReader<R> {
-    pub(crate) fn new(from: R, place: String) -> Self {
-        PlainReader { from, place }
-    }
-}
-
-impl<R: Read + Send> ReadDevice for PlainReader<R> {
-    fn place(&self) -> String {
-        self.place.clone()
-    }
-
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match self.from.read(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                done => return done,
-            }
-        }
-    }
 }

@@ -6,9 +6,10 @@ use std::path::Path;
 
 use bytes::Bytes;
 
-use super::decode::Compression;
-use super::{Medium, ReadDevice, ReadError, apart, lost};
+use super::compression::Compression;
+use super::{Medium, ReadError, apart, lost};
 use crate::archive::{BLOCK, Parser, Step};
+use crate::device::ReadDevice;
 
 /// Bytes that a first block may have.
 const FIRST: usize = 1 << 20;
@@ -129,7 +130,7 @@ mod tests {
         let whole = crate::archive::encode_header("oci-layout", 0, crate::archive::Kind::File);
         let mut bytes = whole.clone();
         bytes.extend([7; 700]);
-        let reader = super::super::PlainReader::new(io::Cursor::new(bytes.clone()), "x".into());
+        let reader = crate::device::PlainReader::new(io::Cursor::new(bytes.clone()), "x".into());
         let mut media = ready(vec![Medium::Device(Box::new(reader))], false).await.unwrap();
         let mut device = media.remove(0).open().unwrap();
         let mut again = Vec::new();
@@ -143,7 +144,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_no_archive_is_told_before_it_is_read() {
         let of = |bytes: &'static [u8], damaged| async move {
-            let reader = super::super::PlainReader::new(bytes, "x".into());
+            let reader = crate::device::PlainReader::new(bytes, "x".into());
             let looked = ready(vec![Medium::Device(Box::new(reader))], damaged).await;
             looked.err().map(|error| airlift_oci::store::chain(&error))
         };

@@ -4,8 +4,8 @@ use std::io::{self, Read};
 
 use super::ResumeError;
 use crate::archive::{Body, Layout};
+use crate::device::ReadDevice;
 use crate::framing::{Compression, FrameError, FrameReader};
-use crate::medium::ReadDevice;
 use airlift_oci::types::Hasher;
 
 /// How much is compared.

@@ -8,7 +8,7 @@ use rustix::io::Errno;
 
 use super::super::mtio::{Operation, perform, position, status};
 use super::{LARGEST_BLOCK, TAPE_BLOCK};
-use crate::medium::ReadDevice;
+use crate::device::ReadDevice;
 
 /// A tape being read, from where it stands to the next filemark.
 pub struct TapeReader {
