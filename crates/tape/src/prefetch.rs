@@ -2,9 +2,11 @@
 //!
 //! A blob larger than a segment is fetched in segments, so that one large blob uses several
 //! connections as many small ones do. Permits are taken in order before a fetch begins: the one
-//! whose turn it is always has its share, so the budget cannot deadlock.
+//! whose turn it is always has its share, so the budget cannot deadlock. Where requests cost more
+//! than connections gain, a long segment passes through a window smaller than itself.
 
 mod segments;
+mod window;
 
 use std::sync::Arc;
 
@@ -123,7 +125,7 @@ async fn run(
         while fetches.try_join_next().is_some() {}
         // Neither semaphore is ever closed.
         let Ok(connection) = connections.clone().acquire_owned().await else { return };
-        let cost = units(room.cost(segment.length));
+        let cost = units(room.cost(segment.held));
         let Ok(share) = budget.clone().acquire_many_owned(cost).await else { return };
         let (chunks, receiver) = mpsc::unbounded_channel();
         if sender.send(receiver).await.is_err() {
@@ -131,6 +133,13 @@ async fn run(
         }
         let source = source.clone();
         fetches.spawn(async move {
+            if segment.held < segment.length {
+                let window = window::Window::new(&room, &segment);
+                window.fetch(&*source, &segment, &chunks).await;
+                drop((connection, chunks));
+                window.emptied().await;
+                return drop(share);
+            }
             if segment.length == segment.descriptor.size {
                 fetch_whole(&*source, segment, (room, share), &chunks).await;
             } else {

@@ -82,6 +82,14 @@ impl Blob {
         self
     }
 
+    /// Leaves the digest to the reader, who checks the whole of what he puts together of parts. The
+    /// size is still checked.
+    #[must_use]
+    pub fn unhashed(mut self) -> Self {
+        (self.hasher, self.good) = (None, false);
+        self
+    }
+
     /// Ends the stream before byte `end` of the content. What is left out is not looked at, and of
     /// a part no digest is checked.
     #[must_use]

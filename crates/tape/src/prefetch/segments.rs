@@ -23,6 +23,14 @@ const FAR: Duration = Duration::from_millis(15);
 /// cost CPU on both sides; small blobs are fetched by more connections than this.
 const NEAR_AT_ONCE: usize = 4;
 
+/// The longest segment that passes through a window.
+const LONGEST_PASSED: u64 = 64 << 20;
+/// Where one read brings so many bytes a second, more of them at once gain nothing, and each
+/// further request costs the place CPU that it has no more of.
+const FAST: f64 = 50e6;
+/// Reads at once that a place must take for some of them to stand still.
+const ENOUGH_AT_ONCE: usize = 3 * NEAR_AT_ONCE;
+
 /// Whether a place is at the end of a long line.
 pub(crate) fn is_far(line: &Line) -> bool {
     line.round_trip.is_some_and(|round_trip| round_trip >= FAR)
@@ -48,6 +56,8 @@ pub(super) struct Segment {
     pub(super) descriptor: Arc<Descriptor>,
     pub(super) offset: u64,
     pub(super) length: u64,
+    /// Bytes of it that are held at once, at most: all, or fewer.
+    pub(super) held: u64,
 }
 
 /// The segments of blobs, in order. How long one is shows when it is asked for.
@@ -79,12 +89,21 @@ impl Room {
     }
 
     /// Bytes of the next segment of a blob of which `rest` bytes are still to come, of `left`
-    /// bytes in all.
-    fn next(&self, rest: u64, left: u64, line: &Line) -> u64 {
+    /// bytes in all; and how many of them are held at once.
+    fn next(&self, rest: u64, left: u64, line: &Line) -> (u64, u64) {
         let length = self.length(left, line);
         // A short last one would cost a request as well: all of a blob are equally long.
-        let count = ((rest + length / 2) / length).max(1);
-        rest.div_ceil(count)
+        let equal = |length: u64| rest.div_ceil(((rest + length / 2) / length).max(1));
+        let held = equal(length);
+        if held < rest && self.passes(line) { (equal(LONGEST_PASSED), held) } else { (held, held) }
+    }
+
+    /// Whether long segments pass through windows.
+    fn passes(&self, line: &Line) -> bool {
+        // Memory is lent for the sake of many reads over a long line.
+        let near = self.percent == 100 && !is_far(line);
+        near && line.rate.is_some_and(|rate| rate >= FAST)
+            && line.at_once.is_some_and(|at_once| at_once >= ENOUGH_AT_ONCE)
     }
 
     fn length(&self, left: u64, line: &Line) -> u64 {
@@ -130,8 +149,10 @@ where
             if let Some((descriptor, offset)) = &mut self.current
                 && *offset < descriptor.size
             {
-                let length = self.room.next(descriptor.size - *offset, self.left, &(self.line)());
-                let segment = Segment { descriptor: descriptor.clone(), offset: *offset, length };
+                let rest = descriptor.size - *offset;
+                let (length, held) = self.room.next(rest, self.left, &(self.line)());
+                let (descriptor, start) = (descriptor.clone(), *offset);
+                let segment = Segment { descriptor, offset: start, length, held };
                 *offset += length;
                 self.left = self.left.saturating_sub(length);
                 return Some(segment);
@@ -188,8 +209,25 @@ mod tests {
         let room = Room::new(24 * MIB, 64 * MIB, 48);
         let line = line(10, 40, Some(20e6));
         let length = room.length(u64::MAX, &line);
-        assert_eq!(room.next(length + length / 4, u64::MAX, &line), length + length / 4);
-        assert_eq!(room.next(2 * length - 1, u64::MAX, &line), length);
+        assert_eq!(room.next(length + length / 4, u64::MAX, &line).0, length + length / 4);
+        assert_eq!(room.next(2 * length - 1, u64::MAX, &line).0, length);
+    }
+
+    #[test]
+    fn near_by_long_blobs_pass_whole_through_windows_where_reads_are_quick_and_many() {
+        let quick = line(16, 1, Some(200e6));
+        let room = Room::new(16 * MIB, 0, 48);
+        let (length, held) = room.next(60 * MIB, u64::MAX, &quick);
+        assert_eq!(length, 60 * MIB);
+        assert!(held < 4 * MIB, "{held}");
+        assert_eq!(room.next(MIB, u64::MAX, &quick), (MIB, MIB));
+        let far = line(16, 40, Some(200e6));
+        for line in [far, line(16, 1, None), line(16, 1, Some(20e6)), line(4, 1, Some(200e6))] {
+            let (length, held) = room.next(60 * MIB, u64::MAX, &line);
+            assert_eq!(length, held, "{line:?}");
+        }
+        let (length, held) = Room::new(16 * MIB, MIB, 48).next(60 * MIB, u64::MAX, &quick);
+        assert_eq!(length, held, "what is lent is for long lines");
     }
 
     proptest! {
@@ -215,8 +253,9 @@ mod tests {
                     let segment = segments.next().expect("a segment");
                     prop_assert!(Arc::ptr_eq(&segment.descriptor, blob));
                     prop_assert_eq!(segment.offset, next);
-                    prop_assert!(segment.length > 0 && segment.length <= room.most);
-                    prop_assert!(room.cost(segment.length) <= room.budget - lent);
+                    prop_assert!(segment.held > 0 && segment.held <= room.most);
+                    prop_assert!(segment.held <= segment.length);
+                    prop_assert!(room.cost(segment.held) <= room.budget - lent);
                     next += segment.length;
                 }
                 prop_assert_eq!(next, blob.size);
