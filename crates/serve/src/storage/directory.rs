@@ -5,6 +5,7 @@
 //! one of the names that a layout needs for itself, so no repository can lie in another's content.
 
 use std::collections::HashMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -27,6 +28,8 @@ pub struct Directory {
     /// The name of `root` itself, when it is a layout.
     own: Option<RepositoryName>,
     open: Mutex<HashMap<RepositoryName, Arc<LayoutStore>>>,
+    /// Repositories that are being made, each by one at a time.
+    making: Mutex<HashMap<RepositoryName, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 impl Directory {
@@ -36,7 +39,7 @@ impl Directory {
         std::fs::create_dir_all(root).map_err(|error| StoreError::io("creating", root, error))?;
         let root = root.canonicalize().map_err(|error| StoreError::io("resolving", root, error))?;
         let own = if root.join(MARKER).exists() { Some(own_name(&root)?) } else { None };
-        Ok(Directory { root, own, open: Mutex::default() })
+        Ok(Directory { root, own, open: Mutex::default(), making: Mutex::default() })
     }
 
     /// The name under which the directory itself is served, when it is a layout.
@@ -104,7 +107,7 @@ impl Directory {
         Ok(Some(store))
     }
 
-    fn make(&self, name: &RepositoryName) -> Result<Arc<LayoutStore>, StoreError> {
+    async fn make(&self, name: &RepositoryName) -> Result<Arc<LayoutStore>, StoreError> {
         if is_reserved(name) {
             let text = format!(
                 "a repository in a directory cannot have a component named {}",
@@ -115,10 +118,27 @@ impl Directory {
         if let Some(store) = self.find(name)? {
             return Ok(store);
         }
-        LayoutStore::create(&self.path(name))?;
-        // Opened by whoever comes first: all share one store.
-        self.find(name)?
-            .ok_or_else(|| StoreError::new(name.as_str(), ErrorKind::NotFound(name.to_string())))
+        let making = self.making(name);
+        let _turn = making.lock().await;
+        // Whoever came first has made it by now.
+        let mut found = self.find(name)?;
+        if found.is_none() {
+            // Away from the threads that must not wait for a disk.
+            let path = self.path(name);
+            let made = tokio::task::spawn_blocking(move || LayoutStore::create(&path)).await;
+            let lost =
+                |error| StoreError::io("creating", &self.path(name), io::Error::other(error));
+            made.map_err(lost)??;
+            found = self.find(name)?;
+        }
+        found.ok_or_else(|| StoreError::new(name.as_str(), ErrorKind::NotFound(name.to_string())))
+    }
+
+    /// The right to make `name`.
+    fn making(&self, name: &RepositoryName) -> Arc<tokio::sync::Mutex<()>> {
+        let mut making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        making.retain(|_, lock| Arc::strong_count(lock) > 1);
+        making.entry(name.clone()).or_default().clone()
     }
 }
 
@@ -164,7 +184,7 @@ impl Repositories for Directory {
     }
 
     async fn create(&self, name: &RepositoryName) -> Result<Arc<dyn Repository>, StoreError> {
-        Ok(self.make(name)?)
+        Ok(self.make(name).await?)
     }
 
     async fn list(&self) -> Result<Vec<RepositoryName>, StoreError> {
@@ -178,7 +198,9 @@ impl Repositories for Directory {
         to: &RepositoryName,
     ) -> Result<bool, StoreError> {
         match self.find(from)? {
-            Some(from) if from.blob_size(digest).is_some() => self.make(to)?.share(digest, &from),
+            Some(from) if from.blob_size(digest).is_some() => {
+                self.make(to).await?.share(digest, &from).await
+            }
             _ => Ok(false),
         }
     }

@@ -307,6 +307,7 @@ pub(super) fn create(root: &Path) -> Result<(), StoreError> {
     let blobs = root.join("blobs").join("sha256");
     create_directories(&blobs)?;
     let index = serde_json::to_vec(&Index::empty()).unwrap_or_default();
+    // The marker last: what has one is a layout.
     for (name, text) in [("index.json", index.as_slice()), (MARKER, MARKER_TEXT.as_bytes())] {
         let path = root.join(name);
         let written = temporary(root, text).and_then(|file| {
@@ -316,11 +317,9 @@ pub(super) fn create(root: &Path) -> Result<(), StoreError> {
                 new => new.map(drop),
             }
         });
-        written
-            .and_then(|()| sync_directory(root))
-            .map_err(|source| StoreError::io("writing", &path, source))?;
+        written.map_err(|source| StoreError::io("writing", &path, source))?;
     }
-    Ok(())
+    sync_directory(root).map_err(|source| StoreError::io("writing", root, source))
 }
 
 #[cfg(test)]

@@ -1,34 +1,49 @@
 //! Bytes on their way into a layout: a file in `ingest/`, renamed to its digest when whole and synced.
 
 use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, IoSlice, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Buf, Bytes};
 use rustix::fs::FlockOperation;
 use tempfile::{NamedTempFile, TempPath};
-use tokio::io::AsyncWriteExt;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::durable;
+use super::names::{Made, Names};
 use crate::store::{ErrorKind, Ingest, StoreError, extent};
 use crate::types::{Algorithm, Digest, Hasher};
 
+/// Pieces that are written at once, at most.
+const PIECES: usize = 256;
+
 /// A blob being written. SHA-256 is computed on the way; another algorithm reads the file again.
 /// The file is locked as long as somebody writes to it, so that what was left behind can be told
-/// from what is being written.
+/// from what is being written. Bytes go to the file from where they are: one stretch is written while
+/// the next is taken in.
 pub(super) struct FileIngest {
     root: PathBuf,
-    /// Taken in, but not written yet, because a write was dropped or failed.
+    names: Arc<Names>,
+    /// Taken in, and not being written yet.
     pending: VecDeque<Bytes>,
-    file: tokio::io::BufWriter<tokio::fs::File>,
+    /// Bytes of that.
+    held: usize,
+    writing: Option<JoinHandle<Left>>,
+    file: Arc<File>,
     path: TempPath,
     hasher: Hasher,
     written: u64,
 }
 
+/// What could not be written, in order, and why.
+type Left = (VecDeque<Bytes>, io::Result<()>);
+
 impl FileIngest {
-    pub(super) async fn start(root: &Path) -> Result<Self, StoreError> {
+    pub(super) async fn start(root: &Path, names: Arc<Names>) -> Result<Self, StoreError> {
         let directory = root.join("ingest");
         let made = tokio::fs::create_dir_all(&directory).await;
         made.map_err(|source| StoreError::io("creating", &directory, source))?;
@@ -37,54 +52,64 @@ impl FileIngest {
         rustix::fs::flock(file.as_file(), FlockOperation::NonBlockingLockExclusive)
             .map_err(|code| StoreError::io("locking", file.path(), code.into()))?;
         let (file, path) = file.into_parts();
-        let mut file = tokio::fs::File::from_std(file);
-        // It would take in 2 MiB, for each of many blobs at once.
-        file.set_max_buf_size(extent::CHUNK);
-        let file = tokio::io::BufWriter::with_capacity(extent::CHUNK, file);
-        let hasher = Hasher::new(Algorithm::Sha256);
-        let pending = VecDeque::new();
-        Ok(FileIngest { root: root.to_owned(), pending, file, path, hasher, written: 0 })
+        Ok(FileIngest {
+            root: root.to_owned(),
+            names,
+            pending: VecDeque::new(),
+            held: 0,
+            writing: None,
+            file: Arc::new(file),
+            path,
+            hasher: Hasher::new(Algorithm::Sha256),
+            written: 0,
+        })
     }
 
-    fn failed(&self) -> impl FnOnce(std::io::Error) -> StoreError + use<> {
+    fn failed(&self) -> impl FnOnce(io::Error) -> StoreError + use<> {
         let path = self.path.to_path_buf();
         move |source| StoreError::io("writing", &path, source)
     }
 
-    /// Writes what is pending. Dropped or failed, it goes on next time where it was.
-    async fn drain(&mut self) -> std::io::Result<()> {
-        while let Some(chunk) = self.pending.front_mut() {
-            while !chunk.is_empty() {
-                match self.file.write(chunk).await? {
-                    0 => return Err(std::io::ErrorKind::WriteZero.into()),
-                    written => chunk.advance(written),
-                }
-            }
-            self.pending.pop_front();
+    /// Begins to write what is pending; nothing else is being written.
+    fn begin(&mut self) {
+        let (mut pieces, file) = (std::mem::take(&mut self.pending), self.file.clone());
+        self.held = 0;
+        self.writing = Some(spawn_blocking(move || {
+            let done = write_all(&file, &mut pieces);
+            (pieces, done)
+        }));
+    }
+
+    /// Waits for what is being written. What could not be written is pending again.
+    async fn settle(&mut self) -> io::Result<()> {
+        let Some(writing) = &mut self.writing else { return Ok(()) };
+        let done = writing.await;
+        self.writing = None;
+        let (mut left, done) = done.map_err(io::Error::other)?;
+        self.held += left.iter().map(Bytes::len).sum::<usize>();
+        left.append(&mut self.pending);
+        self.pending = left;
+        done
+    }
+
+    /// Writes everything.
+    async fn complete(&mut self) -> io::Result<()> {
+        self.settle().await?;
+        if !self.pending.is_empty() {
+            self.begin();
+            self.settle().await?;
         }
         Ok(())
     }
 
-    /// Writes everything, and makes sure that the file has it all: an error of a write may have
-    /// come when nobody was waiting for it any more.
-    async fn complete(&mut self) -> std::io::Result<()> {
-        self.drain().await?;
-        self.file.flush().await?;
-        let length = self.file.get_ref().metadata().await?.len();
-        if length == self.written {
-            return Ok(());
-        }
-        let text = format!("{length} bytes are in the file where {} were written", self.written);
-        Err(std::io::Error::other(text))
-    }
-
-    async fn digest(&self, algorithm: Algorithm) -> Result<Digest, StoreError> {
+    async fn digest(&mut self, algorithm: Algorithm) -> Result<Digest, StoreError> {
         if algorithm == Algorithm::Sha256 {
             return Ok(self.hasher.clone().finish());
         }
+        self.complete().await.map_err(self.failed())?;
         let path = self.path.to_path_buf();
-        let hash = tokio::task::spawn_blocking(move || hash_file(&path, algorithm)).await;
-        hash.map_err(std::io::Error::other).and_then(|inner| inner).map_err(self.failed())
+        let hash = spawn_blocking(move || hash_file(&path, algorithm)).await;
+        hash.map_err(io::Error::other).and_then(|inner| inner).map_err(self.failed())
     }
 }
 
@@ -93,8 +118,13 @@ impl Ingest for FileIngest {
     async fn write(&mut self, bytes: Bytes) -> Result<(), StoreError> {
         self.hasher.update(&bytes);
         self.written += bytes.len() as u64;
+        self.held += bytes.len();
         self.pending.push_back(bytes);
-        self.drain().await.map_err(self.failed())
+        if self.held >= extent::CHUNK || self.pending.len() >= PIECES {
+            self.settle().await.map_err(self.failed())?;
+            self.begin();
+        }
+        Ok(())
     }
 
     fn written(&self) -> u64 {
@@ -102,30 +132,64 @@ impl Ingest for FileIngest {
     }
 
     async fn finish(mut self: Box<Self>, expected: &Digest) -> Result<(), StoreError> {
-        self.complete().await.map_err(self.failed())?;
+        self.settle().await.map_err(self.failed())?;
         let found = self.digest(expected.algorithm()).await?;
         if found != *expected {
             let kind = ErrorKind::Digest { expected: expected.clone(), found };
             return Err(StoreError::new(format!("oci:{}", self.root.display()), kind));
         }
-        let mode = rustix::fs::Mode::from_raw_mode(0o644);
-        rustix::fs::fchmod(self.file.get_ref(), mode).map_err(|code| self.failed()(code.into()))?;
-        self.file.get_ref().sync_data().await.map_err(self.failed())?;
+        let (failed, hex) = (self.failed(), expected.hex().to_owned());
         let directory = self.root.join("blobs").join(expected.algorithm().as_str());
-        let target = directory.join(expected.hex());
-        // Locked until it has its name.
-        let FileIngest { root, path, file: _locked, .. } = *self;
-        let placed = tokio::task::spawn_blocking(move || {
-            durable::create_directories(&directory)?;
-            path.persist(&target)
-                .map_err(|error| error.error)
-                .and_then(|()| durable::sync_directory(&directory))
-                .map_err(|source| StoreError::io("writing", &target, source))
+        let FileIngest { names, mut pending, file, path, written, .. } = *self;
+        let made = names.make(&directory, move |directory| {
+            write_all(&file, &mut pending).and_then(|()| secure(&file, written)).map_err(failed)?;
+            durable::create_directories(directory)?;
+            let target = directory.join(hex);
+            let named = path.persist(&target).map_err(|error| error.error);
+            named.map_err(|source| StoreError::io("writing", &target, source))?;
+            // Locked until it has its name.
+            drop(file);
+            Ok(Made::New)
         });
-        placed
-            .await
-            .map_err(|error| StoreError::io("writing", &root, std::io::Error::other(error)))?
+        made.await.map(drop)
     }
+}
+
+/// Makes what was written durable. Everything is to be there: an error of a write may have come when
+/// nobody was waiting for it any more.
+fn secure(file: &File, written: u64) -> io::Result<()> {
+    let length = file.metadata()?.len();
+    if length != written {
+        let text = format!("{length} bytes are in the file where {written} were written");
+        return Err(io::Error::other(text));
+    }
+    // A temporary file is private to its owner; a layout is for whoever may read the directory.
+    rustix::fs::fchmod(file, rustix::fs::Mode::from_raw_mode(0o644))?;
+    file.sync_data()
+}
+
+/// Writes the pieces, taking each away as far as it is written.
+fn write_all(mut file: &File, pieces: &mut VecDeque<Bytes>) -> io::Result<()> {
+    pieces.retain(|piece| !piece.is_empty());
+    while !pieces.is_empty() {
+        let slices: Vec<IoSlice<'_>> =
+            pieces.iter().take(PIECES).map(|piece| IoSlice::new(piece)).collect();
+        let mut written = match file.write_vectored(&slices) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => written,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        while let Some(piece) = pieces.front_mut().filter(|_| written > 0) {
+            let part = written.min(piece.len());
+            piece.advance(part);
+            written -= part;
+            if piece.is_empty() {
+                pieces.pop_front();
+            }
+        }
+    }
+    Ok(())
 }
 
 fn hash_file(path: &Path, algorithm: Algorithm) -> std::io::Result<Digest> {
@@ -201,7 +265,7 @@ mod tests {
         drop(old_file(root.path(), "left"));
         let locked = old_file(root.path(), "locked");
         rustix::fs::flock(&locked, FlockOperation::LockExclusive).unwrap();
-        let mut ingest = Box::new(FileIngest::start(root.path()).await.unwrap());
+        let mut ingest = Box::new(FileIngest::start(root.path(), Arc::default()).await.unwrap());
         assert_eq!(sweep(root.path()).unwrap(), 1);
         assert!(!root.path().join("ingest/left").exists());
         assert!(root.path().join("ingest/locked").exists());
@@ -214,7 +278,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let chunk = Bytes::from(vec![7; 5 << 20]);
         let whole = [chunk.as_ref(), chunk.as_ref(), b"end"].concat();
-        let mut ingest = Box::new(FileIngest::start(root.path()).await.unwrap());
+        let mut ingest = Box::new(FileIngest::start(root.path(), Arc::default()).await.unwrap());
         for _ in 0..2 {
             let mut write = Box::pin(ingest.write(chunk.clone()));
             // So much is seldom written before the disk was waited for, so the write is dropped in
@@ -229,10 +293,38 @@ mod tests {
         assert!(stored == whole);
     }
 
+    #[test]
+    fn pieces_of_any_length_are_written_in_order() {
+        let mut file = tempfile::tempfile().unwrap();
+        let piece = |number: u32| Bytes::from(vec![number as u8; number as usize * 7 % 1000]);
+        let mut pieces: VecDeque<Bytes> = (0..2000).map(piece).collect();
+        let whole: Vec<u8> = pieces.iter().flatten().copied().collect();
+        write_all(&file, &mut pieces).unwrap();
+        let mut found = Vec::new();
+        std::io::Seek::rewind(&mut file).unwrap();
+        std::io::Read::read_to_end(&mut file, &mut found).unwrap();
+        assert!(pieces.is_empty() && found == whole);
+    }
+
+    #[tokio::test]
+    async fn what_could_not_be_written_is_pending_again() {
+        let root = tempfile::tempdir().unwrap();
+        let mut ingest = Box::new(FileIngest::start(root.path(), Arc::default()).await.unwrap());
+        let good = std::mem::replace(&mut ingest.file, Arc::new(File::open("/dev/null").unwrap()));
+        ingest.write(Bytes::from_static(b"one ")).await.unwrap();
+        assert!(ingest.complete().await.is_err(), "a file that is open for reading alone");
+        ingest.file = good;
+        ingest.write(Bytes::from_static(b"two")).await.unwrap();
+        let digest = Digest::of(b"one two");
+        ingest.finish(&digest).await.unwrap();
+        let stored = std::fs::read(root.path().join("blobs/sha256").join(digest.hex())).unwrap();
+        assert_eq!(stored, b"one two");
+    }
+
     #[tokio::test]
     async fn a_file_that_lost_bytes_gets_no_name() {
         let root = tempfile::tempdir().unwrap();
-        let mut ingest = Box::new(FileIngest::start(root.path()).await.unwrap());
+        let mut ingest = Box::new(FileIngest::start(root.path(), Arc::default()).await.unwrap());
         ingest.write(Bytes::from_static(b"bytes")).await.unwrap();
         ingest.complete().await.unwrap();
         let file = std::fs::OpenOptions::new().write(true).open(&ingest.path).unwrap();

@@ -9,6 +9,7 @@ mod durable;
 mod edits;
 mod index;
 mod ingest;
+mod names;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use async_trait::async_trait;
 pub use self::collect::{Collection, Garbage};
 use self::index::IndexFile;
 use self::ingest::FileIngest;
+use self::names::{Made, Names};
 use super::checked::Checked;
 use super::extent::Extent;
 use super::index::{is_plainly_a_manifest, pick, tag_of, tags_of};
@@ -39,6 +41,7 @@ const FRESH: Duration = Duration::from_secs(600);
 pub struct LayoutStore {
     root: PathBuf,
     index: IndexFile,
+    names: Arc<Names>,
     /// The subjects of manifests, as far as they were asked for.
     subjects: Mutex<HashMap<Digest, Option<Digest>>>,
     /// What need not be checked again.
@@ -49,8 +52,8 @@ impl LayoutStore {
     /// Opens the layout at `root`, which must be one.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         index::check_marker(root)?;
-        let (index, subjects) = (IndexFile::new(root), Mutex::default());
-        Ok(LayoutStore { root: root.to_owned(), index, subjects, checked: None })
+        let (index, names, subjects) = (IndexFile::new(root), Arc::default(), Mutex::default());
+        Ok(LayoutStore { root: root.to_owned(), index, names, subjects, checked: None })
     }
 
     /// Checks the digest of a file's content when it is read whole for the first time, and again
@@ -76,7 +79,7 @@ impl LayoutStore {
 
     /// Starts taking in a blob.
     pub async fn ingest(&self) -> Result<Box<dyn Ingest>, StoreError> {
-        Ok(Box::new(FileIngest::start(&self.root).await?))
+        Ok(Box::new(FileIngest::start(&self.root, self.names.clone()).await?))
     }
 
     /// The file that holds the content of `digest`, whether or not it is there.
@@ -87,18 +90,7 @@ impl LayoutStore {
     /// Whether a blob or manifest is there, for somebody who relies on it from now on: a collection
     /// of garbage leaves it alone as if it had just been written.
     pub fn claim(&self, digest: &Digest) -> bool {
-        let path = self.path(digest);
-        let Ok(meta) = std::fs::metadata(&path) else { return false };
-        let age = meta.modified().ok().and_then(|modified| modified.elapsed().ok());
-        if meta.is_file() && age.is_some_and(|age| age > FRESH) {
-            let now = rustix::fs::Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_NOW };
-            let times = rustix::fs::Timestamps { last_access: now, last_modification: now };
-            let renewed =
-                rustix::fs::utimensat(rustix::fs::CWD, &path, &times, rustix::fs::AtFlags::empty());
-            // Not ours, or to be read only: then nobody collects here either.
-            return renewed != Err(rustix::io::Errno::NOENT);
-        }
-        meta.is_file()
+        claim(&self.path(digest))
     }
 
     /// Size of a blob or manifest in bytes, when it is there.
@@ -109,28 +101,14 @@ impl LayoutStore {
 
     /// Takes over a blob from another layout by a hard link. `false`: the other does not have it,
     /// or the file system has no such link for it.
-    pub fn share(&self, digest: &Digest, from: &LayoutStore) -> Result<bool, StoreError> {
-        use std::io::ErrorKind as Io;
+    pub async fn share(&self, digest: &Digest, from: &LayoutStore) -> Result<bool, StoreError> {
         let (old, new) = (from.path(digest), self.path(digest));
         let directory = self.root.join("blobs").join(digest.algorithm().as_str());
-        durable::create_directories(&directory)?;
-        if !from.claim(digest) {
-            return Ok(false);
-        }
-        match std::fs::hard_link(&old, &new) {
-            Ok(()) => durable::sync_directory(&directory)
-                .map(|()| true)
-                .map_err(|error| StoreError::io("linking", &new, error)),
-            Err(error) => match error.kind() {
-                Io::AlreadyExists => Ok(self.claim(digest)),
-                Io::NotFound
-                | Io::TooManyLinks
-                | Io::CrossesDevices
-                | Io::Unsupported
-                | Io::PermissionDenied => Ok(false),
-                _ => Err(StoreError::io("linking", &new, error)),
-            },
-        }
+        let made = self.names.make(&directory, move |directory| {
+            durable::create_directories(directory)?;
+            link(&old, &new)
+        });
+        Ok(made.await? != Made::Not)
     }
 
     /// Removes what writers left behind that were killed, and brings back what a collection that was
@@ -224,6 +202,42 @@ impl LayoutStore {
         let content = Descriptor::new("", entry.digest.clone(), size);
         let raw = self.open(&content, 0).await?.read_all().await?;
         Manifest::parse_as(&entry.media_type, entry.digest.clone(), raw).map_err(refuse)
+    }
+}
+
+/// Has a file count as if it had just been written. Whether it is there.
+fn claim(path: &Path) -> bool {
+    let Ok(meta) = std::fs::metadata(path) else { return false };
+    let age = meta.modified().ok().and_then(|modified| modified.elapsed().ok());
+    if meta.is_file() && age.is_some_and(|age| age > FRESH) {
+        let now = rustix::fs::Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_NOW };
+        let times = rustix::fs::Timestamps { last_access: now, last_modification: now };
+        let renewed =
+            rustix::fs::utimensat(rustix::fs::CWD, path, &times, rustix::fs::AtFlags::empty());
+        // Not ours, or to be read only: then nobody collects here either.
+        return renewed != Err(rustix::io::Errno::NOENT);
+    }
+    meta.is_file()
+}
+
+/// Gives the file at `old` a further name, where the file system can.
+fn link(old: &Path, new: &Path) -> Result<Made, StoreError> {
+    use std::io::ErrorKind as Io;
+    if !claim(old) {
+        return Ok(Made::Not);
+    }
+    match std::fs::hard_link(old, new) {
+        Ok(()) => Ok(Made::New),
+        Err(error) => match error.kind() {
+            Io::AlreadyExists if claim(new) => Ok(Made::Known),
+            Io::AlreadyExists
+            | Io::NotFound
+            | Io::TooManyLinks
+            | Io::CrossesDevices
+            | Io::Unsupported
+            | Io::PermissionDenied => Ok(Made::Not),
+            _ => Err(StoreError::io("linking", new, error)),
+        },
     }
 }
 

@@ -144,7 +144,7 @@ async fn nothing_goes_when_a_manifest_cannot_be_read() {
 async fn a_shared_blob_frees_nothing() {
     let (one, other) = (place(), place());
     let blob = one.blob("shared by a link").await;
-    assert!(other.store.share(&blob.digest, &one.store).unwrap());
+    assert!(other.store.share(&blob.digest, &one.store).await.unwrap());
     one.age();
     let removed = one.store.collect(DAY, false).unwrap().removed;
     assert_eq!(removed, [Garbage { digest: blob.digest.clone(), freed: 0 }]);
