@@ -24,11 +24,16 @@ pub(super) fn shown(url: &Url) -> String {
 pub(super) fn network(place: &str, error: reqwest::Error) -> StoreError {
     let error = error.without_url();
     let words = chain(&error);
-    if words.contains("invalid HTTP version parsed") {
+    if is_foreign(&words) {
         return foreign(place);
     }
     let kind = if is_distrust(&words) { ErrorKind::Tls } else { ErrorKind::Network };
     StoreError::new(place, kind(Box::new(error)))
+}
+
+/// Whether the words of an error tell that an answer was no HTTP.
+pub(super) fn is_foreign(words: &str) -> bool {
+    words.contains("invalid HTTP version parsed")
 }
 
 /// What was answered is no HTTP.

@@ -1,47 +1,49 @@
-//! One connection: a question goes out in one piece, the head of its answer comes in.
+//! One connection, driven by whoever waits for it: no task of its own stands between a question and
+//! its socket.
 
-use std::io;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
 
-use bytes::{Buf, BytesMut};
-use http::{HeaderMap, HeaderName, Method, header};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
+use http_body_util::Empty;
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use url::{Position, Url};
 
-use super::Fault;
-use super::head::{Head, MOST, Parsed};
 use crate::registry::endpoint::authority;
 
-/// Bytes that are asked for at once: most manifests fit, with their heads.
-const ROOM: usize = 8 * 1024;
+/// The most bytes that the head of an answer may have.
+const HEAD: usize = 64 * 1024;
+/// The most headers that it may have.
+const HEADERS: usize = 100;
 
 /// A connection to the host.
 #[derive(Debug)]
 pub(super) struct Connection {
-    stream: TcpStream,
-    /// What came and was not taken yet.
-    pub(super) came: BytesMut,
-    question: Vec<u8>,
-}
-
-/// How a question failed.
-#[derive(Debug)]
-pub(super) enum Lost {
-    /// The connection ended and no byte of an answer came.
-    Unanswered(io::Error),
-    /// There is something wrong with the answer.
-    Answered(Fault),
+    sender: http1::SendRequest<Empty<Bytes>>,
+    /// `None` when the connection has ended.
+    driver: Option<http1::Connection<TokioIo<TcpStream>, Empty<Bytes>>>,
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream) -> Self {
-        Connection { stream, came: BytesMut::new(), question: Vec::new() }
+    pub(super) async fn over(stream: TcpStream) -> hyper::Result<Self> {
+        let mut builder = http1::Builder::new();
+        builder.max_buf_size(HEAD).max_headers(HEADERS);
+        let (sender, driver) = builder.handshake(TokioIo::new(stream)).await?;
+        Ok(Connection { sender, driver: Some(driver) })
     }
 
-    /// Whether the host has neither closed the connection nor sent what nobody asked for.
-    pub(super) fn stands(&self) -> bool {
-        let read = self.stream.try_read(&mut [0]);
-        self.came.is_empty() && read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    /// Whether the next question can be sent: the last answer came whole, and the host has neither
+    /// closed the connection nor sent what nobody asked for.
+    pub(super) fn stands(&mut self) -> bool {
+        let mut context = Context::from_waker(Waker::noop());
+        self.drive(&mut context);
+        let ready = self.sender.poll_ready(&mut context);
+        self.driver.is_some() && matches!(ready, Poll::Ready(Ok(())))
     }
 
     /// Sends a question and waits for the head of the answer.
@@ -50,72 +52,66 @@ impl Connection {
         method: &Method,
         url: &Url,
         headers: &HeaderMap,
-        agent: &str,
-    ) -> Result<Head, Lost> {
-        self.write(method, url, headers, agent);
-        let sent = self.stream.write_all(&self.question).await;
-        sent.map_err(Lost::Unanswered)?;
-        loop {
-            match self.read().await {
-                Ok(0) => return Err(self.lost(io::ErrorKind::UnexpectedEof.into())),
-                Ok(_) => {}
-                Err(error) => return Err(self.lost(error)),
-            }
-            while let Parsed::Whole(head, length) =
-                Head::parse(&self.came, method).map_err(Lost::Answered)?
-            {
-                self.came.advance(length);
-                if !head.status.is_informational() {
-                    return Ok(head);
-                }
-            }
-            if self.came.len() >= MOST {
-                return Err(Lost::Answered(Fault::garbage("the head of its answer is too long")));
-            }
-        }
+        agent: &HeaderValue,
+    ) -> Result<Response<Incoming>, Box<dyn std::error::Error + Send + Sync>> {
+        let question = question(method, url, headers, agent)?;
+        let answer = self.sender.send_request(question);
+        let answer = while_driven(&mut self.driver, answer).await;
+        Ok(answer?)
     }
 
-    /// Reads what is there, at least a byte; 0 at the end.
-    pub(super) async fn read(&mut self) -> io::Result<usize> {
-        // What was taken is room again: nobody else holds it.
-        self.came.reserve(ROOM.saturating_sub(self.came.len()).max(ROOM / 4));
-        self.stream.read_buf(&mut self.came).await
+    /// Waits for `work`, which needs the connection to go on.
+    pub(super) async fn during<T>(&mut self, work: impl Future<Output = T>) -> T {
+        while_driven(&mut self.driver, work).await
     }
 
-    fn lost(&self, error: io::Error) -> Lost {
-        if self.came.is_empty() {
-            Lost::Unanswered(error)
-        } else {
-            Lost::Answered(Fault::Broken(error.into()))
-        }
+    fn drive(&mut self, context: &mut Context<'_>) {
+        drive(&mut self.driver, context);
     }
+}
 
-    /// Writes a question down. Method, URL and headers were checked when they were made: none holds
-    /// a line break.
-    fn write(&mut self, method: &Method, url: &Url, headers: &HeaderMap, agent: &str) {
-        let to = &mut self.question;
-        to.clear();
-        let target = &url[Position::BeforePath..Position::AfterQuery];
-        for part in [method.as_str(), " ", target, " HTTP/1.1\r\n"] {
-            to.extend_from_slice(part.as_bytes());
-        }
-        let mut line = |name: &HeaderName, value: &[u8]| {
-            for part in [name.as_str().as_bytes(), b": ", value, b"\r\n"] {
-                to.extend_from_slice(part);
-            }
-        };
-        if !headers.contains_key(header::HOST) {
-            line(&header::HOST, authority(url).as_bytes());
-        }
-        if !headers.contains_key(header::USER_AGENT) {
-            line(&header::USER_AGENT, agent.as_bytes());
-        }
-        if !headers.contains_key(header::ACCEPT) {
-            line(&header::ACCEPT, b"*/*");
-        }
-        for (name, value) in headers {
-            line(name, value.as_bytes());
-        }
-        to.extend_from_slice(b"\r\n");
+type Driver = Option<http1::Connection<TokioIo<TcpStream>, Empty<Bytes>>>;
+
+/// Lets the connection do what it can. How it ended is told to whoever waits for an answer.
+fn drive(driver: &mut Driver, context: &mut Context<'_>) {
+    if let Some(running) = driver
+        && Pin::new(running).poll(context).is_ready()
+    {
+        *driver = None;
     }
+}
+
+async fn while_driven<T>(driver: &mut Driver, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    poll_fn(|context| {
+        if let Poll::Ready(done) = work.as_mut().poll(context) {
+            return Poll::Ready(done);
+        }
+        drive(driver, context);
+        work.as_mut().poll(context)
+    })
+    .await
+}
+
+fn question(
+    method: &Method,
+    url: &Url,
+    headers: &HeaderMap,
+    agent: &HeaderValue,
+) -> Result<Request<Empty<Bytes>>, http::Error> {
+    let target: Uri = url[Position::BeforePath..Position::AfterQuery].parse()?;
+    let mut question = Request::new(Empty::new());
+    *question.method_mut() = method.clone();
+    *question.uri_mut() = target;
+    let own = question.headers_mut();
+    own.reserve(headers.len() + 3);
+    own.insert(header::HOST, authority(url).parse::<HeaderValue>()?);
+    own.insert(header::USER_AGENT, agent.clone());
+    own.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
+    // What was said takes the place of these.
+    for name in headers.keys() {
+        own.remove(name);
+    }
+    own.extend(headers.iter().map(|(name, value)| (name.clone(), value.clone())));
+    Ok(question)
 }

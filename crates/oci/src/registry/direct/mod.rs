@@ -1,29 +1,29 @@
 //! Connections of our own to a host that is reached directly and without TLS, for small questions
 //! of which a server passes on many: nothing stands between a question and its socket.
 //!
-//! A question has no body and changes nothing, so one that a kept connection lost, because the
-//! host closed it meanwhile, is asked once more on a new one. What needs TLS or goes by way of a
+//! A question has no body and changes nothing, so one that fails on a kept connection, mostly because
+//! the host closed it meanwhile, is asked once more on a new one. What needs TLS or goes by way of a
 //! proxy, what has a body, and what brings a blob, is for [`super::transport`].
 
 mod body;
 mod connection;
-mod head;
 
 use std::collections::VecDeque;
-use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use http::{HeaderMap, Method, Uri};
+use http::{HeaderMap, HeaderValue, Method, Uri};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::proxy::matcher::Matcher;
 use tower_service::Service;
 use url::Url;
 
 pub(super) use self::body::Reply;
-use self::connection::{Connection, Lost};
+use self::connection::Connection;
+use super::failure::is_foreign;
 use super::settings::Settings;
 use super::transport::is_loopback;
+use crate::store::chain;
 
 /// For how long a connection is kept for the next question.
 const KEPT: Duration = Duration::from_secs(30);
@@ -33,7 +33,7 @@ const KEPT: Duration = Duration::from_secs(30);
 pub(super) struct Direct {
     connector: HttpConnector,
     host: Uri,
-    agent: String,
+    agent: HeaderValue,
     /// So many are kept.
     most: usize,
     idle: Mutex<VecDeque<(Instant, Connection)>>,
@@ -60,7 +60,7 @@ impl Direct {
         connector.set_nodelay(true);
         connector.set_keepalive(Some(Duration::from_secs(30)));
         connector.set_connect_timeout(Some(settings.connect_timeout));
-        let (agent, most) = (settings.user_agent.clone(), settings.most_far());
+        let (agent, most) = (settings.user_agent.parse().ok()?, settings.most_far());
         Some(Arc::new(Direct { connector, host, agent, most, idle: Mutex::default() }))
     }
 
@@ -71,33 +71,29 @@ impl Direct {
         url: &Url,
         headers: &HeaderMap,
     ) -> Result<Reply, Fault> {
-        if let Some(mut connection) = self.take(Instant::now()) {
-            match connection.ask(method, url, headers, &self.agent).await {
-                Ok(head) => return Ok(Reply::new(head, connection, self)),
-                Err(Lost::Unanswered(_)) => {}
-                Err(Lost::Answered(fault)) => return Err(fault),
-            }
+        if let Some(mut connection) = self.take(Instant::now())
+            && let Ok(answer) = connection.ask(method, url, headers, &self.agent).await
+        {
+            return Ok(Reply::new(answer, connection, self));
         }
         let mut connection = self.connect().await?;
         match connection.ask(method, url, headers, &self.agent).await {
-            Ok(head) => Ok(Reply::new(head, connection, self)),
-            Err(Lost::Unanswered(error)) => Err(Fault::Broken(error.into())),
-            Err(Lost::Answered(fault)) => Err(fault),
+            Ok(answer) => Ok(Reply::new(answer, connection, self)),
+            Err(error) => Err(Fault::of(error)),
         }
     }
 
     async fn connect(&self) -> Result<Connection, Fault> {
         let mut connector = self.connector.clone();
-        let broken = |error| Fault::Broken(Box::new(error));
         // Always ready.
-        let stream = connector.call(self.host.clone()).await.map_err(broken)?;
-        Ok(Connection::new(stream.into_inner()))
+        let stream = connector.call(self.host.clone()).await.map_err(Fault::of)?;
+        Connection::over(stream.into_inner()).await.map_err(Fault::of)
     }
 
     /// A kept connection that still stands, as far as can be told: the one that was used last.
     fn take(&self, now: Instant) -> Option<Connection> {
         loop {
-            let (since, connection) = self.lock().pop_back()?;
+            let (since, mut connection) = self.lock().pop_back()?;
             if now.saturating_duration_since(since) < KEPT && connection.stands() {
                 return Some(connection);
             }
@@ -124,8 +120,9 @@ impl Direct {
 }
 
 impl Fault {
-    fn garbage(text: &'static str) -> Self {
-        Fault::Broken(io::Error::new(io::ErrorKind::InvalidData, text).into())
+    fn of(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        let error = error.into();
+        if is_foreign(&chain(&*error)) { Fault::Foreign } else { Fault::Broken(error) }
     }
 }
 
