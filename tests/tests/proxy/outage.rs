@@ -99,6 +99,19 @@ async fn half_a_manifest_is_none() {
 }
 
 #[tokio::test]
+async fn connections_that_a_registry_closes_between_two_requests_are_no_trouble() {
+    let closing = Raw::start(Manner::Closing).await;
+    let more = "breaker: {failures: 1, pause: 1h}";
+    let front = Front::start(&settings(&closing.url, &killed().await, more)).await;
+    for _ in 0..50 {
+        let answer = front.get("/v2/a/manifests/1").await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        assert_eq!(answer.text().await.unwrap(), "{\"a\":1}");
+    }
+    assert_eq!(closing.connections(), 50, "each answered one question");
+}
+
+#[tokio::test]
 async fn a_page_of_something_in_between_is_no_manifest() {
     let page = Raw::start(Manner::Page).await;
     let cold = TestRegistry::start(FaultPlan::none()).await;

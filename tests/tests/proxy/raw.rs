@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
@@ -21,6 +21,8 @@ pub(crate) enum Manner {
     EndlessHeader,
     /// A page for a browser, as a login page of a network in between.
     Page,
+    /// One manifest; then it closes the connection, of which it said nothing.
+    Closing,
 }
 
 /// A socket that is no registry.
@@ -55,11 +57,14 @@ impl Raw {
 }
 
 async fn behave(mut stream: TcpStream, manner: Manner) {
+    if let Manner::Closing = manner {
+        return manifest(stream).await;
+    }
     let page =
         "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 13\r\n\r\n<html></html>";
     let start = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
     let (head, rest): (&str, Option<&str>) = match manner {
-        Manner::Frozen => ("", None),
+        Manner::Frozen | Manner::Closing => ("", None),
         Manner::Garbage => ("\u{0}\u{1}no HTTP at all\r\n\r\n", None),
         Manner::EndlessHeaders => (start, Some("X-More: and more\r\n")),
         Manner::EndlessHeader => ("HTTP/1.1 200 OK\r\nX-Long: ", Some("aaaaaaaaaaaaaaaa")),
@@ -70,4 +75,18 @@ async fn behave(mut stream: TcpStream, manner: Manner) {
         sent = stream.write_all(rest.as_bytes()).await;
     }
     std::future::pending::<()>().await;
+}
+
+async fn manifest(mut stream: TcpStream) {
+    let mut question = Vec::new();
+    while !question.ends_with(b"\r\n\r\n") {
+        if stream.read_buf(&mut question).await.is_ok_and(|bytes| bytes > 0) {
+            continue;
+        }
+        return;
+    }
+    let answer =
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n{\"a\":1}";
+    // Whoever asked may have gone.
+    let _ = stream.write_all(answer.as_bytes()).await;
 }

@@ -146,7 +146,8 @@ async fn forward(
         let first = who.authority.first_contact().await;
         let proof = who.authority.proof(who.scopes).await?;
         let answer = match body.take() {
-            Some(body) => send_streamed(wire, call, &proof, body).await?,
+            // In a box: else a question without a body would have to carry its room along.
+            Some(body) => Box::pin(send_streamed(wire, call, &proof, body)).await?,
             None => wire.send_once(call, &proof).await?,
         };
         drop(first);

@@ -49,10 +49,10 @@ impl Backend {
                 return Ok(answer);
             }
             answer = if let Some(path) = own.then(|| below(&next, &self.base)).flatten() {
-                client.forward(host, again.at(&path, access)).await?
+                Box::pin(client.forward(host, again.at(&path, access))).await?
             } else if own || self.is_storage(&next) {
                 let request = again.at("", Access::None);
-                client.forward_elsewhere(host, next, request).await?
+                Box::pin(client.forward_elsewhere(host, next, request)).await?
             } else {
                 let other = next.host_str().unwrap_or_default();
                 return Err(self.protocol(format!(

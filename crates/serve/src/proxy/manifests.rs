@@ -179,10 +179,9 @@ fn check(head: &Head, body: Bytes, version: &Version) -> Result<Found, String> {
     if head.status != StatusCode::OK {
         return Err(format!("it answered {} where a manifest should be", head.status.as_u16()));
     }
-    let stated = stated(&head.headers);
     let expected = match version {
         Version::Digest(digest) => Some(digest.clone()),
-        Version::Tag(_) => stated.clone(),
+        Version::Tag(_) => stated(&head.headers),
     };
     let essence = media_type.as_ref().and_then(|value| value.to_str().ok()).unwrap_or("");
     let essence = essence.split(';').next().unwrap_or("").trim();
@@ -217,6 +216,8 @@ fn respond(call: &Call<'_>, backend: &Backend, found: &Found, how: &'static str)
     let body = if empty { Body::empty() } else { Body::from(found.body.clone()) };
     let mut response: Response = (status, body).into_response();
     let headers = response.headers_mut();
+    // Room for these and those that every answer has.
+    headers.reserve(8);
     if let Some(digest) = &found.digest {
         let text = HeaderValue::try_from(digest.as_str());
         headers.extend(text.ok().map(|value| (CONTENT_DIGEST, value)));

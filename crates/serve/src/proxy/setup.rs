@@ -77,12 +77,14 @@ impl Setup {
         let route = self.routes.iter().find(|route| name.as_str().starts_with(&route.prefix));
         let (repository, turn) = match route {
             Some(Route { prefix, replace: Some(replace), turn }) => {
-                (format!("{replace}{}", &name.as_str()[prefix.len()..]), turn)
+                let other = format!("{replace}{}", &name.as_str()[prefix.len()..]);
+                let valid = other.parse::<RepositoryName>().is_ok();
+                (if valid { other } else { String::new() }, turn)
             }
             Some(route) => (name.as_str().to_owned(), &route.turn),
             None => (name.as_str().to_owned(), &self.in_turn),
         };
-        if turn.is_empty() || repository.parse::<RepositoryName>().is_err() {
+        if turn.is_empty() || repository.is_empty() {
             let message = format!("no registry is asked for {name}");
             return Err(Failure::new(StatusCode::NOT_FOUND, "NAME_UNKNOWN", message));
         }
@@ -107,12 +109,12 @@ pub(super) struct Silence {
 impl Silence {
     /// Takes in an answer; gives it back if it is one to go on with.
     pub(super) fn unless<T>(&mut self, backend: &Backend, asked: Asked<T>) -> Option<T> {
-        let name = backend.name.clone();
+        let name = || backend.name.clone();
         match asked {
             Asked::Answer(answer) => return Some(answer),
-            Asked::Missing => self.missing.push(name),
-            Asked::Refused(status, reason) => self.refused.push((name, status, reason)),
-            Asked::Out(outage) => self.out.push((name, outage)),
+            Asked::Missing => self.missing.push(name()),
+            Asked::Refused(status, reason) => self.refused.push((name(), status, reason)),
+            Asked::Out(outage) => self.out.push((name(), outage)),
         }
         None
     }

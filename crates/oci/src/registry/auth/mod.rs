@@ -106,7 +106,8 @@ impl Authority {
                     bearer: &bearer,
                     credential,
                 };
-                let (token, fresh) = self.tokens.get(scopes, &exchange).await?;
+                // In a box: most requests need no token, or have it at hand.
+                let (token, fresh) = Box::pin(self.tokens.get(scopes, &exchange)).await?;
                 Ok(Proof::Bearer { token, fresh })
             }
         }
@@ -160,7 +161,7 @@ impl Authority {
     }
 
     async fn credential(&self, scopes: &Scopes) -> Result<Option<Credential>, StoreError> {
-        let found = self.credentials.find(&self.account, scopes.repository()).await?;
+        let found = Box::pin(self.credentials.find(&self.account, scopes.repository())).await?;
         Ok(found.map(|found| found.credential))
     }
 

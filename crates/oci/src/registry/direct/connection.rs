@@ -81,14 +81,17 @@ fn drive(driver: &mut Driver, context: &mut Context<'_>) {
     }
 }
 
+/// Waits for `work`, which gets on by the connection alone. So it has nobody to wake: it is asked
+/// again whenever the connection got on, and who waits is not woken by itself.
 async fn while_driven<T>(driver: &mut Driver, work: impl Future<Output = T>) -> T {
     let mut work = pin!(work);
     poll_fn(|context| {
-        if let Poll::Ready(done) = work.as_mut().poll(context) {
+        let mut nobody = Context::from_waker(Waker::noop());
+        if let Poll::Ready(done) = work.as_mut().poll(&mut nobody) {
             return Poll::Ready(done);
         }
         drive(driver, context);
-        work.as_mut().poll(context)
+        work.as_mut().poll(&mut nobody)
     })
     .await
 }

@@ -32,7 +32,9 @@ const KEPT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) struct Direct {
     connector: HttpConnector,
-    host: Uri,
+    host: Url,
+    /// The same, as the connector wants it.
+    uri: Uri,
     agent: HeaderValue,
     /// So many are kept.
     most: usize,
@@ -51,8 +53,8 @@ pub(super) enum Fault {
 impl Direct {
     /// The connections to the host of `url`, if it is one for them.
     pub(super) fn to(url: &Url, settings: &Settings) -> Option<Arc<Self>> {
-        let host: Uri = url.as_str().parse().ok()?;
-        let direct = || is_loopback(url) || Matcher::from_system().intercept(&host).is_none();
+        let uri: Uri = url.as_str().parse().ok()?;
+        let direct = || is_loopback(url) || Matcher::from_system().intercept(&uri).is_none();
         if url.scheme() != "http" || !direct() {
             return None;
         }
@@ -61,10 +63,19 @@ impl Direct {
         connector.set_keepalive(Some(Duration::from_secs(30)));
         connector.set_connect_timeout(Some(settings.connect_timeout));
         let (agent, most) = (settings.user_agent.parse().ok()?, settings.most_far());
-        Some(Arc::new(Direct { connector, host, agent, most, idle: Mutex::default() }))
+        let (host, idle) = (url.clone(), Mutex::default());
+        Some(Arc::new(Direct { connector, host, uri, agent, most, idle }))
     }
 
-    /// Asks for `url`, which is at the host, and waits until the head of the answer is there.
+    /// Whether `url` is at the host, without TLS: the same name may be asked for with it.
+    pub(super) fn reaches(&self, url: &Url) -> bool {
+        let host = &self.host;
+        url.scheme() == host.scheme()
+            && url.host_str() == host.host_str()
+            && url.port() == host.port()
+    }
+
+    /// Asks for `url`, which it reaches, and waits until the head of the answer is there.
     pub(super) async fn ask(
         self: &Arc<Self>,
         method: &Method,
@@ -86,7 +97,7 @@ impl Direct {
     async fn connect(&self) -> Result<Connection, Fault> {
         let mut connector = self.connector.clone();
         // Always ready.
-        let stream = connector.call(self.host.clone()).await.map_err(Fault::of)?;
+        let stream = connector.call(self.uri.clone()).await.map_err(Fault::of)?;
         Connection::over(stream.into_inner()).await.map_err(Fault::of)
     }
 

@@ -155,7 +155,11 @@ async fn no_more_connections_are_kept_than_may_be_and_none_for_long() {
 
 #[test]
 fn hosts_with_tls_are_for_others() {
-    let to = |url: &str| Direct::to(&url.parse().unwrap(), &Settings::default()).is_some();
-    assert!(to("http://127.0.0.1:5000/v2/"));
-    assert!(!to("https://127.0.0.1:5000/v2/"));
+    let to = |url: &str| Direct::to(&url.parse().unwrap(), &Settings::default());
+    assert!(to("https://127.0.0.1:5000/v2/").is_none());
+    let direct = to("http://127.0.0.1/v2/").unwrap();
+    assert!(direct.reaches(&"http://127.0.0.1:80/x?y".parse().unwrap()));
+    for other in ["https://127.0.0.1/v2/", "http://127.0.0.2/v2/", "http://127.0.0.1:81/v2/"] {
+        assert!(!direct.reaches(&other.parse().unwrap()), "{other}");
+    }
 }
