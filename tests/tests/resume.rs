@@ -216,6 +216,29 @@ async fn a_full_tape_is_continued_on_the_next_and_both_are_read_together() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_was_interrupted_behind_its_last_step_is_gone_on_with() {
+    let sample = sample().await;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("archive");
+    for compression in ALL {
+        let (bytes, _) = whole(&sample, compression).await;
+        let options = SerializeOptions { resume: Resume::Auto, ..options(compression) };
+        std::fs::write(&path, &bytes).unwrap();
+        let written = to_file(&sample, &path, &options).await.unwrap();
+        assert!(written.found && written.bytes == bytes.len() as u64, "{written:?}");
+        // Anything else of that name is somebody else's.
+        let damaged = [&bytes[..bytes.len() - 70_000], &[bytes.as_slice(), b"x"].concat()[1..]];
+        for other in damaged {
+            std::fs::write(&path, other).unwrap();
+            let error = to_file(&sample, &path, &options).await.unwrap_err();
+            assert!(chain(&error).contains("exists already"), "{}", chain(&error));
+            assert!(std::fs::read(&path).unwrap() == other);
+        }
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_this_archive_is_refused_and_kept() {
     let sample = sample().await;
     let directory = tempfile::tempdir().unwrap();

@@ -13,7 +13,7 @@ use crate::ledger::LedgerDraft;
 use crate::medium::apart;
 use crate::needed::named;
 use crate::prefetch::{Ahead, Prefetch, is_far};
-use crate::resume::{Point, Resume, ResumeError, prepare};
+use crate::resume::{Point, Resume, ResumeError, prepare, whole};
 use crate::writer::{LARGEST_CHARGE, Writer};
 use airlift_oci::graph::{Graph, WalkOptions, walk};
 use airlift_oci::observe::{Event, Observer};
@@ -87,6 +87,25 @@ pub struct Written {
     pub omitted: Vec<Omitted>,
     /// How the device fared.
     pub flow: Flow,
+    /// Whether the archive was there already, whole: then nothing was written.
+    pub found: bool,
+}
+
+impl Written {
+    fn new(root: Digest, manifests: u64, plan: &Plan) -> Self {
+        let items = plan.transfer.items.iter();
+        Written {
+            root,
+            bytes: 0,
+            entries: plan.layout.placed().len() as u64,
+            images: items.map(|item| (item.source.clone(), item.digest.clone())).collect(),
+            manifests,
+            blobs: plan.transfer.blobs.len() as u64,
+            omitted: plan.transfer.omitted.clone(),
+            flow: Flow::default(),
+            found: false,
+        }
+    }
 }
 
 /// Why an archive was not written.
@@ -163,6 +182,9 @@ pub async fn serialize(
     // Of a large artifact it holds as much as the plan, which has everything that is needed.
     let (root, manifests) = (graph.root().digest().clone(), graph.manifests().len() as u64);
     drop(graph);
+    if let Some(bytes) = found(&destination, &plan, options).await? {
+        return Ok(Written { bytes, found: true, ..Written::new(root, manifests, &plan) });
+    }
     let sizes = BufferOptions {
         block: usize::try_from(destination.piece(archive.record)).unwrap_or(usize::MAX),
         memory: options.memory,
@@ -181,17 +203,8 @@ pub async fn serialize(
     announce(&plan, &point, &*observer);
     let streaming = stream(source, &plan, buffer, &point, options, observer);
     let flow = streaming.await.map_err(|error| end_of_medium(error.of(&plan.layout), options))?;
-    let items = plan.transfer.items.iter();
-    Ok(Written {
-        root,
-        bytes: flow.written,
-        entries: plan.layout.placed().len() as u64,
-        images: items.map(|item| (item.source.clone(), item.digest.clone())).collect(),
-        manifests,
-        blobs: plan.transfer.blobs.len() as u64,
-        omitted: plan.transfer.omitted.clone(),
-        flow,
-    })
+    let bytes = flow.written;
+    Ok(Written { bytes, flow, ..Written::new(root, manifests, &plan) })
 }
 
 /// Layers that may not be distributed are often not where the image is, but at the place that its
@@ -223,6 +236,23 @@ async fn leave_out_foreign(
         }
     }
     Ok(())
+}
+
+/// The length of the archive, when a run that is to go on has nothing left to do.
+async fn found(
+    destination: &Destination,
+    plan: &Arc<Plan>,
+    options: &SerializeOptions,
+) -> Result<Option<u64>, SerializeError> {
+    let Destination::File(path) = destination else { return Ok(None) };
+    if options.resume == Resume::No || options.force {
+        return Ok(None);
+    }
+    let (path, plan, compression) = (path.clone(), plan.clone(), options.compression);
+    let place = path.display().to_string();
+    let looking = apart(move || whole(&path, &plan.layout, compression)).await;
+    let length = looking.unwrap_or(Ok(None)).map_err(|source| ResumeError::read(&place, source))?;
+    Ok(length)
 }
 
 /// Opens the device and finds where to begin. Devices block: not on this thread.

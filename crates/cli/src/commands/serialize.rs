@@ -196,6 +196,9 @@ pub(crate) fn destination(path: &Path) -> anyhow::Result<Destination> {
 
 /// What a run came to, for people.
 pub(crate) fn summary(written: &Written) -> String {
+    if written.found {
+        return format!("serialize: nothing to do, all of the {} were there", human(written.bytes));
+    }
     let omitted = match written.omitted.len() {
         0 => String::new(),
         omitted => format!(", {omitted} blobs left out"),

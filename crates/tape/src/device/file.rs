@@ -29,6 +29,9 @@ impl FileDevice {
     /// Opens `name` for writing.
     pub fn open(name: &Path, options: OpenOptions) -> Result<Self, DeviceError> {
         FileDevice::check(name, options.force, options.resume)?;
+        if !options.force && name.exists() {
+            return Err(DeviceError::Exists(name.to_owned()));
+        }
         let partial = FileDevice::partial(name);
         let failed = |source| DeviceError::Open { place: partial.display().to_string(), source };
         let mut opening = File::options();
@@ -45,13 +48,14 @@ impl FileDevice {
         Ok(FileDevice { file, name: name.to_owned(), partial, at: 0, direct })
     }
 
-    /// What can be said against writing `name` without touching anything.
+    /// What can be said against writing `name` without touching anything. To a run that goes on,
+    /// a file that is there may be its archive, whole already.
     pub(super) fn check(name: &Path, force: bool, resume: bool) -> Result<(), DeviceError> {
         let partial = FileDevice::partial(name);
         if name.is_dir() || name.as_os_str().as_encoded_bytes().ends_with(b"/") {
             return Err(DeviceError::Directory(name.to_owned()));
         }
-        if !force && name.exists() {
+        if !force && !resume && name.exists() {
             return Err(DeviceError::Exists(name.to_owned()));
         }
         if !resume && !force && partial.exists() {

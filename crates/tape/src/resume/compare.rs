@@ -27,9 +27,17 @@ pub(super) struct Held {
     foreign: bool,
     /// Byte of the uncompressed archive at which something else stands.
     other: Option<u64>,
+    /// Bytes of the uncompressed archive that were read.
+    position: u64,
 }
 
 impl Held {
+    /// Whether this is the archive and nothing else, from its first byte to its last.
+    pub(super) fn is_whole(&self, layout: &Layout) -> bool {
+        let entries = layout.placed().len();
+        self.entries == entries && self.other.is_none() && self.position == layout.end()
+    }
+
     /// Whether this is the start of the archive: nothing else stands before the end of the index.
     pub(super) fn check(&self, place: &str, layout: &Layout) -> Result<(), ResumeError> {
         const INDEX: usize = 2;
@@ -76,7 +84,8 @@ pub(super) fn read(
         foreign = ends.is_none();
         Some(ends.unwrap_or_default())
     };
-    Ok(Held { entries: comparison.whole, frames, foreign, other: comparison.other })
+    let Comparison { whole: entries, other, position, .. } = comparison;
+    Ok(Held { entries, frames, foreign, other, position })
 }
 
 /// The ends of the frames; `None` when the medium begins with something else.

@@ -64,7 +64,7 @@ pub enum ResumeError {
 }
 
 impl ResumeError {
-    pub(super) fn read(place: &str, source: io::Error) -> Self {
+    pub(crate) fn read(place: &str, source: io::Error) -> Self {
         ResumeError::Read { place: place.to_owned(), source }
     }
 }

@@ -7,6 +7,8 @@
 mod compare;
 mod error;
 
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 pub use error::ResumeError;
@@ -15,6 +17,7 @@ use crate::archive::Layout;
 use crate::device::Device;
 use crate::framing::{Compression, frame_end};
 use crate::ledger::{Ledger, Line};
+use crate::medium::PlainReader;
 use compare::{Extent, Held};
 
 /// Whether and how a run goes on with what is there.
@@ -46,6 +49,26 @@ pub(crate) struct Point {
     pub(crate) at: u64,
     /// The ledger so far.
     pub(crate) lines: Vec<Line>,
+}
+
+/// The length of the file at `path`, when it holds the whole archive already: the run that is to
+/// go on was interrupted behind its last step. Nothing is changed.
+pub(crate) fn whole(
+    path: &Path,
+    layout: &Layout,
+    compression: Compression,
+) -> io::Result<Option<u64>> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file?,
+    };
+    let length = file.metadata()?.len();
+    if compression == Compression::None && length != layout.end() {
+        return Ok(None);
+    }
+    let reader = Box::new(PlainReader::new(file, path.display().to_string()));
+    let held = compare::read(reader, layout, compression, Extent::Everything)?;
+    Ok(held.is_whole(layout).then_some(length))
 }
 
 /// Finds where to go on, and has the device go there.
