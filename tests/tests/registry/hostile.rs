@@ -3,7 +3,7 @@
 
 use super::*;
 use airlift_oci::registry::{Credential, Secret};
-use airlift_tests::Raw;
+use airlift_tests::{Raw, Reply};
 use std::time::Instant;
 
 /// More than sockets and a limit of 4 MiB together take in.
@@ -246,6 +246,67 @@ async fn nothing_secret_follows_a_redirect_to_another_host() {
         let request = request.to_ascii_lowercase();
         // What the URL itself holds is the redirecting host's own.
         assert!(!request.contains("dtpodw50zxiy") && !request.contains("hunter2"), "{request}");
+    }
+}
+
+#[tokio::test]
+async fn what_an_explanation_repeats_of_our_secrets_is_not_shown() {
+    /// Answers that say what they were asked with.
+    fn echo(request: &str, status: &str, encoded: &str) -> Reply {
+        let header =
+            request.lines().find(|line| line.to_ascii_lowercase().starts_with("authorization"));
+        let body = request.split("\r\n\r\n").nth(1).unwrap_or_default();
+        let text = format!("you sent {} ({encoded}) and {body}", header.unwrap_or("nothing"));
+        Raw::once(&format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{text}", text.len()))
+    }
+    let says_no = |challenge: &str| {
+        Raw::once(&format!(
+            "HTTP/1.1 401 No\r\nWWW-Authenticate: {challenge}\r\nContent-Length: 0\r\n\r\n"
+        ))
+    };
+    let has = |request: &str, text: &str| request.to_ascii_lowercase().contains(text);
+    for status in ["400 Bad", "401 No", "403 No", "404 None", "500 Broken"] {
+        // User and password, shown as they came and decoded.
+        let basic = Raw::start(move |request| {
+            if has(request, "authorization: basic") {
+                echo(request, status, "u:hunter2")
+            } else {
+                says_no("Basic")
+            }
+        });
+        // The token server refuses; or it grants, and the registry shows the token.
+        let refusing = Raw::start(move |request| {
+            if request.contains("/token") {
+                echo(request, status, "hunter2")
+            } else {
+                says_no("Bearer realm=\"/token\"")
+            }
+        });
+        let granting = Raw::start(move |request| {
+            if request.contains("/token") {
+                let token = r#"{"token":"dtpodw50zxiy"}"#;
+                return Raw::once(&format!(
+                    "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{token}",
+                    token.len()
+                ));
+            }
+            if has(request, "authorization: bearer") {
+                echo(request, status, "dtpodw50zxiy")
+            } else {
+                says_no("Bearer realm=\"/token\"")
+            }
+        });
+        for host in [basic.await, refusing.await, granting.await] {
+            let store = with_secret(&host);
+            for error in [
+                store.fetch(&by_tag("v1")).await.unwrap_err(),
+                store.put(&small(), &absent()).await.unwrap_err(),
+            ] {
+                let text =
+                    format!("{} {error:?}", airlift_oci::store::chain(&error)).to_ascii_lowercase();
+                assert!(!text.contains("hunter2") && !text.contains("dtpodw50zxiy"), "{text}");
+            }
+        }
     }
 }
 

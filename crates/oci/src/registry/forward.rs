@@ -177,7 +177,7 @@ async fn send_streamed(
     let request = wire.request(call, &call.url, proof, true);
     let response = request.body(reqwest::Body::wrap_stream(body)).send().await;
     let response = response.map_err(|error| failure::network(&call.place, error))?;
-    wire.receive(call, Reply::Client(response), Origin::home(call), permit).await
+    wire.receive(call, proof, Reply::Client(response), Origin::home(call), permit).await
 }
 
 fn below(base: &Url, path: &str) -> Url {

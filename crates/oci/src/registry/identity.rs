@@ -88,7 +88,7 @@ impl Wire {
         };
         let answer = match response {
             Ok(response) => {
-                let answer = self.receive(call, response, Origin::home(call), permit).await;
+                let answer = self.receive(call, &proof, response, Origin::home(call), permit).await;
                 self.note(call, begun, sent, answer.as_ref().ok());
                 answer?
             }

@@ -43,6 +43,7 @@ mod presence;
 mod proof;
 mod puts;
 mod ranges;
+mod redact;
 mod redirect;
 mod referrers;
 mod reply;

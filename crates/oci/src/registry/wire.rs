@@ -20,6 +20,7 @@ use super::kind::{Counts, Kind};
 use super::limits::{Lane, Limits, Permit};
 use super::pace::{Direction, Pace};
 use super::proof::Proof;
+use super::redact::redact;
 use super::redirect::{redirect, same_host};
 use super::reply::Reply;
 use super::settings::Settings;
@@ -93,7 +94,7 @@ impl Wire {
         match outcome {
             Ok((reply, url)) => {
                 self.limits.answered(begun.elapsed());
-                let answer = self.receive(call, reply, url, permit).await;
+                let answer = self.receive(call, proof, reply, url, permit).await;
                 self.note(call, begun, sent, answer.as_ref().ok());
                 answer
             }
@@ -179,6 +180,7 @@ impl Wire {
     pub(super) async fn receive(
         &self,
         call: &Call,
+        proof: &Proof,
         mut reply: Reply,
         origin: Origin,
         permit: Permit,
@@ -203,7 +205,8 @@ impl Wire {
             }
             // An error is one whether or not its explanation arrives.
             _ => {
-                answer.body = self.read(&call.place, reply, ERROR_BODY).await.unwrap_or_default();
+                let body = self.read(&call.place, reply, ERROR_BODY).await.unwrap_or_default();
+                answer.body = redact(body, call, proof);
             }
         }
         Ok(answer)
