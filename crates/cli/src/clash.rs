@@ -9,6 +9,7 @@ use airlift_oci::types::Location;
 use clap::ArgMatches;
 
 use crate::failure::Usage;
+use crate::whole::is_stdout;
 
 /// Arguments that name a file to be written.
 const WRITTEN: [&str; 7] = ["dest", "report", "failed", "debug", "trace", "checkpoint", "output"];
@@ -81,9 +82,10 @@ fn files(matches: &ArgMatches, id: &str) -> Vec<Named> {
     }
     let named = paths.into_iter().filter_map(|path| {
         // Written to, `-` is standard output; read, it is standard input.
-        let identity = match path == Path::new("-") {
-            true => WRITTEN.contains(&id).then_some(Identity::Stdout),
-            false => identity(&path),
+        let identity = if is_stdout(&path) {
+            WRITTEN.contains(&id).then_some(Identity::Stdout)
+        } else {
+            identity(&path)
         };
         Some(Named { argument: id.to_owned(), path, identity: identity? })
     });

@@ -9,7 +9,7 @@ use airlift_oci::inventory::{SourceLine, parse_sources};
 use airlift_oci::mirror::{ItemReport, Report, SourceImage};
 use airlift_oci::stores::Stores;
 use airlift_oci::types::{Annotations, Location, Platform, Tag};
-use airlift_rules::{Ruleset, Selectors};
+use airlift_rules::{Ruleset, RulesetError, Selectors};
 use anyhow::Context;
 
 use crate::failure::Usage;
@@ -156,7 +156,19 @@ pub(crate) fn ruleset(text: &str) -> anyhow::Result<Ruleset> {
     let files = |path: &str| std::fs::read_to_string(path);
     Ruleset::parse(text, &files).map_err(|error| {
         let message = airlift_oci::store::chain(&error);
-        Usage::new(message, "`airlift route --help` lists the kinds of rulesets").into()
+        let kinds = "`airlift route --help` lists the kinds of rulesets";
+        let hint = match &error {
+            RulesetError::Form { text } if Path::new(text).exists() => {
+                format!("say of which kind the file is, as in go-template={text}; {kinds}")
+            }
+            RulesetError::Read { .. } => "name a file that can be read, in UTF-8".to_owned(),
+            RulesetError::Form { .. }
+            | RulesetError::Kind { .. }
+            | RulesetError::Argument { .. }
+            | RulesetError::Nest { .. } => kinds.to_owned(),
+            _ => "put the file right; nothing was moved".to_owned(),
+        };
+        Usage::new(message, hint).into()
     })
 }
 

@@ -28,6 +28,8 @@ pub(crate) struct Args {
 /// Prints what is in force.
 pub(crate) fn run(session: &Session) -> anyhow::Result<Exit> {
     output::text(&show(&session.config))?;
+    // What would end every run is told by the command that is asked about it, too.
+    session.config.settings()?;
     Ok(Exit::Done)
 }
 

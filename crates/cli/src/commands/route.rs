@@ -24,7 +24,8 @@ use crate::{dispatch, output, runtime};
 /// all-prefix=FILE, first-prefix=FILE and longest-prefix=FILE read lines PREFIX,DESTINATION: a
 /// source that begins with the prefix goes to the destination with the rest of its name; to every
 /// matching line's, the first's, the longest's. digests=FILE reads lines DIGEST,DESTINATION.
-/// Items that no rule matches and conflicts are shown too; with conflicts the exit code is 2. Of a
+/// go-template=FILE (Go's text/template with sprig's functions) and template=FILE (Tera) are run for
+/// every image, each line of the output being a destination. Items that no rule matches and conflicts are shown too; with conflicts the exit code is 2. Of a
 /// list of sources nothing is read unless the rules look at content: at digests, or in a template.
 #[derive(Debug, Derive)]
 #[command(after_long_help = concat!(

@@ -19,8 +19,9 @@ use crate::{dispatch, inputs, output, runtime};
 ///
 /// RULESET is KIND=ARGUMENT: nest=REPOSITORY puts every image below REPOSITORY under its source's
 /// name; all-prefix=FILE, first-prefix=FILE, longest-prefix=FILE and digests=FILE read a table of
-/// two columns; `airlift route` shows what a ruleset does. Two images for one destination are an
-/// error before anything moves; an image that no rule matches is skipped and reported.
+/// two columns; go-template=FILE and template=FILE run a template for every image. `airlift route`
+/// shows what a ruleset does. Two images for one destination are an error before anything moves; an
+/// image that no rule matches is skipped and reported.
 #[derive(Debug, Derive)]
 #[command(after_long_help = concat!(
     "Examples:\n  \

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,8 @@ struct State {
     rows: BTreeMap<String, (usize, Vec<Instant>)>,
     images: HashMap<String, Instant>,
     written: bool,
+    /// Why the file is not complete.
+    failed: Option<io::Error>,
 }
 
 /// Something that took a while.
@@ -43,6 +45,7 @@ impl Trace {
             rows: BTreeMap::new(),
             images: HashMap::new(),
             written: false,
+            failed: None,
         }))
     }
 
@@ -117,17 +120,29 @@ impl State {
         (*row, lanes.len() - 1)
     }
 
+    /// Keeps the first failure, which must not stop the run.
+    fn note(&mut self, result: io::Result<()>) {
+        if let Err(error) = result {
+            self.failed.get_or_insert(error);
+        }
+    }
+
     fn write(&mut self, event: &Value) {
         let before = if self.written { ",\n" } else { "[\n" };
         self.written = true;
-        let _ = write!(self.out, "{before}{event}");
+        let result = write!(self.out, "{before}{event}");
+        self.note(result);
     }
 }
 
 impl Drop for State {
     fn drop(&mut self) {
         let end = if self.written { "\n]\n" } else { "[]\n" };
-        let _ = self.out.write_all(end.as_bytes()).and_then(|()| self.out.flush());
+        let result = self.out.write_all(end.as_bytes()).and_then(|()| self.out.flush());
+        self.note(result);
+        if let Some(error) = &self.failed {
+            tracing::warn!("the file of --trace is not complete: {error}");
+        }
     }
 }
 

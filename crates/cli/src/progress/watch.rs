@@ -1,8 +1,8 @@
 //! The observer of a run, and the thread that shows what it counted.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::io::{self, BufWriter, Write};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -32,6 +32,8 @@ struct Feed {
     debug: Option<Mutex<BufWriter<File>>>,
     trace: Option<Trace>,
     waits: Arc<Waits>,
+    /// Why the file with the events is not complete.
+    failed: OnceLock<io::Error>,
 }
 
 /// What is written beside what is shown.
@@ -60,7 +62,8 @@ impl Watch {
         let debug = files.debug.map(|file| Mutex::new(BufWriter::new(file)));
         let trace = files.trace.map(Trace::new);
         let screen = screen.clone();
-        let observer = Arc::new(Feed { counts, screen, style, debug, trace, waits });
+        let observer =
+            Arc::new(Feed { counts, screen, style, debug, trace, waits, failed: OnceLock::new() });
         Watch { observer, ticker }
     }
 
@@ -103,7 +106,28 @@ impl Observer for Feed {
     }
 }
 
+impl Drop for Feed {
+    fn drop(&mut self) {
+        let flushed = self
+            .debug
+            .as_ref()
+            .map(|file| file.lock().unwrap_or_else(PoisonError::into_inner).flush());
+        self.note(flushed.unwrap_or(Ok(())));
+        if let Some(error) = self.failed.get() {
+            tracing::warn!("the file of --debug is not complete: {error}");
+        }
+    }
+}
+
 impl Feed {
+    /// Keeps the first failure.
+    fn note(&self, result: io::Result<()>) {
+        if let Err(error) = result {
+            // Further ones say the same.
+            let _ = self.failed.set(error);
+        }
+    }
+
     /// Writes the event to the files that were asked for.
     fn record(&self, event: &Event<'_>) {
         if let Some(trace) = &self.trace {
@@ -114,7 +138,8 @@ impl Feed {
         {
             let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
             // A file that cannot be written must not stop the run.
-            let _ = writeln!(file, "{line}");
+            let result = writeln!(file, "{line}");
+            self.note(result);
         }
     }
 

@@ -12,7 +12,7 @@ use crate::harness::Place;
 async fn one(place: &Place) -> (TestRegistry, String) {
     let registry = TestRegistry::start(FaultPlan::default()).await;
     image::simple(1).push(registry.store("a").as_ref(), Some("1")).await;
-    let host = registry.host().to_owned();
+    let host = registry.host().clone();
     place.file("s.list", format!("{host}/a:1\n"));
     (registry, host)
 }
@@ -50,6 +50,10 @@ async fn a_report_that_cannot_be_written_hides_no_outcome() {
     place.airlift("verify o.tar --report /dev/full").with(3);
     place.airlift("verify o.tar --report no/r.json").with(2).says("there is no directory no");
     place.airlift(&format!("diff {host}/g:1 -o json=no/d.json")).with(2);
+    for option in ["--debug", "--trace"] {
+        let line = format!("gather s.list {host}/g:1 {option} /dev/full");
+        place.airlift(&line).with(0).says(&format!("the file of {option} is not complete"));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -32,7 +32,11 @@ fn wrong_rules_and_selectors_are_refused() {
     let place = Place::new();
     place.file("s.list", "127.0.0.1:1/a:1\n");
     place.file("d.csv", "a.io\n");
+    place.file("t.tmpl", "{{ if }}");
     for (rest, wanted) in [
+        ("t.tmpl", "say of which kind the file is, as in go-template=t.tmpl"),
+        ("go-template=t.tmpl", "hint: put the file right"),
+        ("all-prefix=.", "hint: name a file that can be read"),
         ("nest", "is no ruleset: expected KIND=ARGUMENT"),
         ("nset=a.io", "did you mean \"nest\"?"),
         ("all-prefix=none.csv", "cannot read the ruleset file \"none.csv\""),
@@ -90,4 +94,21 @@ fn a_place_that_cannot_be_reached_is_named() {
     place.file("s.list", "127.0.0.1:1/a:1\n");
     place.file("airlift.yaml", "registryConfig: {endpointConfig: {ftp://x: {}}}\n");
     place.airlift("gather s.list oci:out:1").with(2).says("`ftp://x` is no URL");
+}
+
+#[test]
+fn a_directory_is_no_input_and_a_wrong_setting_is_told_by_config() {
+    let place = Place::new();
+    place.airlift("copy --specs .").with(2).says("reading . failed").says("hint: ");
+    place.airlift("copy --list .").with(2).says("reading . failed");
+    place.file("d/x", "");
+    place.airlift("inspect d").with(2).says("d is a directory, and no location").says("oci:DIR");
+    for (text, wanted) in [
+        ("{endpoints: ['localhost:5000']}", "is no URL"),
+        ("{rewritePull: {'(': x}}", "is no pattern"),
+    ] {
+        place.file("airlift.yaml", format!("registryConfig:\n  docker.io: {text}\n"));
+        let ended = place.airlift("config").with(2).says(wanted).says("hint: ");
+        assert!(ended.out.contains("docker.io"), "{}", ended.out);
+    }
 }

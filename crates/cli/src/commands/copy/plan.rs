@@ -1,7 +1,7 @@
 //! From an input to copies that were checked together.
 
 use std::fs::File;
-use std::io::{Read, stdin};
+use std::io::{ErrorKind, Read, stdin};
 use std::path::Path;
 
 use airlift_oci::mirror::copy::{
@@ -90,7 +90,12 @@ fn open(path: &Path) -> anyhow::Result<(String, Box<dyn Read>)> {
         return Ok(("standard input".to_owned(), Box::new(stdin().lock())));
     }
     let name = path.display().to_string();
-    let file = File::open(path).map_err(|error| {
+    // A directory can be opened, and fails only when it is read.
+    let file = File::open(path).and_then(|file| {
+        let is_directory = file.metadata()?.is_dir();
+        if is_directory { Err(ErrorKind::IsADirectory.into()) } else { Ok(file) }
+    });
+    let file = file.map_err(|error| {
         Usage::new(format!("reading {name} failed: {error}"), "name a file that can be read")
     })?;
     Ok((name, Box::new(file)))

@@ -118,6 +118,9 @@ fn subject(text: &str) -> anyhow::Result<Subject> {
     }
     let location = text.parse().map_err(|error| {
         let hint = "name an archive's file, REGISTRY/REPOSITORY:TAG or oci:DIR:TAG";
+        if path.is_dir() {
+            return Usage::new(format!("{text} is a directory, and no location"), hint);
+        }
         Usage::new(format!("{text} is no file, and no location: {error}"), hint)
     })?;
     Ok(Subject::Location(location))
