@@ -41,6 +41,23 @@ async fn report(media: &[&[u8]]) -> VerifyReport {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_missing_is_told_with_the_image_that_needs_it() {
+    let sample = Sample::build(&[70_000]).await;
+    let bytes = written(&sample, named(), Compression::None).await;
+    // Behind the manifests: a platform's blobs, too, belong to the image that has the platform.
+    let front = bytes.len() - 300_000;
+    let found = report(&[&bytes[..front]]).await;
+    let of_platforms = found
+        .missing
+        .iter()
+        .filter(|missing| missing.image.as_deref() == Some("one.example.test/team/multi:1"));
+    assert!(of_platforms.count() > 0, "{:?}", found.missing);
+    let lone: Vec<_> = found.missing.iter().filter(|missing| missing.image.is_none()).collect();
+    // Signatures are of no image that was gathered.
+    assert!(lone.len() < 4, "{lone:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_flipped_bit_is_found_wherever_it_is() {
     let sample = Sample::build(&[70_000]).await;
     for compression in ALL {

@@ -318,7 +318,12 @@ impl Catalog {
             return;
         }
         let digest = descriptor.digest.clone();
-        self.as_manifest.entry(digest).or_insert_with(|| Named { descriptor, by: by.to_owned() });
+        let named = || Named { descriptor, by: by.to_owned() };
+        let known = self.as_manifest.entry(digest).or_insert_with(named);
+        // The index names everything; what it belongs to is known from the manifests.
+        if known.by == INDEX {
+            by.clone_into(&mut known.by);
+        }
     }
 }
 

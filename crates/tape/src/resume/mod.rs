@@ -15,9 +15,9 @@ pub use error::ResumeError;
 
 use crate::archive::Layout;
 use crate::device::Device;
+use crate::device::PlainReader;
 use crate::framing::{Compression, frame_end};
 use crate::ledger::{Ledger, Line};
-use crate::medium::PlainReader;
 use compare::{Extent, Held};
 
 /// Whether and how a run goes on with what is there.
