@@ -41,6 +41,8 @@ pub(crate) enum Role {
 /// Everything known.
 #[derive(Debug, Default)]
 pub(crate) struct Catalog {
+    /// Of manifests that the index names first: one that names them, too.
+    parents: HashMap<Digest, Digest>,
     /// The first entry of each `index.json`, without repeats.
     pub(crate) roots: Vec<(Digest, Option<Tag>)>,
     /// Tags of other entries: cosign's, and those of a layout with several images.
@@ -308,7 +310,8 @@ impl Catalog {
             if let Some(image) = self.images.get(&digest).and_then(BTreeSet::first) {
                 return Some(image.clone());
             }
-            digest = self.as_manifest.get(&digest)?.by.parse().ok()?;
+            let by = self.as_manifest.get(&digest)?.by.parse().ok();
+            digest = by.or_else(|| self.parents.get(&digest).cloned())?;
         }
         None
     }
@@ -319,10 +322,12 @@ impl Catalog {
         }
         let digest = descriptor.digest.clone();
         let named = || Named { descriptor, by: by.to_owned() };
-        let known = self.as_manifest.entry(digest).or_insert_with(named);
+        let known = self.as_manifest.entry(digest.clone()).or_insert_with(named);
         // The index names everything; what it belongs to is known from the manifests.
-        if known.by == INDEX {
-            by.clone_into(&mut known.by);
+        if known.by == INDEX
+            && let Ok(parent) = by.parse()
+        {
+            self.parents.entry(digest).or_insert(parent);
         }
     }
 }
