@@ -117,6 +117,15 @@ async fn a_token_that_ended_early_is_exchanged_anew() {
 }
 
 #[tokio::test]
+async fn a_fresh_token_that_is_refused_is_final() {
+    let registry = bearer(Bearer { uses: Some(0), ..for_user() }).await;
+    let store = as_user(&registry, "u", "p");
+    let error = read(&*store, &small()).await.unwrap_err();
+    assert!(error.is_denied(), "{}", chain(&error));
+    assert_eq!(registry.exchanges().len(), 1);
+}
+
+#[tokio::test]
 async fn an_upload_goes_on_when_its_token_ends() {
     for uses in [2, 3, 5] {
         let plan = FaultPlan::none().monolithic_limit(100);

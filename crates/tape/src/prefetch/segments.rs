@@ -25,6 +25,9 @@ const NEAR_AT_ONCE: usize = 4;
 
 /// The longest segment that passes through a window.
 const LONGEST_PASSED: u64 = 64 << 20;
+/// What is held of such a segment. What is small and stands behind long segments is fetched the
+/// sooner the less of those is held; the connections themselves hold something, too.
+const WINDOW: u64 = 2 << 20;
 /// Where one read brings so many bytes a second, more of them at once gain nothing, and each
 /// further request costs the place CPU that it has no more of.
 const FAST: f64 = 50e6;
@@ -94,8 +97,10 @@ impl Room {
         let length = self.length(left, line);
         // A short last one would cost a request as well: all of a blob are equally long.
         let equal = |length: u64| rest.div_ceil(((rest + length / 2) / length).max(1));
-        let held = equal(length);
-        if held < rest && self.passes(line) { (equal(LONGEST_PASSED), held) } else { (held, held) }
+        if rest > WINDOW && self.passes(line) {
+            return (equal(LONGEST_PASSED), WINDOW.min(length));
+        }
+        (equal(length), equal(length))
     }
 
     /// Whether long segments pass through windows.
@@ -219,8 +224,8 @@ mod tests {
         let room = Room::new(16 * MIB, 0, 48);
         let (length, held) = room.next(60 * MIB, u64::MAX, &quick);
         assert_eq!(length, 60 * MIB);
-        assert!(held < 4 * MIB, "{held}");
-        assert_eq!(room.next(MIB, u64::MAX, &quick), (MIB, MIB));
+        assert_eq!(held, WINDOW);
+        assert_eq!(room.next(WINDOW, u64::MAX, &quick), (WINDOW, WINDOW));
         let far = line(16, 40, Some(200e6));
         for line in [far, line(16, 1, None), line(16, 1, Some(20e6)), line(4, 1, Some(200e6))] {
             let (length, held) = room.next(60 * MIB, u64::MAX, &line);
