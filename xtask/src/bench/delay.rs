@@ -4,12 +4,14 @@
 //! direction of each connection is held to the rate. A new connection waits a round trip, as the
 //! handshake of a real one does.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::relay::Relay;
@@ -50,15 +52,41 @@ async fn carry(from: OwnedReadHalf, to: OwnedWriteHalf, line: Line) {
     tokio::join!(depart(from, send, line), arrive(receive, to));
 }
 
-async fn depart(mut from: OwnedReadHalf, send: mpsc::Sender<(Instant, Vec<u8>)>, line: Line) {
+async fn depart(from: OwnedReadHalf, send: mpsc::Sender<(Instant, Vec<u8>)>, line: Line) {
     let mut free = Instant::now();
     loop {
         let mut piece = vec![0; PIECE];
-        let Ok(length @ 1..) = from.read(&mut piece).await else { return };
-        piece.truncate(length);
-        free = free.max(Instant::now()) + Duration::from_secs_f64(length as f64 / line.rate);
-        if send.send((free + line.round_trip / 2, piece)).await.is_err() {
+        let (length, waited) = match from.try_read(&mut piece) {
+            Ok(length) => (length, false),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                if from.readable().await.is_err() {
+                    return;
+                }
+                match from.try_read(&mut piece) {
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
+                    read => (read.unwrap_or(0), true),
+                }
+            }
+            Err(_) => return,
+        };
+        if length == 0 {
             return;
+        }
+        piece.truncate(length);
+        // Only what nobody used is lost. That a timer rang late is not: bytes were waiting.
+        if waited {
+            free = free.max(Instant::now());
+        }
+        free += Duration::from_secs_f64(length as f64 / line.rate);
+        match send.try_send((free + line.round_trip / 2, piece)) {
+            Ok(()) => {}
+            Err(TrySendError::Closed(_)) => return,
+            Err(TrySendError::Full(piece)) => {
+                if send.send(piece).await.is_err() {
+                    return;
+                }
+                free = free.max(Instant::now());
+            }
         }
         // Timers are coarse: waiting for less than this would slow the line down.
         if free > Instant::now() + Duration::from_millis(5) {
@@ -82,6 +110,7 @@ async fn arrive(mut receive: mpsc::Receiver<(Instant, Vec<u8>)>, mut to: OwnedWr
 mod tests {
     use std::net::Ipv4Addr;
 
+    use tokio::io::AsyncReadExt;
     use tokio::net::TcpListener;
 
     use super::*;

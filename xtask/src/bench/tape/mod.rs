@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::ensure;
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use self::bursts::Rhythm;
 use self::page::{Page, Row};
@@ -30,12 +30,28 @@ pub(crate) struct Options {
     /// Rounds; the median of them counts
     #[arg(long, default_value_t = 3)]
     rounds: usize,
+    /// Measure only this, and write no page
+    #[arg(long, value_enum)]
+    only: Option<Part>,
     /// A sentence for the page on how the machine was used meanwhile
     #[arg(long, default_value = "")]
     note: String,
     /// Where the page is written, from the root of the workspace
     #[arg(long, default_value = "docs/benchmarks-tape.md")]
     output: PathBuf,
+}
+
+/// A part of the benchmark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// Beside the machine
+    Near,
+    /// Over a line
+    Far,
+    /// To a drive
+    Drive,
+    /// Memory for a large blob
+    Memory,
 }
 
 /// The line to a registry far away, and how many connections there may be on it.
@@ -63,14 +79,23 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     println!("==> the images");
     let rig = Rig::build(&stage, &runtime, options.scale)?;
     let mut page = Page::new(rig.bytes());
-    println!("==> beside the machine");
-    near(&rig, options.rounds, &mut page)?;
-    println!("==> over a line");
-    far(&rig, options.rounds, &mut page)?;
-    println!("==> a drive");
-    steady(&rig, &mut page)?;
-    println!("==> a large blob");
-    memory(&rig, &mut page)?;
+    let wanted = |part| options.only.is_none_or(|only| only == part);
+    if wanted(Part::Near) {
+        println!("==> beside the machine");
+        near(&rig, options.rounds, &mut page)?;
+    }
+    if wanted(Part::Far) {
+        println!("==> over a line");
+        far(&rig, options.rounds, &mut page)?;
+    }
+    if wanted(Part::Drive) {
+        println!("==> a drive");
+        steady(&rig, &mut page)?;
+    }
+    if wanted(Part::Memory) {
+        println!("==> a large blob");
+        memory(&rig, &mut page)?;
+    }
     let setting = format!(
         "`cargo xtask bench tape --scale {} --rounds {}`; load average {before} at the start and {} at the end, the benchmark's own\n\
          load included. {}",
@@ -81,6 +106,9 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     );
     let text = page.text(setting.trim());
     println!("\n{text}");
+    if options.only.is_some() {
+        return Ok(());
+    }
     Ok(std::fs::write(crate::root().join(&options.output), text)?)
 }
 
