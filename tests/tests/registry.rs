@@ -18,6 +18,8 @@ mod quirks;
 mod ranges;
 #[path = "registry/reading.rs"]
 mod reading;
+#[path = "registry/single.rs"]
+mod single;
 #[path = "registry/writing.rs"]
 mod writing;
 

@@ -36,7 +36,9 @@ impl FaultPlan {
     pub fn like(registry: Like) -> FaultPlan {
         let plan = FaultPlan::none();
         match registry {
-            Like::Distribution => plan.without_referrers().with(Quirk::MountNeedsBoth),
+            Like::Distribution => {
+                plan.without_referrers().with(Quirk::MountNeedsBoth).with(Quirk::SinglePostIgnored)
+            }
             Like::Zot => plan
                 .with(Quirk::MountFromAnywhere)
                 .with(Quirk::MountNeedsBoth)
@@ -63,7 +65,10 @@ impl FaultPlan {
                 .with(Quirk::AuthorizationAtMost(4096))
                 .on(Kind::Mount, When::Every(3), Fault::status(400))
                 .auth(tokens(Bearer { padding: 1800, ..bearer() })),
-            Like::Harbor => plan.with(Quirk::RepeatedChildRefused).auth(tokens(bearer())),
+            Like::Harbor => plan
+                .with(Quirk::RepeatedChildRefused)
+                .with(Quirk::SinglePostIgnored)
+                .auth(tokens(bearer())),
             Like::Artifactory => plan
                 .refusing_mounts()
                 .with(Quirk::NestedIndexRefused)

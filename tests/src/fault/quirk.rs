@@ -45,6 +45,9 @@ pub enum Quirk {
     BodyLimitBreaks(u64),
     /// An upload is forgotten when a request of it breaks (ACR).
     BrokenUploadsForgotten,
+    /// The body of the request that opens an upload is read over, with the digest beside it
+    /// (distribution, Harbor).
+    SinglePostIgnored,
     /// The smallest chunk, as `OCI-Chunk-Min-Length` says.
     SmallestChunk(u64),
     /// An `Authorization` header of more bytes than this is refused (Quay, ACR).

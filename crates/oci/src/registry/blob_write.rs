@@ -12,6 +12,7 @@ use super::presence::{self, Opening};
 use super::repo::Repo;
 use super::retry::Backoff;
 use super::session::Session;
+use super::single::{self, Sent, Single};
 use super::upload_body::{Feed, Outgoing};
 use super::upload_fault::Fault;
 use crate::observe::{Meter, Pause};
@@ -28,6 +29,10 @@ pub(super) async fn put(
         Opening::There(put) => return Ok(put),
         Opening::Upload(session) => session,
     };
+    let single = match session {
+        None => Single::chosen(repo, descriptor.size),
+        Some(_) => Single::No,
+    };
     let mut upload = Upload {
         repo,
         content,
@@ -36,6 +41,7 @@ pub(super) async fn put(
         backoff: Backoff::new(&repo.host.wire.common.settings.retries),
         damage: Damage::default(),
         pieces: Pieces::default(),
+        single,
     };
     let sent = match descriptor.size {
         size @ 0..=SMALL if repo.host.facts.takes_whole(size) => upload.send_small().await,
@@ -64,13 +70,25 @@ struct Upload<'a> {
     damage: Damage,
     /// How large its bodies may be.
     pieces: Pieces,
+    /// Whether it goes in the request that would open the upload. Tried once.
+    single: Single,
 }
 
 impl Upload<'_> {
     /// Content that fits into memory: read first, then sent as a request like any other.
     async fn send_small(&mut self) -> Result<(), StoreError> {
-        let bytes = self.begin_small().await?;
         let (repo, digest) = (self.repo, &self.content.descriptor().digest);
+        let bytes = match std::mem::take(&mut self.single) {
+            Single::No => self.begin_small().await?,
+            single => {
+                let bytes = self.read_small().await?;
+                match single.send_small(repo, digest, bytes.clone()).await? {
+                    Sent::There => return Ok(()),
+                    Sent::Not(session) => self.session = session,
+                }
+                bytes
+            }
+        };
         loop {
             let session = self.session().await?;
             let fault = match session.finish_with(repo, digest, bytes.clone()).await {
@@ -143,6 +161,14 @@ impl Upload<'_> {
             self.pieces = pieces;
             let tried = match chunk {
                 Some(chunk) => self.send_chunks(chunk).await,
+                None if self.goes_whole() => match self.send_whole().await {
+                    Ok(Sent::There) => return Ok(()),
+                    Ok(Sent::Not(session)) => {
+                        self.session = session;
+                        continue;
+                    }
+                    Err(fault) => Err(fault),
+                },
                 None => self.send_rest().await,
             };
             let there = match tried {
@@ -165,6 +191,28 @@ impl Upload<'_> {
                 return Ok(());
             }
         }
+    }
+
+    /// Whether all of it is sent in the request that would open the upload.
+    fn goes_whole(&mut self) -> bool {
+        let single = std::mem::take(&mut self.single);
+        matches!(single, Single::Known)
+    }
+
+    /// Everything, without an upload. What breaks is sent into one then, which can be gone on with.
+    async fn send_whole(&mut self) -> Result<Sent, Fault> {
+        let (repo, descriptor) = (self.repo, self.content.descriptor());
+        self.offset = 0;
+        let permit = repo.host.wire.admit(Lane::Up).await;
+        let blob = self.content.open(0).await.map_err(content_fault)?;
+        let feed = Feed::new(blob);
+        let outgoing = Outgoing::new(&feed, descriptor.size);
+        let progress = outgoing.progress();
+        let sent = single::send(repo, &descriptor.digest, outgoing, permit).await;
+        if let Some(error) = progress.take_error() {
+            return Err(content_fault(error));
+        }
+        sent.map_err(sending_fault)
     }
 
     /// Everything from the offset on, in one request.

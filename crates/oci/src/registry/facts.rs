@@ -2,7 +2,7 @@
 //! what is known.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,6 +13,9 @@ use super::hints::Hints;
 use super::puts::Puts;
 use super::settings::ReferrersMode;
 use crate::types::Digest;
+
+/// So many misses does it count as that a repository did not exist.
+const NEW: f64 = 24.0;
 
 /// Yes, no, or not known yet.
 #[derive(Debug, Default)]
@@ -53,6 +56,10 @@ pub(super) struct HostFacts {
     pub(super) puts: Puts,
     /// Whether it has taken an upload.
     pub(super) uploads: Learned,
+    /// Whether it takes a blob in the request that would open its upload.
+    pub(super) single: Learned,
+    /// Whether somebody has set out to learn that.
+    pub(super) single_asked: AtomicBool,
     /// Whether it gives parts of blobs.
     pub(super) ranges: Learned,
     /// Downloads under way.
@@ -78,6 +85,8 @@ impl HostFacts {
             keeps_lists: Learned::default(),
             puts: Puts::default(),
             uploads: Learned::default(),
+            single: Learned::default(),
+            single_asked: AtomicBool::new(false),
             ranges: Learned::default(),
             downloads: Arc::default(),
             health: Health::default(),
@@ -212,17 +221,25 @@ impl RepoFacts {
 
     /// How likely it is that a blob nothing is known of is there, by those looked for so far.
     pub(super) fn likelihood(&self) -> f64 {
-        let hits = self.hits.load(Ordering::Relaxed) as f64;
-        let misses = self.misses.load(Ordering::Relaxed) as f64;
         // A repository that did not exist counts as many misses: what an interrupted run left may
         // still be there on registries that list no repository before its first tag.
         // So does one that earlier runs filled, and of which they do not know this blob.
         let filled = self.hints.as_ref().is_some_and(|hints| hints.knows(&self.name));
-        let prior = match self.existed.get() {
-            Some(false) => 24.0,
+        self.likelihood_after(match self.existed.get() {
+            Some(false) => NEW,
             _ if filled => 4.0,
             _ => 0.5,
-        };
+        })
+    }
+
+    /// The same in a repository that did not exist, whether it did or not.
+    pub(super) fn least_likelihood(&self) -> f64 {
+        self.likelihood_after(NEW)
+    }
+
+    fn likelihood_after(&self, prior: f64) -> f64 {
+        let hits = self.hits.load(Ordering::Relaxed) as f64;
+        let misses = self.misses.load(Ordering::Relaxed) as f64;
         (hits + 0.5) / (hits + misses + 0.5 + prior)
     }
 }

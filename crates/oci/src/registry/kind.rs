@@ -21,6 +21,8 @@ pub enum Kind {
     BlobHead,
     /// POST that opens an upload.
     UploadStart,
+    /// POST of a whole blob.
+    UploadWhole,
     /// POST that asks for a mount.
     Mount,
     /// PATCH of an upload.
@@ -53,6 +55,7 @@ impl Kind {
             Kind::BlobGet => "blob-get",
             Kind::BlobHead => "blob-head",
             Kind::UploadStart => "upload-start",
+            Kind::UploadWhole => "upload-whole",
             Kind::Mount => "mount",
             Kind::UploadChunk => "upload-chunk",
             Kind::UploadFinish => "upload-finish",

@@ -35,6 +35,8 @@ const START: usize = 16;
 const KEPT: Duration = Duration::from_millis(500);
 /// A host whose quickest answer takes longer than this is far.
 const FAR: Duration = Duration::from_millis(15);
+/// After so many answers it is sure how far a host is: a busy one may be slow to answer the first.
+const SURE: u32 = 8;
 /// Those who waited for a pause return within this after its end.
 const LONGEST_SPREAD: Duration = Duration::from_secs(5);
 
@@ -53,6 +55,8 @@ struct State {
     limit: usize,
     /// The quickest answer so far.
     quickest: Option<Duration>,
+    /// Answers so far.
+    answers: u32,
     credit: usize,
     round: u64,
     troubled: bool,
@@ -83,6 +87,7 @@ impl Limits {
         let state = State {
             limit: START.min(most),
             quickest: None,
+            answers: 0,
             credit: 0,
             round: 0,
             troubled: false,
@@ -156,9 +161,16 @@ impl Limits {
         (most, state.quickest)
     }
 
+    /// Whether every answer is long on its way, by more than a few of them.
+    pub(super) fn is_surely_far(&self) -> bool {
+        let state = self.lock();
+        state.answers >= SURE && state.is_far()
+    }
+
     /// An answer came so long after its request.
     pub(super) fn answered(&self, after: Duration) {
         let mut state = self.lock();
+        state.answers = state.answers.saturating_add(1);
         state.quickest = Some(state.quickest.map_or(after, |known| known.min(after)));
     }
 
@@ -229,8 +241,7 @@ impl Limits {
 
     /// How far the number may grow.
     fn most(&self, state: &State) -> usize {
-        let far = !state.troubled && state.quickest.is_some_and(|quickest| quickest >= FAR);
-        if far { self.most_far } else { self.most }
+        if !state.troubled && state.is_far() { self.most_far } else { self.most }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -239,6 +250,10 @@ impl Limits {
 }
 
 impl State {
+    fn is_far(&self) -> bool {
+        self.quickest.is_some_and(|quickest| quickest >= FAR)
+    }
+
     fn total(&self) -> usize {
         self.under_way.iter().sum()
     }

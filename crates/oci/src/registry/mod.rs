@@ -52,6 +52,7 @@ mod retry;
 mod secret;
 mod session;
 mod settings;
+mod single;
 mod store;
 mod tags;
 mod transport;

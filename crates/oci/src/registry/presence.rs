@@ -164,6 +164,10 @@ async fn worth_looking(repo: &Repo, descriptor: &Descriptor) -> bool {
     if size <= REQUEST_WORTH {
         return false;
     }
+    // What the answer to another question cannot change is not asked.
+    if repo.facts.least_likelihood() * size > REQUEST_WORTH {
+        return true;
+    }
     repo.facts.existed.get_or_init(|| exists(repo)).await;
     repo.facts.likelihood() * size > REQUEST_WORTH
 }

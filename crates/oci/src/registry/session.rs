@@ -72,7 +72,17 @@ impl Session {
         }
     }
 
-    fn of(repo: &Repo, answer: &Answer) -> Result<Self, StoreError> {
+    /// The request that carries a whole blob: 201 says that it is there, 202 that an upload was
+    /// opened instead, and nothing of the blob is in it.
+    pub(super) fn whole_call(repo: &Repo, digest: &Digest) -> Call {
+        let read = Read::Whole(ANSWER);
+        let mut call = repo.call(Kind::UploadWhole, Method::POST, "blobs/uploads/", read);
+        call.url.query_pairs_mut().append_pair("digest", digest.as_str());
+        octets(&mut call);
+        call
+    }
+
+    pub(super) fn of(repo: &Repo, answer: &Answer) -> Result<Self, StoreError> {
         let minimum =
             answer.header("oci-chunk-min-length").and_then(|text| text.trim().parse().ok());
         let location = locate(repo, answer)?
