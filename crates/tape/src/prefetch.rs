@@ -5,6 +5,7 @@
 //! whose turn it is always has its share, so the budget cannot deadlock. Where requests cost more
 //! than connections gain, a long segment passes through a window smaller than itself.
 
+mod pieces;
 mod segments;
 mod window;
 
@@ -15,6 +16,7 @@ use futures_util::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
+use self::pieces::Pieces;
 pub(crate) use self::segments::is_far;
 use self::segments::{Room, Segment, Segments};
 use airlift_oci::store::{ErrorKind, Source, StoreError};
@@ -125,7 +127,7 @@ async fn run(
         while fetches.try_join_next().is_some() {}
         // Neither semaphore is ever closed.
         let Ok(connection) = connections.clone().acquire_owned().await else { return };
-        let cost = units(room.cost(segment.held));
+        let cost = units(segment.held);
         let Ok(share) = budget.clone().acquire_many_owned(cost).await else { return };
         let (chunks, receiver) = mpsc::unbounded_channel();
         if sender.send(receiver).await.is_err() {
@@ -134,16 +136,16 @@ async fn run(
         let source = source.clone();
         fetches.spawn(async move {
             if segment.held < segment.length {
-                let window = window::Window::new(&room, &segment);
+                let window = window::Window::new(&segment);
                 window.fetch(&*source, &segment, &chunks).await;
                 drop((connection, chunks));
                 window.emptied().await;
                 return drop(share);
             }
             if segment.length == segment.descriptor.size {
-                fetch_whole(&*source, segment, (room, share), &chunks).await;
+                fetch_whole(&*source, segment, (room.exact, share), &chunks).await;
             } else {
-                fetch_part(&*source, segment, (room, share), &chunks).await;
+                fetch_part(&*source, segment, (room.exact, share), &chunks).await;
             }
             drop(connection);
         });
@@ -156,16 +158,16 @@ async fn run(
 async fn fetch_whole(
     source: &dyn Source,
     segment: Segment,
-    (room, mut share): (Room, OwnedSemaphorePermit),
+    (exact, mut share): (bool, OwnedSemaphorePermit),
     chunks: &mpsc::UnboundedSender<Passed>,
 ) {
-    let mut read = read_whole(source, &segment.descriptor).await;
+    let mut read = read_whole(source, &segment.descriptor, exact).await;
     for _ in 0..MORE_TRIES {
         match &read {
             Err(error) if matches!(error.kind(), ErrorKind::Digest { .. }) => {}
             _ => break,
         }
-        read = read_whole(source, &segment.descriptor).await;
+        read = read_whole(source, &segment.descriptor, exact).await;
     }
     let read = match read {
         Ok(read) => read,
@@ -173,7 +175,7 @@ async fn fetch_whole(
         Err(error) => return drop(chunks.send(Err(error))),
     };
     for bytes in read {
-        let share = split(&mut share, room.cost(bytes.len() as u64));
+        let share = split(&mut share, bytes.len() as u64);
         if chunks.send(Ok(Chunk { bytes, checked: true, share })).is_err() {
             return;
         }
@@ -183,11 +185,13 @@ async fn fetch_whole(
 async fn read_whole(
     source: &dyn Source,
     descriptor: &Descriptor,
+    exact: bool,
 ) -> Result<Vec<Bytes>, StoreError> {
     let mut blob = source.open_range(descriptor, 0..descriptor.size).await?;
+    let mut pieces = Pieces::new(exact, descriptor.size);
     let mut read = Vec::new();
     while let Some(bytes) = blob.next().await {
-        read.push(bytes?);
+        pieces.add(bytes?, &mut read);
     }
     Ok(read)
 }
@@ -196,7 +200,7 @@ async fn read_whole(
 async fn fetch_part(
     source: &dyn Source,
     segment: Segment,
-    (room, mut share): (Room, OwnedSemaphorePermit),
+    (exact, mut share): (bool, OwnedSemaphorePermit),
     chunks: &mpsc::UnboundedSender<Passed>,
 ) {
     let range = segment.offset..segment.offset + segment.length;
@@ -204,14 +208,18 @@ async fn fetch_part(
         Ok(blob) => blob,
         Err(error) => return drop(chunks.send(Err(error))),
     };
+    let mut pieces = Pieces::new(exact, segment.length);
+    let mut ready = Vec::new();
     while let Some(next) = blob.next().await {
-        let bytes = match next {
-            Ok(bytes) => bytes,
+        match next {
+            Ok(bytes) => pieces.add(bytes, &mut ready),
             Err(error) => return drop(chunks.send(Err(error))),
-        };
-        let share = split(&mut share, room.cost(bytes.len() as u64));
-        if chunks.send(Ok(Chunk { bytes, checked: false, share })).is_err() {
-            return;
+        }
+        for bytes in ready.drain(..) {
+            let share = split(&mut share, bytes.len() as u64);
+            if chunks.send(Ok(Chunk { bytes, checked: false, share })).is_err() {
+                return;
+            }
         }
     }
 }

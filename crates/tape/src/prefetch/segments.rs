@@ -48,9 +48,8 @@ pub(super) struct Room {
     pub(super) most: u64,
     /// Reads at once, at most.
     pub(super) concurrency: usize,
-    /// Memory for a hundred bytes that came and were not copied yet: they stand in whatever the
-    /// connection had allocated for them.
-    pub(super) percent: u64,
+    /// Whether what is held of bytes is to be no more than they are.
+    pub(super) exact: bool,
 }
 
 /// Part of a blob.
@@ -79,16 +78,9 @@ impl Room {
     /// nobody else needs them.
     pub(super) fn new(own: u64, lent: u64, concurrency: usize) -> Self {
         let own = own.max(SHORTEST * 3);
-        // What is lent is all that there is: what it really costs counts.
-        let percent = if lent > 0 { 150 } else { 100 };
-        // One segment has to fit into what is never lent.
-        let most = own * 100 / percent - 1;
-        Room { budget: own + lent, most, concurrency: concurrency.max(1), percent }
-    }
-
-    /// Memory that a segment of so many bytes may take.
-    pub(super) fn cost(&self, bytes: u64) -> u64 {
-        bytes * self.percent / 100
+        // What is lent is all that there is: what it really costs counts. One segment has to fit
+        // into what is never lent.
+        Room { budget: own + lent, most: own, concurrency: concurrency.max(1), exact: lent > 0 }
     }
 
     /// Bytes of the next segment of a blob of which `rest` bytes are still to come, of `left`
@@ -106,7 +98,7 @@ impl Room {
     /// Whether long segments pass through windows.
     fn passes(&self, line: &Line) -> bool {
         // Memory is lent for the sake of many reads over a long line.
-        let near = self.percent == 100 && !is_far(line);
+        let near = !self.exact && !is_far(line);
         near && line.rate.is_some_and(|rate| rate >= FAST)
             && line.at_once.is_some_and(|at_once| at_once >= ENOUGH_AT_ONCE)
     }
@@ -114,8 +106,8 @@ impl Room {
     fn length(&self, left: u64, line: &Line) -> u64 {
         let known = line.at_once.unwrap_or(self.concurrency).clamp(1, self.concurrency);
         let at_once = if is_far(line) { known } else { known.min(NEAR_AT_ONCE) } as u64;
-        // A quarter stays for what came already and waits for its turn.
-        let fair = self.budget * 100 / self.percent / (at_once + at_once.div_ceil(4));
+        // Some stays for what came already and waits for its turn.
+        let fair = self.budget / (at_once + at_once.div_ceil(6));
         let enough = match (line.round_trip, line.rate) {
             (Some(round_trip), Some(rate)) => {
                 (ROUND_TRIPS * round_trip.as_secs_f64() * rate) as u64
@@ -260,7 +252,7 @@ mod tests {
                     prop_assert_eq!(segment.offset, next);
                     prop_assert!(segment.held > 0 && segment.held <= room.most);
                     prop_assert!(segment.held <= segment.length);
-                    prop_assert!(room.cost(segment.held) <= room.budget - lent);
+                    prop_assert!(segment.held <= room.budget - lent);
                     next += segment.length;
                 }
                 prop_assert_eq!(next, blob.size);

@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
-use super::segments::{Room, Segment};
+use super::segments::Segment;
 use super::{Chunk, Passed, units};
 use airlift_oci::store::Source;
 
@@ -25,8 +25,8 @@ pub(super) struct Window {
 }
 
 impl Window {
-    pub(super) fn new(room: &Room, segment: &Segment) -> Self {
-        let size = units(room.cost(segment.held)).max(1);
+    pub(super) fn new(segment: &Segment) -> Self {
+        let size = units(segment.held).max(1);
         Window { budget: Arc::new(Semaphore::new(size as usize)), size }
     }
 
