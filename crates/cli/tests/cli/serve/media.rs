@@ -143,9 +143,25 @@ fn archives_of_ace_dt_are_served_whole() {
         (&["01-plain/archive.tar"][..], 9),
         (&["02-odd-content/archive.tar"], 10),
         (&["03-recursive/archive.tar"], 3),
+        (&["03-recursive/archive-not-recursive.tar"], 3),
+        (&["04-index-fallback/archive.tar"], 5),
+        (&["05-platform-one/archive.tar"], 7),
         (&["06-platforms-several/archive.tar"], 4),
+        (&["07-annotations-labels/archive.tar"], 4),
+        (&["10-delta/base.tar"], 3),
         (&["10-delta/base.tar", "10-delta/delta-existing-image.tar"], 6),
+        (&["10-delta/base.tar", "10-delta/delta-existing-checkpoint.tar"], 6),
+        (&["11-resume/complete.tar"], 3),
+        (&["11-resume/continued.tar"], 3),
+        (&["11-resume/part1.tar", "11-resume/part2.tar"], 4),
+        (&["12-manifest-json/archive.tar"], 8),
+        (&["13-block-size/archive.tar"], 3),
+        (&["14-archive-command/archive.tar"], 4),
+        (&["14-archive-command/archive-recursive.tar"], 4),
+        (&["15-batch/sync/000001-tools.tar"], 2),
+        (&["15-batch/sync/000001-tools.tar", "15-batch/sync/000002-tools.tar"], 4),
         (&["16-appended/archive.tar"], 4),
+        (&["17-named-registries/archive.tar"], 4),
         (&["18-sha512/archive.tar"], 2),
         (&["19-not-gathered/index.tar"], 1),
         (&["19-not-gathered/manifest.tar"], 1),
@@ -159,7 +175,8 @@ fn archives_of_ace_dt_are_served_whole() {
         assert_eq!(names.len(), number, "{files:?}: {names:#?}");
         pull(&place, &served, &names, " done");
     }
-    for file in ["08-zstd/archive.tar.zst", "09-gzip/archive.tar.gz"] {
+    let single = ["08-zstd/archive.tar.zst", "09-gzip/archive.tar.gz"];
+    for file in single.into_iter().chain(["14-archive-command/archive-flags.tar.gz"]) {
         let words = format!("serve oci-archive:{}", archives.join(file).display());
         place.airlift(&words).with(1).says("compressed as one piece");
     }
