@@ -317,6 +317,35 @@ async fn a_damaged_blob_is_named_though_the_store_has_it() {
     }
 }
 
+/// Reads an archive of ace-dt strictly.
+async fn read_strictly(bytes: &[u8]) -> Result<Received, DeserializeError> {
+    let options = DeserializeOptions { strict: true, ..DeserializeOptions::default() };
+    deserialize(vec![in_hand(bytes)], Arc::new(MemoryStore::new()), &options, silent()).await
+}
+
+#[tokio::test]
+async fn a_manifest_json_of_another_program_is_accepted_strictly_when_it_is_right() {
+    let bytes = fixture("12-manifest-json/archive.tar");
+    read_strictly(&bytes).await.unwrap_or_else(|error| panic!("{}", chain(&error)));
+    read_strictly(&fixture("14-archive-command/archive-flags.tar.gz")).await.unwrap();
+
+    let begin = b"[\n  {\n    \"Config\"";
+    let at = bytes.windows(begin.len()).rposition(|part| part == begin).unwrap();
+    let digest = at + bytes[at..].windows(7).position(|part| part == b"sha256/").unwrap() + 7;
+    let tag = at + bytes[at..].windows(10).position(|part| part == b"127.0.9.1/").unwrap();
+    for (place, byte, reason) in [
+        (digest, bytes[digest] ^ 1, "it lists an image that no manifest describes"),
+        (tag, b'-', "it names what is no image"),
+        (at, b'{', "it is no list of images that can be checked"),
+    ] {
+        let mut other = bytes.clone();
+        other[place] = byte;
+        let text = chain(&read_strictly(&other).await.unwrap_err());
+        assert!(text.contains(reason) && text.contains("manifest.json"), "{text}");
+        read(&[&other], Arc::new(MemoryStore::new()), "in").await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn strangers_in_an_archive_are_refused() {
     let cases: [(&str, tar::EntryType, &str); 5] = [

@@ -141,6 +141,7 @@ fn is_damage(error: &DeserializeError) -> bool {
     match error {
         DeserializeError::Read(error) => is_damaged(error),
         DeserializeError::Store(error) => matches!(error.kind(), ErrorKind::Archive(_)),
+        DeserializeError::DockerArchive(_) => false,
         _ => true,
     }
 }

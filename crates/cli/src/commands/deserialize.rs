@@ -56,7 +56,8 @@ pub(crate) struct Reading {
     #[arg(long, value_name = "SIZE", default_value = "0", value_parser = parse)]
     pub(crate) block_size: u64,
     /// Refuse an archive with anything that is not accounted for: content that nothing names, or that
-    /// stands there twice, and a manifest.json that the transfer list does not have
+    /// stands there twice, and a manifest.json that the transfer list does not have, or that says of
+    /// another program's archive what its images do not
     #[arg(long)]
     pub(crate) strict: bool,
     /// Read on behind damage, and deliver the images that are whole

@@ -52,6 +52,7 @@ fn of_cause(cause: &(dyn Error + 'static)) -> Option<String> {
 const RESUME: &str = "when the cause is mended, run the same command again with --resume";
 const BLOB: &str = "bring the blob back to where it is read from, by gathering or copying those images there again, and say --resume; or gather without them, and write that";
 const NO_ARCHIVE: &str = "check the name: an archive is what `airlift serialize` and `airlift archive` write; if it should be one, read the medium again, or write it again";
+const DOCKER_ARCHIVE: &str = "name it as a source instead, docker-archive:FILE:NAME, in `airlift copy` or in the list for `airlift gather`";
 const DAMAGED: &str = "nothing was tagged; read the medium again, and if it stays so, write it again; --keep-going delivers the images that are whole";
 
 // Transparent errors hide what they stand for from the chain, so it is asked for here.
@@ -61,6 +62,7 @@ fn of_reading_back(error: &DeserializeError) -> Option<String> {
         DeserializeError::Store(error) => of_store(error),
         // Its list says what to do.
         DeserializeError::Missing(_) => None,
+        DeserializeError::DockerArchive(_) => Some(DOCKER_ARCHIVE.to_owned()),
         DeserializeError::NoIndex(_) => Some(NO_ARCHIVE.to_owned()),
         DeserializeError::Read(error) => of_medium(error),
         error => is_damage(error).then(|| DAMAGED.to_owned()),

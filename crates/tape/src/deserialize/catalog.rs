@@ -126,6 +126,11 @@ impl Catalog {
             || self.own.contains(digest)
     }
 
+    /// Whether an archive has a transfer list.
+    pub(crate) fn has_list(&self) -> bool {
+        !self.transfer_lists.is_empty()
+    }
+
     /// Whether nothing but the archive's own bookkeeping needs this.
     pub(crate) fn is_own(&self, digest: &Digest) -> bool {
         self.own.contains(digest) && !self.as_blob.contains_key(digest)

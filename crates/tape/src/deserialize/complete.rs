@@ -46,7 +46,8 @@ impl Completion<'_> {
         };
         let whole = missing.is_empty();
         let salvage = Salvage::new(&catalog, missing);
-        self.put_manifests(&catalog, &salvage).await?;
+        let tags = self.tags(&catalog, &salvage);
+        self.put_manifests(&catalog, &salvage, &last(&catalog, &tags)).await?;
         let partial = if whole {
             None
         } else {
@@ -57,7 +58,7 @@ impl Completion<'_> {
             self.put_partial(&partial, index.as_ref()).await?;
             Some(partial)
         };
-        self.tag(&catalog, &salvage).await?;
+        self.tag(&catalog, tags).await?;
         for damage in &mut ills.damage {
             if let Some(digest) = super::blob_digest(&damage.at.entry) {
                 damage.images = catalog.images_with(&digest);
@@ -176,16 +177,20 @@ impl Completion<'_> {
         Ok(false)
     }
 
-    /// Puts the manifests, those of one depth at a time, children before parents.
+    /// Puts the manifests, those of one depth at a time, children before parents; not those that
+    /// come `last`, with their tags.
     async fn put_manifests(
         &self,
         catalog: &Catalog,
         salvage: &Salvage<'_>,
+        last: &HashSet<&Digest>,
     ) -> Result<(), DeserializeError> {
         let mut depth: HashMap<&Digest, usize> = HashMap::new();
         let mut levels: Vec<Vec<&Manifest>> = Vec::new();
-        let whole = |manifest: &&Manifest| salvage.is_whole(manifest.digest());
-        for manifest in catalog.children_first().into_iter().filter(whole) {
+        let due = |manifest: &&Manifest| {
+            salvage.is_whole(manifest.digest()) && !last.contains(manifest.digest())
+        };
+        for manifest in catalog.children_first().into_iter().filter(due) {
             let below = manifest.manifests().chain(manifest.subject());
             let level = below.filter_map(|child| depth.get(&child.digest)).max();
             let level = level.map_or(0, |level| level + 1);
@@ -201,17 +206,36 @@ impl Completion<'_> {
         Ok(())
     }
 
-    /// Sets the tags of what is whole: those of signatures and the like, those of earlier roots,
-    /// the root's last.
-    async fn tag(&self, catalog: &Catalog, salvage: &Salvage<'_>) -> Result<(), DeserializeError> {
-        let Some((last, earlier)) = catalog.roots.split_last() else { return Ok(()) };
+    /// The tags of what is whole, in groups of which each waits for the one before: those of
+    /// signatures and the like, those of earlier roots, the root's.
+    fn tags(&self, catalog: &Catalog, salvage: &Salvage<'_>) -> [Vec<(Tag, Digest)>; 3] {
+        let Some(((root, own), earlier)) = catalog.roots.split_last() else {
+            return Default::default();
+        };
         let wanted = self.options.tag.as_ref();
-        let tags = catalog.tags.iter().filter(|(tag, _)| Some(*tag) != wanted);
+        let others = catalog.tags.iter().filter(|(tag, _)| Some(*tag) != wanted);
         let earlier = earlier.iter().filter_map(|(digest, tag)| Some((tag.as_ref()?, digest)));
-        let earlier =
-            earlier.filter(|(tag, _)| Some(*tag) != wanted && Some(*tag) != last.1.as_ref());
-        let all = tags.chain(earlier).chain(wanted.map(|tag| (tag, &last.0)));
-        for (tag, digest) in all.filter(|(_, digest)| salvage.is_whole(digest)) {
+        let earlier = earlier.filter(|(tag, _)| Some(*tag) != wanted && Some(*tag) != own.as_ref());
+        let whole = |tags: Vec<(&Tag, &Digest)>| {
+            let tags = tags.into_iter().filter(|(_, digest)| salvage.is_whole(digest));
+            tags.map(|(tag, digest)| (tag.clone(), digest.clone())).collect()
+        };
+        [
+            whole(others.collect()),
+            whole(earlier.collect()),
+            whole(wanted.map(|tag| (tag, root)).into_iter().collect()),
+        ]
+    }
+
+    async fn tag(
+        &self,
+        catalog: &Catalog,
+        [others, earlier, root]: [Vec<(Tag, Digest)>; 3],
+    ) -> Result<(), DeserializeError> {
+        let puts = others.iter().map(|(tag, digest)| self.tag_one(catalog, digest, tag));
+        let puts = stream::iter(puts).buffer_unordered(self.options.concurrency.max(1));
+        puts.try_collect::<Vec<()>>().await?;
+        for (tag, digest) in earlier.iter().chain(&root) {
             self.tag_one(catalog, digest, tag).await?;
         }
         Ok(())
@@ -234,4 +258,15 @@ impl Completion<'_> {
         };
         Ok(self.sink.put_manifest(&manifest, Some(tag)).await?)
     }
+}
+
+/// The manifests that are put with their tags alone: nothing that is put before names them.
+fn last<'a>(catalog: &'a Catalog, tags: &'a [Vec<(Tag, Digest)>; 3]) -> HashSet<&'a Digest> {
+    let mut last: HashSet<&Digest> = tags.iter().flatten().map(|(_, digest)| digest).collect();
+    for manifest in catalog.manifests.values() {
+        for named in manifest.manifests().chain(manifest.subject()) {
+            last.remove(&named.digest);
+        }
+    }
+    last
 }

@@ -8,6 +8,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::catalog::{Catalog, Role};
 use super::error::Spot;
+use super::foreign::is_of_docker;
 use super::keep_going::Ills;
 use super::strict::Strict;
 use super::uploads::Uploads;
@@ -42,6 +43,8 @@ pub(super) struct Intake<'a> {
     last: bool,
     /// How many of the manifests known the sink was told of.
     announced: usize,
+    /// Whether there was a `manifest.json`.
+    docker_document: bool,
 }
 
 impl<'a> Intake<'a> {
@@ -70,6 +73,7 @@ impl<'a> Intake<'a> {
             sink,
             last,
             announced,
+            docker_document: false,
         }
     }
 
@@ -95,6 +99,9 @@ impl<'a> Intake<'a> {
             done => done?,
         }
         self.close(&mut reader);
+        if last && self.catalog.roots.is_empty() && self.docker_document {
+            return Err(DeserializeError::DockerArchive(reader.place().to_owned()));
+        }
         if last && self.catalog.roots.is_empty() {
             return Err(DeserializeError::NoIndex(reader.place().to_owned()));
         }
@@ -160,11 +167,16 @@ impl<'a> Intake<'a> {
                 let text = self.document(reader, head).await?;
                 check_marker(&text).map_err(|source| malformed(reader, head, source))
             }
-            (Kind::File, "manifest.json" | "repositories") if !self.options.strict => Ok(()),
-            (Kind::File, "manifest.json") => {
+            (Kind::File, "manifest.json" | "repositories") => {
+                self.docker_document |= head.name == "manifest.json";
+                if !self.options.strict {
+                    return Ok(());
+                }
                 let text = self.document(reader, head).await?;
-                self.strict_document(&Digest::of(&text))
-                    .map_err(|reason| unexpected(reader, reason))
+                self.strict_document(*spot(reader, head), text)
+            }
+            (_, name) if self.catalog.roots.is_empty() && is_of_docker(name) => {
+                Err(DeserializeError::DockerArchive(reader.place().to_owned()))
             }
             (Kind::File, name) => {
                 let digest = blob_digest(name);

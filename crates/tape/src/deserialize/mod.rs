@@ -9,6 +9,7 @@ mod catalog;
 mod complete;
 mod damage;
 mod error;
+mod foreign;
 mod intake;
 mod keep_going;
 mod once;
@@ -46,7 +47,8 @@ pub struct DeserializeOptions {
     /// Blobs put at once.
     pub concurrency: usize,
     /// Accept only what is accounted for: no content that nothing names, none twice in an archive,
-    /// no `manifest.json` but the one that the transfer list has.
+    /// no `manifest.json` but the one that the transfer list has; in an archive without such a list,
+    /// none that says of the images what they do not say themselves.
     pub strict: bool,
     /// Deliver what is whole of archives that are damaged or incomplete.
     pub keep_going: bool,

@@ -5,16 +5,24 @@
 
 use std::collections::{HashMap, HashSet};
 
+use bytes::Bytes;
+
 use super::catalog::Catalog;
+use super::foreign::contradiction;
 use super::intake::Intake;
 use super::{DeserializeError, Spot};
 use airlift_oci::types::Digest;
+
+/// Bytes held of documents of other programs.
+const MAX_FOREIGN: usize = 256 << 20;
 
 /// What was met, as far as it matters.
 #[derive(Debug, Default)]
 pub(super) struct Strict {
     met: HashSet<Digest>,
     unnamed: HashMap<Digest, Spot>,
+    /// Documents of other programs, to be looked at once all is known.
+    foreign: Vec<(Bytes, Spot)>,
 }
 
 impl Strict {
@@ -26,6 +34,12 @@ impl Strict {
     /// All archives were read: whatever nothing has named by now is refused.
     pub(super) fn finish(&self, catalog: &Catalog) -> Result<(), DeserializeError> {
         let unnamed = self.unnamed.iter().filter(|(digest, _)| !catalog.is_named(digest));
+        for (text, at) in &self.foreign {
+            let name = at.entry.as_str();
+            if let Some(reason) = contradiction(name, text, catalog) {
+                return Err(DeserializeError::Unexpected { at: Box::new(at.clone()), reason });
+            }
+        }
         match unnamed.map(|(_, at)| at).min_by_key(|at| at.offset) {
             None => Ok(()),
             Some(at) => {
@@ -49,12 +63,26 @@ impl Intake<'_> {
         Ok(())
     }
 
-    /// `manifest.json`, which only a transfer list accounts for.
-    pub(super) fn strict_document(&self, found: &Digest) -> Result<(), &'static str> {
-        if self.catalog.documents.contains(found) {
-            Ok(())
-        } else {
-            Err("no transfer list accounts for it")
+    /// `manifest.json`, for which the transfer list accounts, or `repositories`. In an archive
+    /// without such a list they are another program's, and have to agree with the images.
+    pub(super) fn strict_document(
+        &mut self,
+        at: Spot,
+        text: Bytes,
+    ) -> Result<(), DeserializeError> {
+        if self.catalog.documents.contains(&Digest::of(&text)) {
+            return Ok(());
         }
+        if self.catalog.has_list() {
+            let (at, reason) = (Box::new(at), "no transfer list accounts for it");
+            return Err(DeserializeError::Unexpected { at, reason });
+        }
+        let held: usize = self.strict.foreign.iter().map(|(text, _)| text.len()).sum();
+        if held + text.len() > MAX_FOREIGN {
+            let (at, reason) = (Box::new(at), "there is too much of it");
+            return Err(DeserializeError::Unexpected { at, reason });
+        }
+        self.strict.foreign.push((text, at));
+        Ok(())
     }
 }
