@@ -33,7 +33,7 @@ pub(super) async fn before(
                 Quirk::MountNeedsBoth | Quirk::MountFromAnywhere | Quirk::MountOnlyReferenced,
                 Kind::Mount | Kind::UploadPost,
             ) => mount(faults, quirk, request).await?,
-            (Quirk::SinglePostIgnored, Kind::UploadPost) => bare(request)?,
+            (Quirk::SinglePostIgnored, Kind::UploadPost) => bare(request),
             (Quirk::UploadDeadline(limit), Kind::UploadPut | Kind::UploadPatch) => {
                 let (head, body) = request.into_parts();
                 match tokio::time::timeout(*limit, to_bytes(body, MOST)).await {
@@ -66,10 +66,10 @@ pub(super) fn after(faults: &Faults, kind: Kind, response: &mut Response) {
 }
 
 /// The request without what it says of a blob.
-fn bare(request: Request) -> Result<Request, Response> {
+fn bare(request: Request) -> Request {
     let (mut head, _) = request.into_parts();
-    head.uri = Uri::try_from(head.uri.path().to_owned()).map_err(|_| broken())?;
-    Ok(Request::from_parts(head, Body::empty()))
+    head.uri = Uri::try_from(head.uri.path().to_owned()).expect("a path is a URI");
+    Request::from_parts(head, Body::empty())
 }
 
 async fn mount(faults: &Faults, quirk: &Quirk, request: Request) -> Result<Request, Response> {
