@@ -204,15 +204,15 @@ impl Upload<'_> {
         let (repo, descriptor) = (self.repo, self.content.descriptor());
         self.offset = 0;
         let permit = repo.host.wire.admit(Lane::Up).await;
-        let blob = self.content.open(0).await.map_err(content_fault)?;
+        let blob = self.content.open(0).await.map_err(Fault::of_content)?;
         let feed = Feed::new(blob);
         let outgoing = Outgoing::new(&feed, descriptor.size);
         let progress = outgoing.progress();
         let sent = single::send(repo, &descriptor.digest, outgoing, permit).await;
         if let Some(error) = progress.take_error() {
-            return Err(content_fault(error));
+            return Err(Fault::of_content(error));
         }
-        sent.map_err(sending_fault)
+        sent.map_err(Fault::of_sending)
     }
 
     /// Everything from the offset on, in one request.
