@@ -81,8 +81,23 @@ fn joined(env: &Env<'_>, args: Args<'_>) -> Result<Vec<u8>, Fail> {
     let printable = |value: &Value| {
         if value.is_nothing() { Value::str("<no value>") } else { value.clone() }
     };
-    let values: Vec<Value> = args.0.iter().map(printable).collect();
-    fmt::sprint(&values, &env.budget)
+    // A space stands between two operands of which neither is a string, as `Sprint` has it.
+    let mut all = Vec::new();
+    let mut after_other = false;
+    for value in args.0.iter().map(printable) {
+        let is_text = matches!(value, Value::Str(_) | Value::Digest(_) | Value::Algorithm(_));
+        if after_other && !is_text {
+            all.push(b' ');
+        }
+        after_other = !is_text;
+        // What a pointer leads to is printed, not the pointer.
+        let printed = match &value {
+            Value::Platform(Some(_)) => fmt::print_value(&value, &env.budget),
+            _ => fmt::sprint(std::slice::from_ref(&value), &env.budget),
+        };
+        all.extend(printed?);
+    }
+    Ok(all)
 }
 
 fn length(value: &Value) -> Out {
