@@ -12,14 +12,15 @@ use bytes::Bytes;
 use http::StatusCode;
 use url::Url;
 
+use super::asked::{Asked, Head, Outage, words_of};
 use super::away::Away;
 use super::breaker::Breaker;
 use super::client::{host, patient, settings};
 use super::config::{self, Config, ConfigError, Mode, Registry};
 use super::flight::Flights;
-use super::follow::Follow;
-use super::manifests::Found;
+use super::found::Found;
 use super::metrics::{BackendMetrics, Metrics, Said};
+use super::redirects::Follow;
 
 /// One registry.
 #[derive(Debug)]
@@ -47,27 +48,6 @@ pub(super) struct Backend {
     settings: Settings,
     /// What it was made from, to see whether it can stay as it is.
     origin: (Registry, config::Timeouts, config::Breaker, Mode),
-}
-
-/// What came of asking.
-#[derive(Debug, Clone)]
-pub(super) enum Asked<T> {
-    /// An answer to go on with.
-    Answer(T),
-    /// It has it not.
-    Missing,
-    /// It will not say, or not to us: status and words.
-    Refused(StatusCode, String),
-    /// It could not be asked.
-    Out(Outage),
-}
-
-/// Why a registry could not be asked.
-#[derive(Debug, Clone)]
-pub(super) struct Outage {
-    pub(super) reason: String,
-    /// When it may be asked again, where that is known.
-    pub(super) retry: Option<Duration>,
 }
 
 impl Backend {
@@ -193,12 +173,12 @@ impl Backend {
             304 | 416 => Asked::Answer(answer),
             429 | 500..=599 => {
                 let (status, retry) = (answer.status, answer.retry_after());
-                let reason = said(status, &answer.words().await);
+                let reason = words_of(status, &answer.words().await);
                 Asked::Out(Outage { reason, retry })
             }
             400..=499 => {
                 let status = answer.status;
-                Asked::Refused(status, said(status, &answer.words().await))
+                Asked::Refused(status, words_of(status, &answer.words().await))
             }
             _ => Asked::Answer(answer),
         })
@@ -273,11 +253,11 @@ impl Backend {
         match status.as_u16() {
             401 | 403 => {
                 pass.good();
-                Asked::Refused(status, said(status, &answer.words().await))
+                Asked::Refused(status, words_of(status, &answer.words().await))
             }
             429 | 500 | 502..=504 => {
                 let paused = pass.bad(Instant::now(), retry);
-                let reason = said(status, &answer.words().await);
+                let reason = words_of(status, &answer.words().await);
                 self.complain(&reason, paused);
                 Asked::Out(Outage { reason, retry })
             }
@@ -312,53 +292,6 @@ impl Backend {
         } else {
             tracing::warn!(registry = self.name, reason, "the registry failed");
         }
-    }
-}
-
-/// The head of an answer that was taken in whole.
-#[derive(Debug)]
-pub(super) struct Head {
-    pub(super) status: StatusCode,
-    pub(super) headers: http::HeaderMap,
-}
-
-impl<T> Asked<T> {
-    /// Makes something else of an answer.
-    pub(super) fn map<U>(self, make: impl FnOnce(T) -> U) -> Asked<U> {
-        self.and_then(|answer| Ok(make(answer)))
-    }
-
-    /// Makes something else of an answer, or says why it cannot be used.
-    pub(super) fn and_then<U>(
-        self,
-        make: impl FnOnce(T) -> Result<U, (StatusCode, String)>,
-    ) -> Asked<U> {
-        match self {
-            Asked::Answer(answer) => match make(answer) {
-                Ok(made) => Asked::Answer(made),
-                Err((status, reason)) => Asked::Refused(status, reason),
-            },
-            Asked::Missing => Asked::Missing,
-            Asked::Refused(status, reason) => Asked::Refused(status, reason),
-            Asked::Out(outage) => Asked::Out(outage),
-        }
-    }
-
-    fn said(&self) -> Said {
-        match self {
-            Asked::Answer(_) => Said::Answer,
-            Asked::Missing => Said::Missing,
-            Asked::Refused(..) => Said::Refused,
-            Asked::Out(_) => Said::Outage,
-        }
-    }
-}
-
-fn said(status: StatusCode, words: &str) -> String {
-    if words.is_empty() {
-        format!("it answered {}", status.as_u16())
-    } else {
-        format!("it answered {}: {words}", status.as_u16())
     }
 }
 

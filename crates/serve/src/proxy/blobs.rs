@@ -8,14 +8,16 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
-use super::backend::{Asked, Backend};
+use super::asked::Asked;
+use super::backend::Backend;
+use super::call::{Call, Via};
 use super::config::Mode;
 use super::failure::{Failure, Reply};
-use super::follow::{Follow, target};
 use super::headers::{CONTENT_DIGEST, OF_BLOBS, entity_tag, kept};
+use super::redirects::{Follow, target};
 use super::relay;
-use super::service::{Call, Via};
-use super::setup::{Silence, Way};
+use super::setup::Way;
+use super::silence::Silence;
 
 /// Headers of a client about which part of a blob it wants.
 const ASKING: [http::HeaderName; 4] =
@@ -45,7 +47,7 @@ pub(super) async fn get(call: &Call<'_>, digest: &Digest) -> Reply {
         if remembered && !matches!(asked, Asked::Answer(_)) {
             call.setup.known.forget(&way.repository, digest);
         }
-        let Some(given) = silence.unless(backend, asked) else { continue };
+        let Some(given) = silence.unless(&backend.name, asked) else { continue };
         if !remembered {
             call.setup.known.learn(&way.repository, digest, at, Instant::now());
         }

@@ -9,8 +9,9 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde_json::{Map, Value, json};
 use tokio::sync::Mutex;
 
-use super::backend::{Asked, Backend};
-use super::follow::Follow;
+use super::asked::Asked;
+use super::backend::Backend;
+use super::redirects::Follow;
 use super::setup::Setup;
 
 /// For how long an answer is given again, so that many who ask do not make us ask many times.

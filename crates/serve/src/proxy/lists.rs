@@ -11,10 +11,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
-use super::backend::{Asked, Backend};
+use super::asked::Asked;
+use super::backend::Backend;
+use super::call::Call;
 use super::failure::{Failure, Reply};
-use super::service::Call;
-use super::setup::Silence;
+use super::silence::Silence;
 
 /// Tags of one registry and repository that are read; a list of more is not a list for people.
 const MOST_TAGS: usize = 100_000;
@@ -48,7 +49,7 @@ pub(super) async fn tags(call: &Call<'_>) -> Reply {
     let mut silence = Silence::default();
     let mut found: Option<BTreeSet<String>> = None;
     for (backend, asked) in join_all(asked).await {
-        if let Some(tags) = silence.unless(backend, asked) {
+        if let Some(tags) = silence.unless(&backend.name, asked) {
             found.get_or_insert_default().extend(tags);
         }
     }
@@ -138,7 +139,7 @@ pub(super) async fn referrers(call: &Call<'_>, subject: &Digest) -> Reply {
     let mut found = BTreeMap::new();
     let mut answered = false;
     for (backend, asked) in join_all(asked).await {
-        if let Some(descriptors) = silence.unless(backend, asked) {
+        if let Some(descriptors) = silence.unless(&backend.name, asked) {
             answered = true;
             found.extend(descriptors);
         }

@@ -10,27 +10,18 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
-use super::backend::{Asked, Backend, Head};
+use super::asked::{Asked, Head};
+use super::backend::Backend;
+use super::call::{Call, Via};
 use super::failure::{Failure, Reply};
+use super::found::Found;
 use super::headers::{CONTENT_DIGEST, client_has, entity_tag, kept};
 use super::recent::Kept;
-use super::service::{Call, Via};
-use super::setup::{Silence, Way};
+use super::setup::Way;
+use super::silence::Silence;
 
 /// Headers of a client that a registry needs to answer as it would answer the client.
 const ASKING: [http::HeaderName; 2] = [header::ACCEPT, header::IF_NONE_MATCH];
-
-/// A manifest as a registry gave it.
-#[derive(Debug)]
-pub(super) struct Found {
-    status: StatusCode,
-    media_type: Option<HeaderValue>,
-    digest: Option<Digest>,
-    length: Option<HeaderValue>,
-    body: Bytes,
-    /// The bytes are at hand and have the digest.
-    checked: bool,
-}
 
 /// Answers with the manifest of the first registry that has it.
 pub(super) async fn get(call: &Call<'_>, version: &Version) -> Reply {
@@ -42,7 +33,7 @@ pub(super) async fn get(call: &Call<'_>, version: &Version) -> Reply {
     for (position, at) in way.turn.iter().enumerate() {
         let backend = &call.setup.backends[*at];
         let asked = ask(call, backend, &way.repository, version).await;
-        let Some(found) = silence.unless(backend, asked) else { continue };
+        let Some(found) = silence.unless(&backend.name, asked) else { continue };
         // Only what the first is known not to have; when it is down, nothing is known.
         if position > 0 && silence.is_plain() && !call.is_head() {
             call.warm(&way, *at, version);

@@ -7,15 +7,18 @@
 //!
 //! [`Config`] is what an operator can set, [`Proxy`] serves it, [`Proxy::reload`] changes it.
 
+mod asked;
 mod away;
 mod backend;
 mod blobs;
 mod breaker;
+mod call;
 mod client;
 pub mod config;
 mod failure;
 mod flight;
 mod follow;
+mod found;
 mod headers;
 mod health;
 mod known;
@@ -24,9 +27,11 @@ mod manifests;
 mod metrics;
 mod push;
 mod recent;
+mod redirects;
 mod relay;
 mod service;
 mod setup;
+mod silence;
 mod warm;
 
 pub use config::{Config, ConfigError};

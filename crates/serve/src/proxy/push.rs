@@ -17,12 +17,14 @@ use futures_util::{StreamExt, stream};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use url::{Url, form_urlencoded};
 
-use super::backend::{Asked, Backend};
+use super::asked::Asked;
+use super::backend::Backend;
+use super::call::{Call, Via};
 use super::failure::{Failure, Reply};
-use super::follow::Follow;
 use super::headers::{CONTENT_DIGEST, kept};
-use super::service::{Call, Via};
-use super::setup::{Silence, Way};
+use super::redirects::Follow;
+use super::setup::Way;
+use super::silence::Silence;
 use crate::Endpoint;
 use crate::storage::RepositoryName;
 
@@ -58,7 +60,7 @@ pub(super) async fn has(call: &Call<'_>, digest: &Digest) -> Reply {
     let asked = backend.ask(request, Follow::Own).await;
     let message = format!("there is no blob {digest} in {}", call.name);
     let nothing = Failure::new(StatusCode::NOT_FOUND, "BLOB_UNKNOWN", message);
-    let Some(answer) = silence.unless(backend, asked) else {
+    let Some(answer) = silence.unless(&backend.name, asked) else {
         return Err(silence.failure(nothing));
     };
     let mut response = StatusCode::OK.into_response();
@@ -215,7 +217,7 @@ async fn pass(
         return Err(failure);
     }
     let mut silence = Silence::default();
-    let Some(answer) = silence.unless(backend, answer) else {
+    let Some(answer) = silence.unless(&backend.name, answer) else {
         return Err(silence.failure(Failure::unknown_endpoint()));
     };
     respond(call, backend, way, answer).await

@@ -13,17 +13,17 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use tokio::net::TcpListener;
 
+use super::call::{Call, Via};
 use super::config::{Config, ConfigError};
 use super::failure::{Failure, Reply};
 use super::health::{self, Readiness};
 use super::metrics::Metrics;
-use super::setup::{Setup, Way};
-use super::warm::{Job, Queue, Warmer};
+use super::setup::Setup;
+use super::warm::{Queue, Warmer};
 use super::{blobs, lists, manifests, push};
 use crate::access::{Access, Refusal, Verdict};
 use crate::storage::RepositoryName;
 use crate::{Endpoint, Options, Route, RouteError, Server, Tls};
-use airlift_oci::types::Version;
 
 /// A proxy. Clones are the same one.
 #[derive(Debug, Clone)]
@@ -43,19 +43,6 @@ struct Current {
     setup: Arc<Setup>,
     access: Arc<Access>,
 }
-
-/// A request to a repository.
-pub(super) struct Call<'a> {
-    proxy: &'a Inner,
-    pub(super) setup: &'a Setup,
-    access: &'a Access,
-    pub(super) name: &'a RepositoryName,
-    pub(super) head: &'a Parts,
-}
-
-/// In the extensions of an answer: from which registry it came, and how.
-#[derive(Debug, Clone)]
-pub(super) struct Via(pub(super) String, pub(super) &'static str);
 
 impl Proxy {
     /// Makes a proxy. What settings can get wrong is said here.
@@ -115,34 +102,6 @@ impl Inner {
     }
 }
 
-impl Call<'_> {
-    pub(super) fn is_head(&self) -> bool {
-        self.head.method == Method::HEAD
-    }
-
-    /// Whether the client may read another repository too.
-    pub(super) async fn may_read(&self, name: &RepositoryName) -> bool {
-        let authorization = self.head.headers.get(header::AUTHORIZATION);
-        let verdict = self.access.check(authorization, &Method::GET, Some(name)).await;
-        matches!(verdict, Verdict::Allowed(_))
-    }
-
-    /// Has an image copied to the first registry that is asked for it, which has it not.
-    pub(super) fn warm(&self, way: &Way, from: usize, version: &Version) {
-        let settings = self.setup.config.warming;
-        let Some(to) = way.turn.first().filter(|_| settings.enabled) else { return };
-        self.proxy.queue.offer(
-            Job {
-                repository: way.repository.clone(),
-                version: version.clone(),
-                from: self.setup.backends[from].clone(),
-                to: self.setup.backends[*to].clone(),
-            },
-            settings,
-        );
-    }
-}
-
 async fn dispatch(State(proxy): State<Arc<Inner>>, request: Request) -> Response {
     let begun = Instant::now();
     let (head, body) = request.into_parts();
@@ -195,7 +154,8 @@ async fn answer(proxy: &Inner, head: &Parts, body: Body) -> (&'static str, Reply
             if let Err(refusal) = allowed(&access, head, Some(&name)).await {
                 return (label, refused(refusal));
             }
-            let call = Call { proxy, setup: &setup, access: &access, name: &name, head };
+            let queue = &proxy.queue;
+            let call = Call { queue, setup: &setup, access: &access, name: &name, head };
             (label, in_repository(&call, endpoint, body).await)
         }
         // A tag that cannot be is a tag that is not there, except to whoever wants to make it.
