@@ -22,6 +22,7 @@ mod global;
 mod help_examples;
 mod inputs;
 mod interrupt;
+mod leaving;
 mod logs;
 mod medium;
 mod outcome;

@@ -15,10 +15,11 @@ use serde::Serialize;
 
 use crate::exit::Exit;
 use crate::failure::trouble_hint;
+use crate::leaving::Leaving;
 use crate::progress::Wait;
 use crate::session::Session;
 use crate::size::human;
-use crate::whole::{Leaving, writable, write_whole};
+use crate::whole::{writable, write_whole};
 
 /// Where the outcome of a run is written.
 #[derive(Debug, Clone, Default, Args)]

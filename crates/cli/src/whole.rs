@@ -1,16 +1,13 @@
-//! Files that a run leaves beside what it moves: reports, listings, lists of what failed.
+//! Files written whole: reports, listings, lists of what failed.
 //!
 //! That they can be written shows before the run, and each has its old content or its new.
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use airlift_oci::store::chain;
 use anyhow::Context;
 
-use crate::exit::Exit;
-use crate::output::{self, Closed};
-use crate::session::Session;
+use crate::output;
 
 /// A file that will be written at the end: that it can be shows before the run, not after it.
 pub(crate) fn writable(text: &str) -> Result<PathBuf, String> {
@@ -33,36 +30,6 @@ pub(crate) fn writable(text: &str) -> Result<PathBuf, String> {
         }
         // The path that the error names is not the one that was given.
         Err(error) => Err(format!("no file can be made there: {}", error.kind())),
-    }
-}
-
-/// The files of one run's end. One that cannot be written is told and changes the exit code; it
-/// hides nothing of what became of the run itself.
-pub(crate) struct Leaving<'a> {
-    session: &'a Session,
-    failed: bool,
-}
-
-impl<'a> Leaving<'a> {
-    /// The end of a run that left nothing yet.
-    pub(crate) fn of(session: &'a Session) -> Self {
-        Leaving { session, failed: false }
-    }
-
-    /// Does what leaves a file.
-    pub(crate) fn file(&mut self, write: impl FnOnce() -> anyhow::Result<()>) {
-        match write() {
-            Err(error) if error.downcast_ref::<Closed>().is_none() => {
-                self.session.complain(&chain(error.as_ref()));
-                self.failed = true;
-            }
-            _ => {}
-        }
-    }
-
-    /// The exit code of the run, which ended with `exit` but for its files.
-    pub(crate) fn exit(&self, exit: Exit) -> Exit {
-        if self.failed && exit == Exit::Done { Exit::Partial } else { exit }
     }
 }
 

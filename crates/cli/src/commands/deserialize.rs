@@ -8,9 +8,10 @@ use clap::Args as Derive;
 
 use crate::commands::verify;
 use crate::exit::{Exit, exit_codes};
+use crate::leaving::Leaving;
 use crate::session::Session;
 use crate::size::parse;
-use crate::whole::{Leaving, writable, write_whole};
+use crate::whole::{writable, write_whole};
 use crate::{failure, inputs, output, received, runtime};
 
 /// Read archives back into a repository

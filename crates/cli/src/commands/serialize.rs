@@ -18,9 +18,10 @@ use clap::Args as Derive;
 use crate::exit::{Exit, exit_codes};
 use crate::failure::Usage;
 use crate::interrupt::go_on;
+use crate::leaving::Leaving;
 use crate::session::Session;
 use crate::size::{human, parse, parse_positive};
-use crate::whole::{Leaving, writable, write_whole};
+use crate::whole::{writable, write_whole};
 use crate::{failure, inputs, runtime, written};
 
 /// Write an image with everything that it names onto a medium

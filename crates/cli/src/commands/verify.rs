@@ -8,11 +8,12 @@ use clap::{Args as Derive, ValueEnum};
 use serde_json::{Value, json};
 
 use crate::exit::{Exit, exit_codes};
+use crate::leaving::Leaving;
 use crate::received::damage_json;
 use crate::session::Session;
 use crate::size::{human, parse};
 use crate::table::shown;
-use crate::whole::{Leaving, writable, write_whole};
+use crate::whole::{writable, write_whole};
 use crate::{output, runtime};
 
 /// Read media whole and check them; write nothing

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
+use super::blob_path::blob_path;
 use super::header::{BLOCK, Kind, encode, padding};
 use airlift_oci::types::{Descriptor, Digest, MediaType};
 
@@ -63,7 +64,7 @@ pub struct Layout {
 impl Entry {
     /// The path of a manifest or blob in an image layout.
     pub fn blob_name(descriptor: &Descriptor) -> String {
-        path(&descriptor.digest)
+        blob_path(&descriptor.digest)
     }
 
     /// A directory.
@@ -90,8 +91,8 @@ impl Entry {
     pub fn name(&self) -> Cow<'_, str> {
         match &self.named {
             Named::Path(path) => Cow::Borrowed(path),
-            Named::Bare(_, digest, _) => Cow::Owned(path(digest)),
-            Named::Described(descriptor) => Cow::Owned(path(&descriptor.digest)),
+            Named::Bare(_, digest, _) => Cow::Owned(blob_path(digest)),
+            Named::Described(descriptor) => Cow::Owned(blob_path(&descriptor.digest)),
         }
     }
 
@@ -152,10 +153,6 @@ impl Named {
         }
         Named::Described(Box::new(descriptor))
     }
-}
-
-fn path(digest: &Digest) -> String {
-    format!("blobs/{}/{}", digest.algorithm().as_str(), digest.hex())
 }
 
 impl Layout {

@@ -2,6 +2,7 @@
 //!
 //! Pure: nothing here reads or writes. `docs/formats.md` describes the same in words.
 
+mod blob_path;
 mod docker;
 mod header;
 mod index;
@@ -16,6 +17,7 @@ pub use parse::{ArchiveError, Head, Parser, Step};
 pub use plan::{ArchiveOptions, DEFAULT_RECORD, Omitted, Plan, PlanError};
 pub use transfer::{ListedBlob, ListedItem, TRANSFER_LIST, Transfer};
 
+pub(crate) use blob_path::{blob_digest, blob_path};
 pub(crate) use header::encode as encode_header;
 pub(crate) use index::without as index_without;
 pub(crate) use plan::MARKER;

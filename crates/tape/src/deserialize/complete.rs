@@ -11,6 +11,7 @@ use super::damage::Partial;
 use super::intake::Finished;
 use super::salvage::Salvage;
 use super::{DeserializeError, DeserializeOptions, Missing, Received};
+use crate::archive::blob_digest;
 use airlift_oci::observe::{Event, How, Observer, Tally};
 use airlift_oci::store::{Hints, Remote, Store, StoreError};
 use airlift_oci::types::{Digest, Manifest, Tag};
@@ -60,7 +61,7 @@ impl Completion<'_> {
         };
         self.tag(&catalog, tags).await?;
         for damage in &mut ills.damage {
-            if let Some(digest) = super::blob_digest(&damage.at.entry) {
+            if let Some(digest) = blob_digest(&damage.at.entry) {
                 damage.images = catalog.images_with(&digest);
             }
         }

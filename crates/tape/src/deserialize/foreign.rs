@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 
 use super::catalog::Catalog;
-use super::intake::blob_digest;
+use crate::archive::blob_digest;
 use airlift_oci::types::{Descriptor, Digest, Reference};
 
 #[derive(Deserialize)]

@@ -9,11 +9,11 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use super::catalog::{Catalog, Role};
 use super::error::Spot;
 use super::foreign::is_of_docker;
-use super::keep_going::Ills;
+use super::ills::Ills;
 use super::strict::Strict;
 use super::uploads::Uploads;
 use super::{DeserializeError, DeserializeOptions};
-use crate::archive::{Head, Kind, Transfer};
+use crate::archive::{Head, Kind, Transfer, blob_digest};
 use crate::medium::{EntryReader, Medium, Passing, Reading};
 use airlift_oci::observe::{Event, Observer, Tally};
 use airlift_oci::store::{Store, StoreError, chain};
@@ -173,7 +173,7 @@ impl<'a> Intake<'a> {
                     return Ok(());
                 }
                 let text = self.document(reader, head).await?;
-                self.strict_document(*spot(reader, head), text)
+                self.strict.document(&self.catalog, *spot(reader, head), text)
             }
             (_, name) if self.catalog.roots.is_empty() && is_of_docker(name) => {
                 Err(DeserializeError::DockerArchive(reader.place().to_owned()))
@@ -207,7 +207,7 @@ impl<'a> Intake<'a> {
             });
         }
         if self.options.strict {
-            self.account(*spot(reader, head), &digest)?;
+            self.strict.account(&self.catalog, *spot(reader, head), &digest)?;
         }
         match self.catalog.role(&digest) {
             Role::Manifest(descriptor) if head.size <= MAX_MANIFEST => {
@@ -309,12 +309,6 @@ fn check(
 
 fn malformed(reader: &EntryReader, head: &Head, source: serde_json::Error) -> DeserializeError {
     DeserializeError::Malformed { at: spot(reader, head), source }
-}
-
-/// The digest in the name of a manifest's or blob's entry.
-pub(crate) fn blob_digest(name: &str) -> Option<Digest> {
-    let (algorithm, hex) = name.strip_prefix("blobs/")?.split_once('/')?;
-    format!("{algorithm}:{hex}").parse().ok()
 }
 
 fn check_marker(text: &[u8]) -> Result<(), serde_json::Error> {

@@ -1,39 +1,15 @@
 //! Reading on behind damage: what is kept of it, and what the transfer list makes good.
 
-use std::collections::HashMap;
-
 use bytes::Bytes;
 
-use super::damage::Damage;
-use super::intake::{Intake, blob_digest, spot};
+use super::intake::{Intake, spot};
 use super::salvage::VERSION;
 use super::{DeserializeError, Spot};
-use crate::archive::{Head, Transfer, index_without};
+use crate::archive::{Head, Transfer, blob_digest, index_without};
 use crate::medium::{Chart, EntryReader, Fault, ReadError};
 use airlift_oci::inventory::{Inventory, Sizes};
 use airlift_oci::store::chain;
 use airlift_oci::types::{Annotations, Digest, Manifest, Tag};
-
-/// What is wrong with the media.
-#[derive(Debug, Default)]
-pub(super) struct Ills {
-    pub(super) damage: Vec<Damage>,
-    /// Where damaged content stands.
-    pub(super) places: HashMap<Digest, Spot>,
-    /// The archive's `index.json`.
-    pub(super) index: Option<(Bytes, Spot)>,
-    /// The transfer manifest met last: another copy of an archive has the same one.
-    transfer_manifest: Option<Manifest>,
-}
-
-impl Ills {
-    fn add(&mut self, at: Spot, reason: String, touches: impl IntoIterator<Item = Digest>) {
-        for digest in touches {
-            self.places.entry(digest).or_insert_with(|| at.clone());
-        }
-        self.damage.push(Damage { at, reason, images: Vec::new() });
-    }
-}
 
 impl Intake<'_> {
     /// Takes damage of one entry for what it is, when the run keeps going. What is no damage stays

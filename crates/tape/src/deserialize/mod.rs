@@ -10,6 +10,7 @@ mod complete;
 mod damage;
 mod error;
 mod foreign;
+mod ills;
 mod intake;
 mod keep_going;
 mod once;
@@ -29,7 +30,6 @@ pub use error::{DeserializeError, Missing, Spot};
 pub use salvage::PARTIAL_OF;
 
 pub(crate) use catalog::{Catalog, Role, may_be_manifest};
-pub(crate) use intake::blob_digest;
 
 use crate::archive::Omitted;
 use crate::defaults::CONCURRENCY;

@@ -9,7 +9,6 @@ use bytes::Bytes;
 
 use super::catalog::Catalog;
 use super::foreign::contradiction;
-use super::intake::Intake;
 use super::{DeserializeError, Spot};
 use airlift_oci::types::Digest;
 
@@ -48,41 +47,45 @@ impl Strict {
             }
         }
     }
-}
 
-impl Intake<'_> {
     /// Takes note of content.
-    pub(super) fn account(&mut self, at: Spot, digest: &Digest) -> Result<(), DeserializeError> {
-        if !self.strict.met.insert(digest.clone()) {
+    pub(super) fn account(
+        &mut self,
+        catalog: &Catalog,
+        at: Spot,
+        digest: &Digest,
+    ) -> Result<(), DeserializeError> {
+        if !self.met.insert(digest.clone()) {
             let (at, reason) = (Box::new(at), "it stands in the archive twice");
             return Err(DeserializeError::Unexpected { at, reason });
         }
-        if !self.catalog.is_named(digest) {
-            self.strict.unnamed.entry(digest.clone()).or_insert(at);
+        if !catalog.is_named(digest) {
+            self.unnamed.entry(digest.clone()).or_insert(at);
         }
         Ok(())
     }
 
     /// `manifest.json`, for which the transfer list accounts, or `repositories`. In an archive
     /// without such a list they are another program's, and have to agree with the images.
-    pub(super) fn strict_document(
+    pub(super) fn document(
         &mut self,
+        catalog: &Catalog,
         at: Spot,
         text: Bytes,
     ) -> Result<(), DeserializeError> {
-        if self.catalog.documents.contains(&Digest::of(&text)) {
+        if catalog.documents.contains(&Digest::of(&text)) {
             return Ok(());
         }
-        if self.catalog.has_list() {
+        if catalog.has_list() {
             let (at, reason) = (Box::new(at), "no transfer list accounts for it");
             return Err(DeserializeError::Unexpected { at, reason });
         }
-        let held: usize = self.strict.foreign.iter().map(|(text, _)| text.len()).sum();
+        let held: usize = self.foreign.iter().map(|(text, _)| text.len()).sum();
         if held + text.len() > MAX_FOREIGN {
             let (at, reason) = (Box::new(at), "there is too much of it");
             return Err(DeserializeError::Unexpected { at, reason });
         }
-        self.strict.foreign.push((text, at));
+        self.foreign.push((text, at));
         Ok(())
     }
 }

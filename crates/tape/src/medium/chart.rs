@@ -1,6 +1,6 @@
 //! Where the entries of an archive stand, as far as that is known: what a transfer list says.
 
-use crate::archive::{Head, Kind, Transfer, encode_header, padding};
+use crate::archive::{Head, Kind, Transfer, blob_path, encode_header, padding};
 use airlift_oci::types::Digest;
 
 /// An entry that is known before it is read.
@@ -38,7 +38,7 @@ impl Chart {
         let base = list.offset + list.raw.len() as u64 + list.size + padding(list.size);
         let charted = transfer.blobs.iter().map(|blob| {
             let digest = blob.digest.clone();
-            let name = format!("blobs/{}/{}", digest.algorithm().as_str(), digest.hex());
+            let name = blob_path(&digest);
             let header = encode_header(&name, blob.size, Kind::File).len() as u64;
             let data = base.saturating_add(blob.offset);
             Charted { digest, name, size: blob.size, start: data.saturating_sub(header), data }

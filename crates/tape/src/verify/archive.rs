@@ -6,8 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::report::VerifyReport;
-use crate::archive::{Head, Kind, MARKER, Transfer, encode_header, index_without};
-use crate::deserialize::{Catalog, Damage, Role, Spot, blob_digest, may_be_manifest};
+use crate::archive::{Head, Kind, MARKER, Transfer, blob_digest, encode_header, index_without};
+use crate::deserialize::{Catalog, Damage, Role, Spot, may_be_manifest};
 use crate::medium::{Chart, EntryReader, Fault, Medium, Passing, ReadError, Reading};
 use airlift_oci::observe::{Event, Observer};
 use airlift_oci::store::chain;

@@ -10,9 +10,10 @@ use anyhow::Context;
 use super::plan::{self, Plan};
 use super::{Args, docker};
 use crate::exit::Exit;
+use crate::leaving::Leaving;
 use crate::progress::Watch;
 use crate::session::Session;
-use crate::whole::{Leaving, write_whole};
+use crate::whole::write_whole;
 use crate::{output, runtime};
 
 /// Where failed lines are written when nothing else is said; behind it the shard, so that several
