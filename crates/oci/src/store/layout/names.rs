@@ -20,8 +20,9 @@ pub(super) struct Names(Mutex<HashMap<PathBuf, Arc<Directory>>>);
 #[derive(Debug, Default)]
 struct Directory {
     state: Mutex<State>,
-    /// Whoever has it syncs for all that wait.
-    turn: tokio::sync::Mutex<()>,
+    /// Whoever has it syncs for all that wait. It is waited for by threads, not by futures: one that
+    /// nobody polls for a while would hold up all the others.
+    turn: Mutex<()>,
     /// Syncs so far.
     #[cfg(test)]
     syncs: std::sync::atomic::AtomicUsize,
@@ -71,24 +72,14 @@ impl Names {
     ) -> Result<Made, StoreError> {
         let of = self.directory(directory);
         let path = directory.to_owned();
-        let failed = |source| StoreError::io("writing", directory, source);
-        let making = of.clone();
         let made = spawn_blocking(move || {
-            making.lock().making += 1;
-            let _making = Making(&making);
-            let made = make(&path)?;
-            let mut state = making.lock();
-            // It need not wait for anybody when nobody else is about.
-            let settled = state.making == 1 && state.durable == state.made;
-            if made == Made::Not || (made == Made::Known && settled) {
-                return Ok((made, 0));
-            }
-            state.made += 1;
-            Ok((made, state.made))
+            let (made, number) = of.make(&path, make)?;
+            let durable = of.durable(&path, number);
+            durable.map_err(|source| StoreError::io("writing", &path, source))?;
+            Ok(made)
         });
-        let (made, number) = made.await.map_err(|error| failed(io::Error::other(error)))??;
-        of.durable(directory, number).await.map_err(failed)?;
-        Ok(made)
+        let failed = |error| StoreError::io("writing", directory, io::Error::other(error));
+        made.await.map_err(failed)?
     }
 
     fn directory(&self, path: &Path) -> Arc<Directory> {
@@ -105,32 +96,47 @@ impl Directory {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Makes a name; what became of it, and how many were made by then.
+    fn make(
+        &self,
+        path: &Path,
+        make: impl FnOnce(&Path) -> Result<Made, StoreError>,
+    ) -> Result<(Made, u64), StoreError> {
+        self.lock().making += 1;
+        let _making = Making(self);
+        let made = make(path)?;
+        let mut state = self.lock();
+        // It need not wait for anybody when nobody else is about.
+        let settled = state.making == 1 && state.durable == state.made;
+        if made == Made::Not || (made == Made::Known && settled) {
+            return Ok((made, 0));
+        }
+        state.made += 1;
+        Ok((made, state.made))
+    }
+
     /// Waits until the first `number` names are durable.
-    async fn durable(self: &Arc<Self>, path: &Path, number: u64) -> io::Result<()> {
+    fn durable(&self, path: &Path, number: u64) -> io::Result<()> {
         if let Some(known) = self.lock().outcome(number) {
             return known;
         }
-        let _turn = self.turn.lock().await;
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = self.lock().outcome(number) {
             return known;
         }
-        let (this, path) = (self.clone(), path.to_owned());
-        let synced = spawn_blocking(move || {
-            let upto = this.lock().made;
-            let synced = sync_directory(&path);
-            #[cfg(test)]
-            this.syncs.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            let mut state = this.lock();
-            match &synced {
-                Ok(()) => state.durable = state.durable.max(upto),
-                Err(error) => {
-                    state.failed = state.failed.max(upto);
-                    state.failure = Some((error.kind(), error.to_string()));
-                }
+        let upto = self.lock().made;
+        let synced = sync_directory(path);
+        #[cfg(test)]
+        self.syncs.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let mut state = self.lock();
+        match &synced {
+            Ok(()) => state.durable = state.durable.max(upto),
+            Err(error) => {
+                state.failed = state.failed.max(upto);
+                state.failure = Some((error.kind(), error.to_string()));
             }
-            synced
-        });
-        synced.await.map_err(io::Error::other)?
+        }
+        synced
     }
 }
 
@@ -176,7 +182,7 @@ mod tests {
         assert_eq!(names.make(root.path(), touch("first".to_owned())).await.unwrap(), Made::New);
         assert_eq!(syncs(), 1);
         // While one is being synced for, the others wait for one sync.
-        let held = directory.turn.lock().await;
+        let held = directory.turn.lock().unwrap();
         let many = (0..20).map(|n| names.make(root.path(), touch(n.to_string())));
         let many = futures_util::future::join_all(many);
         let release = async {
@@ -193,12 +199,14 @@ mod tests {
         assert_eq!(syncs(), 2);
     }
 
+    /// Nobody polls the second one while the first is waited for.
     #[tokio::test]
+    #[expect(clippy::await_holding_lock, reason = "other threads are to wait for it")]
     async fn a_name_that_somebody_has_just_made_is_waited_for() {
         let root = tempfile::tempdir().unwrap();
         let names = Names::default();
         let directory = names.directory(root.path());
-        let held = directory.turn.lock().await;
+        let held = directory.turn.lock().unwrap();
         let mut first = Box::pin(names.make(root.path(), touch("a".to_owned())));
         while directory.lock().made == 0 {
             assert!(futures_util::poll!(&mut first).is_pending());
@@ -221,7 +229,7 @@ mod tests {
         std::fs::create_dir(&place).unwrap();
         let names = Names::default();
         let directory = names.directory(&place);
-        let held = directory.turn.lock().await;
+        let held = directory.turn.lock().unwrap();
         let both = ["a", "b"].map(|name| names.make(&place, touch(name.to_owned())));
         let both = futures_util::future::join_all(both);
         let release = async {
