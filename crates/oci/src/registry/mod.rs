@@ -57,6 +57,7 @@ mod store;
 mod tags;
 mod transport;
 mod tries;
+mod upload;
 mod upload_body;
 mod upload_fault;
 mod wire;

@@ -8,6 +8,7 @@
 mod archive;
 mod blob;
 mod checked;
+mod content;
 mod error;
 mod extent;
 mod index;
@@ -21,8 +22,9 @@ use std::ops::Range;
 use async_trait::async_trait;
 
 pub use archive::{ArchiveStore, Omitted};
-pub use blob::{Blob, Content, InMemory, Remote};
+pub use blob::Blob;
 pub use checked::Stamp;
+pub use content::{Content, InMemory, Remote};
 pub(crate) use error::passes;
 pub use error::{ErrorKind, StoreError, Trouble, chain};
 pub use extent::{Extent, stretch};

@@ -1,0 +1,139 @@
+//! A blob on its way into a repository: how far it came, and how it goes on after a fault.
+
+use super::answer::Answer;
+use super::blob_read;
+use super::damage::Damage;
+use super::pieces::{Load, Pieces};
+use super::repo::Repo;
+use super::retry::Backoff;
+use super::session::Session;
+use super::single::Single;
+use super::upload_fault::Fault;
+use crate::observe::{Meter, Pause};
+use crate::store::{Content, StoreError, chain};
+
+/// A blob on its way into a repository.
+pub(super) struct Upload<'a> {
+    pub(super) repo: &'a Repo,
+    pub(super) content: &'a dyn Content,
+    pub(super) session: Option<Session>,
+    /// Bytes that the registry has.
+    pub(super) offset: u64,
+    pub(super) backoff: Backoff<'a>,
+    /// How content or upload came damaged so far.
+    pub(super) damage: Damage,
+    /// How large its bodies may be.
+    pub(super) pieces: Pieces,
+    /// Whether it goes in the request that would open the upload. Tried once.
+    pub(super) single: Single,
+}
+
+impl Upload<'_> {
+    /// What an answer to a body of it means.
+    pub(super) fn judge(&self, answer: Answer) -> Result<(), Fault> {
+        Fault::judge(&self.repo.place, &self.content.descriptor().digest, answer)
+    }
+
+    /// What speaks for and against bodies of some size now.
+    pub(super) fn load(&self) -> Load<'_> {
+        Load {
+            facts: &self.repo.host.facts,
+            left: self.content.descriptor().size - self.offset,
+            most: self.repo.host.wire.common.settings.chunk_size,
+            least: self.session.as_ref().map_or(0, |session| session.chunk_min),
+        }
+    }
+
+    /// The size of chunks, when the blob does not go in one piece.
+    pub(super) fn chunk_size(&self) -> Option<u64> {
+        self.pieces.size(&self.load())
+    }
+
+    /// Notes that what was sent last was too large; the error, when it could not be smaller.
+    pub(super) fn shrink(&self, error: StoreError) -> Result<(), StoreError> {
+        if !self.pieces.refused(&self.load()) {
+            return Err(error);
+        }
+        tracing::debug!(place = self.repo.place, %error, "going on in smaller pieces");
+        Ok(())
+    }
+
+    /// Waits, and goes on from where the registry is. Whether it has the blob already.
+    pub(super) async fn resume(&mut self, error: StoreError) -> Result<bool, StoreError> {
+        let before = self.offset;
+        self.pause(error).await?;
+        let there = self.catch_up().await?;
+        if self.offset > before {
+            self.backoff.progress();
+            self.pieces.progress();
+        } else if !there && self.stuck() {
+            self.backoff.progress();
+        }
+        Ok(there)
+    }
+
+    /// Notes that sending broke without progress. Whether smaller pieces are tried from now on.
+    fn stuck(&mut self) -> bool {
+        let mut pieces = std::mem::take(&mut self.pieces);
+        let smaller = pieces.stuck(&self.load());
+        self.pieces = pieces;
+        smaller
+    }
+
+    /// The upload is lost: another one, unless it was finished and only the answer was lost.
+    pub(super) async fn anew(&mut self, error: StoreError) -> Result<bool, StoreError> {
+        self.pause(error).await?;
+        self.session = None;
+        self.offset = 0;
+        blob_read::has(self.repo, &self.content.descriptor().digest).await
+    }
+
+    /// What was sent is not to be built upon: another upload.
+    pub(super) async fn renew(&mut self, error: &StoreError) {
+        tracing::debug!(place = self.repo.place, %error, "sent once more");
+        self.offset = 0;
+        if let Some(session) = self.session.take() {
+            session.cancel(self.repo).await;
+        }
+    }
+
+    /// Waits before the next try; the error, when there have been enough.
+    pub(super) async fn pause(&mut self, error: StoreError) -> Result<(), StoreError> {
+        let Some(wait) = self.backoff.after_failure() else { return Err(error) };
+        let short = self.content.descriptor().digest.short();
+        let cause = format!("{}: sending {short}: {}", self.repo.place, chain(error.kind()));
+        self.repo.host.wire.tell(wait, Pause::Broken, &cause);
+        Meter::again();
+        Meter::waited(wait);
+        tokio::time::sleep(wait).await;
+        Ok(())
+    }
+
+    /// Asks how far the registry came. Whether it has the blob already.
+    pub(super) async fn catch_up(&mut self) -> Result<bool, StoreError> {
+        let Some(session) = &mut self.session else { return Ok(false) };
+        let size = self.content.descriptor().size;
+        match session.status(self.repo).await? {
+            Some(offset) if offset <= size => {
+                self.offset = offset;
+                Ok(false)
+            }
+            _ => {
+                self.session = None;
+                self.offset = 0;
+                blob_read::has(self.repo, &self.content.descriptor().digest).await
+            }
+        }
+    }
+
+    /// The open upload, or a new one.
+    pub(super) async fn session(&mut self) -> Result<&mut Session, StoreError> {
+        let session = if let Some(session) = self.session.take() {
+            session
+        } else {
+            self.offset = 0;
+            Session::start(self.repo).await?
+        };
+        Ok(self.session.insert(session))
+    }
+}
