@@ -141,7 +141,6 @@ fn is_damage(error: &DeserializeError) -> bool {
     match error {
         DeserializeError::Read(error) => is_damaged(error),
         DeserializeError::Store(error) => matches!(error.kind(), ErrorKind::Archive(_)),
-        DeserializeError::DockerArchive(_) => false,
         _ => true,
     }
 }

@@ -8,11 +8,12 @@ use serde_json::{Value, json};
 use crate::exit::Exit;
 use crate::size::human;
 
-/// What is damaged, and what is lost by it.
+/// What is damaged, what is lost by it, and parts in the wrong order.
 pub(crate) fn complaints(received: &Received) -> Vec<String> {
     let damage = received.damage.iter().map(|damage| format!("damaged: {damage}"));
     let lost = received.partial.iter().flat_map(|partial| &partial.lost);
-    damage.chain(lost.map(|lost| format!("lost: {lost}"))).collect()
+    let order = received.disorder.iter().map(|disorder| format!("wrong order: {disorder}"));
+    damage.chain(lost.map(|lost| format!("lost: {lost}"))).chain(order).collect()
 }
 
 /// The reference under which what came can be had.
@@ -107,6 +108,11 @@ pub(crate) fn json(result: &anyhow::Result<Received>, exit: Exit) -> Value {
     document["totals"] = json!(received.blobs);
     document["items"] = whole.chain(lost).collect();
     document["damage"] = received.damage.iter().map(damage_json).collect();
+    if let Some(disorder) = &received.disorder {
+        document["disorder"] = json!({
+            "newer": disorder.newer, "newerRoot": disorder.newer_root, "older": disorder.older,
+        });
+    }
     if let Some(partial) = &received.partial {
         document["partial"] = json!({
             "rooted": partial.rooted,

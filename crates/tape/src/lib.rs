@@ -23,8 +23,8 @@ mod writer;
 
 pub use defaults::DEFAULT_MEMORY;
 pub use deserialize::{
-    Damage, DeserializeError, DeserializeOptions, Lost, Missing, PARTIAL_OF, Partial, Received,
-    Spot, deserialize,
+    Damage, DeserializeError, DeserializeOptions, Disorder, Lost, Missing, PARTIAL_OF, Partial,
+    Received, Spot, deserialize,
 };
 pub use device::ReadDevice;
 pub use framing::{Compression, CompressionError, Framed};

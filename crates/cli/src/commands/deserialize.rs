@@ -31,7 +31,7 @@ use crate::{failure, inputs, output, received, runtime};
     exit_codes!()
 ))]
 pub(crate) struct Args {
-    /// The media in their order: files, devices, pipes; - is standard input
+    /// The media in the order in which they were written: files, devices, pipes; - is standard input
     #[arg(required = true)]
     source: Vec<PathBuf>,
     /// Where to: REGISTRY/REPOSITORY:TAG or oci:DIR:TAG

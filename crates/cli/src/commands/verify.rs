@@ -29,7 +29,7 @@ use crate::{output, runtime};
     exit_codes!()
 ))]
 pub(crate) struct Args {
-    /// The media in their order: files, devices, pipes; - is standard input
+    /// The media in the order in which they were written: files, devices, pipes; - is standard input
     #[arg(required = true)]
     source: Vec<PathBuf>,
     /// Memory for what is read ahead; 0 is the default

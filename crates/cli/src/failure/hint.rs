@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io;
 
+use airlift_oci::inventory::InventoryError;
 use airlift_oci::store::{ErrorKind, StoreError, Trouble};
 use airlift_tape::device::DeviceError;
 use airlift_tape::ledger::LedgerError;
@@ -46,6 +47,9 @@ fn of_cause(cause: &(dyn Error + 'static)) -> Option<String> {
     if let Some(error) = cause.downcast_ref::<ReadError>() {
         return of_medium(error);
     }
+    if let Some(InventoryError::NotGathered { .. }) = cause.downcast_ref() {
+        return Some(NOT_GATHERED.to_owned());
+    }
     of_store(cause.downcast_ref::<StoreError>()?)
 }
 
@@ -53,6 +57,7 @@ const RESUME: &str = "when the cause is mended, run the same command again with 
 const BLOB: &str = "bring the blob back to where it is read from, by gathering or copying those images there again, and say --resume; or gather without them, and write that";
 const NO_ARCHIVE: &str = "check the name: an archive is what `airlift serialize` and `airlift archive` write; if it should be one, read the medium again, or write it again";
 const DOCKER_ARCHIVE: &str = "name it as a source instead, docker-archive:FILE:NAME, in `airlift copy` or in the list for `airlift gather`";
+const NOT_GATHERED: &str = "an image that was not gathered is carried by `airlift copy`, or is named as a source in the list for `airlift gather`; in the file of an archive it is oci-archive:FILE:NAME, and where docker save wrote it docker-archive:FILE:NAME";
 const DAMAGED: &str = "nothing was tagged; read the medium again, and if it stays so, write it again; --keep-going delivers the images that are whole";
 
 // Transparent errors hide what they stand for from the chain, so it is asked for here.
@@ -62,7 +67,6 @@ fn of_reading_back(error: &DeserializeError) -> Option<String> {
         DeserializeError::Store(error) => of_store(error),
         // Its list says what to do.
         DeserializeError::Missing(_) => None,
-        DeserializeError::DockerArchive(_) => Some(DOCKER_ARCHIVE.to_owned()),
         DeserializeError::NoIndex(_) => Some(NO_ARCHIVE.to_owned()),
         DeserializeError::Read(error) => of_medium(error),
         error => is_damage(error).then(|| DAMAGED.to_owned()),
@@ -77,6 +81,7 @@ fn of_medium(error: &ReadError) -> Option<String> {
             "read it again, in another drive if there is one; --keep-going reads on behind what cannot be read"
         }
         ReadError::Open { source, .. } => return of_name(source, "the archive's file"),
+        ReadError::DockerArchive(_) => DOCKER_ARCHIVE,
         _ => return None,
     };
     Some(hint.to_owned())

@@ -24,6 +24,7 @@ mod mirror_guide;
 mod pacing;
 mod proxy;
 mod proxy_examples;
+mod saved;
 mod serve;
 mod shards;
 mod sources;

@@ -154,37 +154,3 @@ async fn bad_input_is_refused_with_nothing_left_behind() {
     place.airlift("inspect whole.tar").with(0);
     place.airlift("inspect cut.tar").with(4).says("1 blobs").says("named and not there");
 }
-
-/// A tar of files with a few bytes each.
-fn tar_of(names: &[String]) -> Vec<u8> {
-    let mut builder = tar::Builder::new(Vec::new());
-    for name in names {
-        let mut header = tar::Header::new_ustar();
-        header.set_size(2);
-        header.set_mode(0o644);
-        builder.append_data(&mut header, name, &b"[]"[..]).expect("is a name");
-    }
-    builder.into_inner().expect("in memory")
-}
-
-#[test]
-fn what_docker_save_wrote_without_an_index_is_named_as_a_source() {
-    let place = Place::new();
-    let id = "0123456789abcdef".repeat(4);
-    let docker = ["ID/VERSION", "ID/json", "ID/layer.tar", "ID.json", "manifest.json"];
-    let skopeo = ["ID.tar", "ID.json", "manifest.json", "repositories"];
-    // As others write it, only its end tells.
-    let other = ["manifest.json"];
-    for names in [&docker[..], &skopeo, &other] {
-        let names: Vec<String> = names.iter().map(|name| name.replace("ID", &id)).collect();
-        place.file("saved.tar", tar_of(&names));
-        for line in [
-            "deserialize saved.tar oci:landed:1",
-            "deserialize saved.tar oci:landed:1 --strict",
-            "deserialize saved.tar oci:landed:1 --keep-going",
-        ] {
-            let ended = place.airlift(line).with(1);
-            ended.says("saved.tar was written by docker save").says("docker-archive:FILE:NAME");
-        }
-    }
-}

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::inventory::InventoryError;
 use crate::types::{Digest, ManifestError};
 
 /// An error of a store.
@@ -112,6 +113,9 @@ pub enum ErrorKind {
     /// The settings for this place are wrong.
     #[error("{0}")]
     Configuration(String),
+    /// What should name gathered images does not.
+    #[error("its root names no gathered images")]
+    NotGathered(#[from] InventoryError),
 }
 
 fn detail(message: &str) -> String {

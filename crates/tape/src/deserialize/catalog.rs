@@ -75,9 +75,10 @@ pub(crate) struct Catalog {
 }
 
 impl Catalog {
-    /// Takes in an `index.json`.
-    pub(crate) fn index(&mut self, text: &[u8]) -> Result<(), serde_json::Error> {
+    /// Takes in an `index.json`; the first that it names.
+    pub(crate) fn index(&mut self, text: &[u8]) -> Result<Option<Digest>, serde_json::Error> {
         let index: Index = serde_json::from_slice(text)?;
+        let root = index.manifests.first().map(|root| root.digest.clone());
         for (position, entry) in index.manifests.into_iter().enumerate() {
             let name = entry.annotation(media::REF_NAME).map(str::to_owned);
             let tag: Option<Tag> = name.as_deref().and_then(|name| name.parse().ok());
@@ -88,17 +89,19 @@ impl Catalog {
             if let Some(image) = source.or(name) {
                 self.images.entry(entry.digest.clone()).or_default().insert(image);
             }
-            let known = self.roots.iter().any(|(root, _)| *root == entry.digest);
-            match tag {
-                tag if position == 0 && !known => self.roots.push((entry.digest.clone(), tag)),
-                Some(tag) if position > 0 => {
+            let known = self.roots.iter().position(|(root, _)| *root == entry.digest);
+            match (tag, known) {
+                // Met again, it is the last again.
+                (_, Some(known)) if position == 0 => self.roots[known..].rotate_left(1),
+                (tag, None) if position == 0 => self.roots.push((entry.digest.clone(), tag)),
+                (Some(tag), _) if position > 0 => {
                     self.tags.entry(tag).or_insert_with(|| entry.digest.clone());
                 }
                 _ => {}
             }
             self.need_manifest(entry, INDEX);
         }
-        Ok(())
+        Ok(root)
     }
 
     /// What an entry is.
@@ -129,6 +132,11 @@ impl Catalog {
     /// Whether an archive has a transfer list.
     pub(crate) fn has_list(&self) -> bool {
         !self.transfer_lists.is_empty()
+    }
+
+    /// Whether the archive's own bookkeeping needs this.
+    pub(crate) fn serves_archive(&self, digest: &Digest) -> bool {
+        self.own.contains(digest)
     }
 
     /// Whether nothing but the archive's own bookkeeping needs this.

@@ -35,7 +35,7 @@ enum Found {
 
 impl Completion<'_> {
     pub(super) async fn run(self, finished: Finished) -> Result<Received, DeserializeError> {
-        let Finished { mut catalog, mut ills, bytes, .. } = finished;
+        let Finished { mut catalog, mut ills, bytes, disorder, .. } = finished;
         let mut missing = self.manifests(&mut catalog).await?;
         missing.extend(self.blobs(&catalog).await?);
         if !missing.is_empty() && !self.options.keep_going {
@@ -76,6 +76,7 @@ impl Completion<'_> {
             omitted: catalog.left_out(),
             damage: ills.damage,
             partial,
+            disorder,
         })
     }
 

@@ -62,9 +62,6 @@ pub enum DeserializeError {
     /// There is no `index.json`.
     #[error("{0} holds no index.json: it is no image archive")]
     NoIndex(String),
-    /// Nothing but what `docker save` wrote before it wrote layouts.
-    #[error("{0} was written by docker save and has no index.json: it is no archive of this kind")]
-    DockerArchive(String),
     /// The index of what is whole cannot be made.
     #[error("the index of the images that are whole cannot be made")]
     Partial {
@@ -97,7 +94,6 @@ impl DeserializeError {
             DeserializeError::Read(_)
             | DeserializeError::Store(_)
             | DeserializeError::NoIndex(_)
-            | DeserializeError::DockerArchive(_)
             | DeserializeError::Partial { .. }
             | DeserializeError::Missing(_) => None,
         }

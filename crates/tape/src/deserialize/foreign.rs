@@ -74,7 +74,7 @@ fn is_held(image: &Image, catalog: &Catalog) -> bool {
 
 /// Whether an entry is one of those that `docker save` wrote before it wrote layouts: `ID.json`,
 /// `ID.tar`, and `ID/` with what was of that layer. `manifest.json` comes behind them.
-pub(super) fn is_of_docker(name: &str) -> bool {
+pub(crate) fn is_of_docker(name: &str) -> bool {
     let (first, rest) = name.trim_end_matches('/').split_once('/').unwrap_or((name, ""));
     let first = first.trim_end_matches('/');
     let id = first.strip_suffix(".json").or_else(|| first.strip_suffix(".tar")).unwrap_or(first);

@@ -10,11 +10,12 @@ use super::catalog::{Catalog, Role};
 use super::error::Spot;
 use super::foreign::is_of_docker;
 use super::ills::Ills;
+use super::order::{Disorder, Order};
 use super::strict::Strict;
 use super::uploads::Uploads;
 use super::{DeserializeError, DeserializeOptions};
 use crate::archive::{Head, Kind, Transfer, blob_digest};
-use crate::medium::{EntryReader, Medium, Passing, Reading};
+use crate::medium::{EntryReader, Medium, Passing, ReadError, Reading};
 use airlift_oci::observe::{Event, Observer, Tally};
 use airlift_oci::store::{Store, StoreError, chain};
 use airlift_oci::types::{Digest, MAX_MANIFEST, Manifest};
@@ -26,6 +27,7 @@ pub(super) struct Finished {
     pub(super) ills: Ills,
     /// Bytes of the media, uncompressed.
     pub(super) bytes: u64,
+    pub(super) disorder: Option<Disorder>,
 }
 
 /// The reading side of a run.
@@ -36,6 +38,7 @@ pub(super) struct Intake<'a> {
     pub(super) observer: Arc<dyn Observer>,
     pub(super) ills: Ills,
     pub(super) strict: Strict,
+    order: Order,
     candidate_bytes: u64,
     bytes: u64,
     pub(super) sink: Arc<dyn Store>,
@@ -68,6 +71,7 @@ impl<'a> Intake<'a> {
             observer,
             ills: Ills::default(),
             strict: Strict::default(),
+            order: Order::default(),
             candidate_bytes,
             bytes,
             sink,
@@ -88,9 +92,15 @@ impl<'a> Intake<'a> {
         self.strict.begin();
         let whole = !self.options.keep_going;
         let mut reader = EntryReader::open(medium, self.reading()).await?;
+        if !last || self.order.has_parts() {
+            self.order.begin(reader.place());
+        }
         let done = self.archive(&mut reader).await;
         self.bytes += reader.offset();
         match done {
+            Err(DeserializeError::Read(error @ ReadError::DockerArchive(_))) => {
+                return Err(error.into());
+            }
             Err(DeserializeError::Read(error)) if !last && error.is_truncated() => {
                 let text = format!("{}; going on with the next medium", chain(&error));
                 self.observer.event(&Event::Warning { text: &text });
@@ -100,7 +110,7 @@ impl<'a> Intake<'a> {
         }
         self.close(&mut reader);
         if last && self.catalog.roots.is_empty() && self.docker_document {
-            return Err(DeserializeError::DockerArchive(reader.place().to_owned()));
+            return Err(ReadError::DockerArchive(reader.place().to_owned()).into());
         }
         if last && self.catalog.roots.is_empty() {
             return Err(DeserializeError::NoIndex(reader.place().to_owned()));
@@ -124,8 +134,8 @@ impl<'a> Intake<'a> {
             self.uploads.put(descriptor, raw, share).await?;
         }
         self.uploads.finish().await?;
-        let tally = self.uploads.tally();
-        Ok(Finished { catalog: self.catalog, tally, ills: self.ills, bytes: self.bytes })
+        let (tally, disorder) = (self.uploads.tally(), self.order.disorder(&self.catalog));
+        Ok(Finished { catalog: self.catalog, tally, ills: self.ills, bytes: self.bytes, disorder })
     }
 
     fn reading(&self) -> Reading {
@@ -161,7 +171,12 @@ impl<'a> Intake<'a> {
             (Kind::File, "index.json") => {
                 let text = self.document(reader, head).await?;
                 self.ills.index = Some((text.clone(), *spot(reader, head)));
-                self.catalog.index(&text).map_err(|source| malformed(reader, head, source))
+                let root = self.catalog.index(&text);
+                let root = root.map_err(|source| malformed(reader, head, source))?;
+                if let Some(root) = root {
+                    self.order.root(&root);
+                }
+                Ok(())
             }
             (Kind::File, "oci-layout") => {
                 let text = self.document(reader, head).await?;
@@ -176,7 +191,7 @@ impl<'a> Intake<'a> {
                 self.strict.document(&self.catalog, *spot(reader, head), text)
             }
             (_, name) if self.catalog.roots.is_empty() && is_of_docker(name) => {
-                Err(DeserializeError::DockerArchive(reader.place().to_owned()))
+                Err(ReadError::DockerArchive(reader.place().to_owned()).into())
             }
             (Kind::File, name) => {
                 let digest = blob_digest(name);
@@ -206,6 +221,7 @@ impl<'a> Intake<'a> {
                 named_by: named.by.clone(),
             });
         }
+        self.order.held(&digest);
         if self.options.strict {
             self.strict.account(&self.catalog, *spot(reader, head), &digest)?;
         }

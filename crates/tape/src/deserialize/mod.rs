@@ -14,6 +14,7 @@ mod ills;
 mod intake;
 mod keep_going;
 mod once;
+mod order;
 mod salvage;
 mod stretch;
 mod strict;
@@ -27,9 +28,11 @@ use airlift_oci::types::{Digest, Tag};
 
 pub use damage::{Damage, Lost, Partial};
 pub use error::{DeserializeError, Missing, Spot};
+pub use order::Disorder;
 pub use salvage::PARTIAL_OF;
 
 pub(crate) use catalog::{Catalog, Role, may_be_manifest};
+pub(crate) use foreign::is_of_docker;
 
 use crate::archive::Omitted;
 use crate::defaults::CONCURRENCY;
@@ -105,6 +108,9 @@ pub struct Received {
     pub damage: Vec<Damage>,
     /// What was delivered when not everything could be. None: everything was.
     pub partial: Option<Partial>,
+    /// The media were not given in the order in which they were written, so that the tag names what
+    /// is not the newest.
+    pub disorder: Option<Disorder>,
 }
 
 /// Reads `media`, in this order, into `sink`. Nothing is tagged unless everything is there.

@@ -43,6 +43,9 @@ pub enum ReadError {
         /// What is wrong, and where.
         source: ArchiveError,
     },
+    /// Nothing but what `docker save` wrote before it wrote layouts.
+    #[error("{0} was written by docker save and has no index.json: it is no archive of this kind")]
+    DockerArchive(String),
 }
 
 impl ReadError {
@@ -51,7 +54,7 @@ impl ReadError {
         match self {
             ReadError::Archive { source, .. } => source.is_truncated(),
             ReadError::Io { source, .. } => source.kind() == io::ErrorKind::UnexpectedEof,
-            ReadError::Open { .. } => false,
+            ReadError::Open { .. } | ReadError::DockerArchive(_) => false,
         }
     }
 }

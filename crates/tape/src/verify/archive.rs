@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::report::VerifyReport;
 use crate::archive::{Head, Kind, MARKER, Transfer, blob_digest, encode_header, index_without};
-use crate::deserialize::{Catalog, Damage, Role, Spot, may_be_manifest};
+use crate::deserialize::{Catalog, Damage, Role, Spot, is_of_docker, may_be_manifest};
 use crate::medium::{Chart, EntryReader, Fault, Medium, Passing, ReadError, Reading};
 use airlift_oci::observe::{Event, Observer};
 use airlift_oci::store::chain;
@@ -24,6 +24,8 @@ struct Archive {
     index: Option<(Bytes, Spot)>,
     manifest_json: Option<(Digest, Spot)>,
     odd: Vec<(Spot, &'static str)>,
+    /// Whether there was a `manifest.json`.
+    docker_document: bool,
 }
 
 /// The state of verifying.
@@ -60,6 +62,9 @@ impl Checker {
         let reading = Reading { memory, whole: false, in_place: false, observer };
         let mut reader = EntryReader::open(medium, reading).await?;
         let done = self.entries(&mut reader).await;
+        if let Err(error @ ReadError::DockerArchive(_)) = done {
+            return Err(error);
+        }
         let truncated = matches!(&done, Err(error) if error.is_truncated());
         for Fault { offset, entry, reason, touches } in reader.faults() {
             self.damaged.extend(touches.into_iter().map(|one| (self.report.damage.len(), one)));
@@ -78,7 +83,11 @@ impl Checker {
             }
         }
         self.report.bytes += reader.offset();
+        let docker = self.archive.docker_document;
         self.close(&reader, (truncated && !last) || reader.ended_at_mark());
+        if last && docker && self.catalog.roots.is_empty() && self.report.damage.is_empty() {
+            return Err(ReadError::DockerArchive(reader.place().to_owned()));
+        }
         Ok(())
     }
 
@@ -129,6 +138,9 @@ impl Checker {
         }
         if head.kind == Kind::Directory {
             return Ok(());
+        }
+        if self.catalog.roots.is_empty() && is_of_docker(&head.name) {
+            return Err(ReadError::DockerArchive(at.place));
         }
         let Some(digest) = blob_digest(&head.name) else {
             return self.document(reader, head, at).await;
@@ -214,7 +226,12 @@ impl Checker {
                 self.archive.odd.push((at, "its content is not what it was written as"));
             }
             "oci-layout" => {}
-            "manifest.json" => self.archive.manifest_json = Some((Digest::of(&text), at)),
+            "manifest.json" => {
+                self.archive.docker_document = true;
+                self.archive.manifest_json = Some((Digest::of(&text), at));
+            }
+            // Another program's, beside its `manifest.json`.
+            "repositories" => self.archive.odd.push((at, "an image archive has no such file")),
             _ => self.damage(at, "an image archive has no such file".to_owned()),
         }
         Ok(())

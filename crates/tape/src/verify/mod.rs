@@ -30,7 +30,7 @@ impl Default for VerifyOptions {
 }
 
 /// Reads `media`, in this order, as parts of one whole. Damage is no error here: it is what the
-/// report says. Fails only when a medium cannot be opened.
+/// report says. Fails only when a medium cannot be opened, or is an archive of another kind.
 pub async fn verify(
     media: Vec<Medium>,
     options: &VerifyOptions,

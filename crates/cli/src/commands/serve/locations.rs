@@ -45,7 +45,7 @@ pub(super) async fn storage(
 fn wrong(text: &str) -> Usage {
     Usage::new(
         format!("{text} cannot be served"),
-        "serve oci:DIR, a directory that is made when it is not there, or oci-archive:FILE",
+        "serve oci:DIR, a directory that is made when it is not there, oci-archive:FILE or docker-archive:FILE",
     )
 }
 

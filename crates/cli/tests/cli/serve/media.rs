@@ -151,6 +151,14 @@ fn archives_of_ace_dt_are_served_whole() {
         (&["10-delta/base.tar"], 3),
         (&["10-delta/base.tar", "10-delta/delta-existing-image.tar"], 6),
         (&["10-delta/base.tar", "10-delta/delta-existing-checkpoint.tar"], 6),
+        (
+            &[
+                "10-delta/base.tar",
+                "10-delta/delta-existing-image.tar",
+                "10-delta/delta-two-existing.tar",
+            ],
+            6,
+        ),
         (&["11-resume/complete.tar"], 3),
         (&["11-resume/continued.tar"], 3),
         (&["11-resume/part1.tar", "11-resume/part2.tar"], 4),
@@ -160,6 +168,7 @@ fn archives_of_ace_dt_are_served_whole() {
         (&["14-archive-command/archive-recursive.tar"], 4),
         (&["15-batch/sync/000001-tools.tar"], 2),
         (&["15-batch/sync/000001-tools.tar", "15-batch/sync/000002-tools.tar"], 4),
+        (&["15-batch/sync/000003-ops.tar"], 2),
         (&["16-appended/archive.tar"], 4),
         (&["17-named-registries/archive.tar"], 4),
         (&["18-sha512/archive.tar"], 2),

@@ -120,7 +120,8 @@ impl Delivery {
             let text = format!("its root has not the tag {tag} but {:?}", found.join(", "));
             return Err(wrong(text));
         }
-        let inventory = Inventory::read(root).map_err(|error| wrong(chain(&error)))?;
+        let inventory = Inventory::read(root);
+        let inventory = inventory.map_err(|error| StoreError::new(self.place(), error.into()))?;
         let routed = self.route.route(inventory.items).await?;
         for (root, routed) in join_platforms(routed) {
             let mut report = ItemReport::new(&routed.item.source);
