@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+#[path = "resume/once_more.rs"]
+mod once_more;
+
 use std::path::Path;
 use std::sync::Arc;
 

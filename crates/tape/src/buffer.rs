@@ -3,6 +3,7 @@
 //! The device starts, and starts again after the buffer ran empty, when the buffer is filled to
 //! the high-water mark, so that a tape drive streams instead of going back and forth.
 
+mod back;
 mod block;
 mod drive;
 
@@ -12,10 +13,13 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
+use self::back::Back;
 use self::block::Block;
 use crate::device::{Device, DeviceError};
 use crate::ledger::{LedgerWriter, Line};
 use airlift_oci::observe::{Event, Observer};
+
+pub(crate) use self::back::Here;
 
 /// Sizes of a buffer.
 #[derive(Debug, Clone, Copy)]
@@ -73,6 +77,8 @@ struct State {
     /// Whether only a few of them are kept.
     lent: bool,
     marks: VecDeque<Line>,
+    /// Where the device is to be taken back to.
+    back: Option<Back>,
     end: End,
     empty: u64,
     stalls: u64,
@@ -110,6 +116,8 @@ pub struct BlockBuffer {
     outcome: oneshot::Receiver<Result<Flow, DeviceError>>,
     place: String,
     current: Block,
+    /// Bytes of the archive before the current block.
+    before: u64,
     block: usize,
     /// Whether a ledger is kept.
     marked: bool,
@@ -143,7 +151,8 @@ impl BlockBuffer {
         });
         let thread = thread.map_err(|source| DeviceError::Open { place: place.clone(), source })?;
         let current = Block::new(block);
-        Ok(BlockBuffer { shared, thread: Some(thread), outcome, place, current, block, marked })
+        let (thread, before) = (Some(thread), start);
+        Ok(BlockBuffer { shared, thread, outcome, place, current, before, block, marked })
     }
 
     /// Bytes of a block.
@@ -204,6 +213,7 @@ impl BlockBuffer {
             };
         };
         permit.forget();
+        self.before += self.current.bytes().len() as u64;
         let mut state = self.shared.lock();
         let spare = state.spare.pop().unwrap_or_else(|| Block::new(self.block));
         let block = std::mem::replace(&mut self.current, spare);

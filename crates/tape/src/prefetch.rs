@@ -17,8 +17,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use self::pieces::Pieces;
-pub(crate) use self::segments::is_far;
 use self::segments::{Room, Segment, Segments};
+pub(crate) use self::segments::{SHORTEST, is_far};
 use airlift_oci::store::{ErrorKind, Source, StoreError};
 use airlift_oci::types::Descriptor;
 

@@ -305,7 +305,6 @@ async fn stream(
 ) -> Result<Flow, SerializeError> {
     let first = plan.layout.entry_at(point.archive);
     let bytes = blobs(&plan.layout.placed()[first..]).map(Entry::size).sum();
-    let place = source.place();
     let ahead = ahead(&*source, options, buffer.block() as u64);
     if ahead.lent > 0 {
         buffer.lend();
@@ -314,10 +313,10 @@ async fn stream(
         let plan = plan.clone();
         move |at| blobs(&plan.layout.placed()[at..=at]).next()?.descriptor().map(Arc::new)
     });
-    let prefetch = Prefetch::start(source, blobs, bytes, ahead, options.concurrency);
+    let prefetch = Prefetch::start(source.clone(), blobs, bytes, ahead, options.concurrency);
     let encoder = Encoder::new(buffer, options.compression, plan.transfer.record, point);
     let writer = Writer::new(encoder, observer);
-    let encoder = writer.write(&plan.layout, point.archive, &place, prefetch).await?;
+    let encoder = writer.write(&plan.layout, point.archive, &*source, prefetch).await?;
     Ok(encoder.finish().await?)
 }
 

@@ -4,7 +4,6 @@
 use bytes::Bytes;
 
 use super::blob_read::SMALL;
-use super::damage::{Damage, is_damage};
 use super::limits::{Lane, Permit};
 use super::pieces::Pieces;
 use super::presence::{self, Opening};
@@ -15,7 +14,7 @@ use super::single::{self, Sent, Single};
 use super::upload::Upload;
 use super::upload_body::{Feed, Outgoing};
 use super::upload_fault::Fault;
-use crate::store::{Blob, Content, Presence, Put, StoreError};
+use crate::store::{Blob, Content, Damage, Presence, Put, StoreError};
 
 pub(super) async fn put(
     repo: &Repo,
@@ -92,7 +91,7 @@ impl Upload<'_> {
                     self.shrink(error)?;
                     return self.send_large().await;
                 }
-                Fault::Damaged(error) if is_damage(&error) && !self.damage.may_pass(&error) => {
+                Fault::Damaged(error) if error.is_damage() && !self.damage.may_pass(&error) => {
                     return Err(error);
                 }
                 // The content is known to be whole: what is damaged is what the registry has of it,
@@ -126,7 +125,7 @@ impl Upload<'_> {
                 Err(error) => Err(error),
             };
             match read {
-                Err(error) if is_damage(&error) && damage.may_pass(&error) => {
+                Err(error) if error.is_damage() && damage.may_pass(&error) => {
                     tracing::debug!(place = self.repo.place, %error, "content read once more");
                 }
                 read => return read,

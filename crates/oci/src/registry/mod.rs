@@ -17,7 +17,6 @@ mod call;
 mod check;
 mod client;
 mod credential;
-mod damage;
 mod direct;
 mod download;
 mod endpoint;

@@ -2,7 +2,6 @@
 
 use super::answer::Answer;
 use super::blob_read;
-use super::damage::Damage;
 use super::pieces::{Load, Pieces};
 use super::repo::Repo;
 use super::retry::Backoff;
@@ -10,7 +9,7 @@ use super::session::Session;
 use super::single::Single;
 use super::upload_fault::Fault;
 use crate::observe::{Meter, Pause};
-use crate::store::{Content, StoreError, chain};
+use crate::store::{Content, Damage, StoreError, chain};
 
 /// A blob on its way into a repository.
 pub(super) struct Upload<'a> {

@@ -3,7 +3,6 @@
 use http::StatusCode;
 
 use super::answer::Answer;
-use super::damage::is_damage;
 use super::failure;
 use crate::store::{ErrorKind, StoreError};
 use crate::types::Digest;
@@ -27,7 +26,7 @@ pub(super) enum Fault {
 impl Fault {
     /// What an error of reading the content means.
     pub(super) fn of_content(error: StoreError) -> Self {
-        if is_damage(&error) { Self::Damaged(error) } else { Self::Content(error) }
+        if error.is_damage() { Self::Damaged(error) } else { Self::Content(error) }
     }
 
     /// What an error of sending a body means.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Block, End, Flow, SPARE_OF_LENT, Shared, State};
+use super::{Back, Block, End, Flow, SPARE_OF_LENT, Shared, State};
 use crate::device::{Device, DeviceError};
 use crate::ledger::{LedgerWriter, Line};
 
@@ -19,6 +19,7 @@ pub(super) struct Drive {
 
 enum Next {
     Block(Block),
+    Back(Back),
     Empty,
     Closed,
     Abandoned,
@@ -51,6 +52,10 @@ impl Drive {
         loop {
             match self.next() {
                 Next::Block(block) => self.write(block)?,
+                Next::Back(back) => {
+                    self.back(back);
+                    self.fill();
+                }
                 Next::Empty => {
                     let mut state = self.shared.lock();
                     state.empty += 1;
@@ -72,7 +77,7 @@ impl Drive {
     /// Waits for the high-water mark, or the end.
     fn fill(&self) {
         let mut state = self.shared.lock();
-        while state.end == End::Open && state.blocks.len() < self.level {
+        while state.end == End::Open && state.back.is_none() && state.blocks.len() < self.level {
             state = match self.shared.changed.wait(state) {
                 Ok(state) => state,
                 Err(poisoned) => poisoned.into_inner(),
@@ -82,12 +87,33 @@ impl Drive {
 
     fn next(&self) -> Next {
         let mut state = self.shared.lock();
+        if state.end == End::Open
+            && let Some(back) = state.back.take_if(|back| back.to <= self.written)
+        {
+            return Next::Back(back);
+        }
         match (state.end, state.blocks.pop_front()) {
             (End::Abandoned, _) => Next::Abandoned,
             (_, Some(block)) => Next::Block(block),
             (End::Open, None) => Next::Empty,
             (End::Closed, None) => Next::Closed,
         }
+    }
+
+    /// Goes back as asked. What still waits was handed over since, and is dropped.
+    fn back(&mut self, back: Back) {
+        let mut state = self.shared.lock();
+        let dropped = state.blocks.drain(..).count();
+        self.shared.tell(&state);
+        drop(state);
+        self.shared.space.add_permits(dropped);
+        let gone = if back.to < self.written { self.device.resume_at(back.to) } else { Ok(()) };
+        if gone.is_ok() {
+            self.written = back.to;
+            self.synced = self.synced.min(back.to);
+        }
+        // Nobody listens when the run was given up.
+        let _ = back.done.send(gone);
     }
 
     fn write(&mut self, mut block: Block) -> Result<(), DeviceError> {

@@ -103,6 +103,10 @@ impl Device for FileDevice {
     }
 
     fn finish(&mut self) -> io::Result<()> {
+        // What an earlier run, or an earlier try, left behind the end.
+        if self.file.metadata()?.len() > self.at {
+            self.file.set_len(self.at)?;
+        }
         self.file.sync_all()?;
         std::fs::rename(&self.partial, &self.name)?;
         File::open(directory(&self.name))?.sync_all()
@@ -119,7 +123,7 @@ impl Device for FileDevice {
         if length < offset {
             return Err(io::Error::other(format!("it has {length} bytes, not {offset}")));
         }
-        self.file.set_len(offset)?;
+        // Nothing is cut off: until it is overwritten, a ledger may speak of what is there.
         self.at = offset;
         Ok(())
     }

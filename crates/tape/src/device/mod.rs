@@ -55,12 +55,11 @@ pub trait Device: Send {
     }
 
     /// Goes on after the first `offset` bytes of the archive, a multiple of [`Device::grain`];
-    /// what is behind is overwritten.
+    /// what is behind is overwritten. Before the first write, to go on with what another run left,
+    /// or later, to write something once more.
     fn resume_at(&mut self, offset: u64) -> io::Result<()> {
-        if offset == 0 {
-            return Ok(());
-        }
-        Err(io::Error::new(io::ErrorKind::Unsupported, "it cannot be gone on with"))
+        let text = format!("it cannot be gone on with at byte {offset}");
+        Err(io::Error::new(io::ErrorKind::Unsupported, text))
     }
 
     /// After a failed write: bytes of the archive that are on the medium all the same, when the

@@ -31,6 +31,7 @@ pub struct TapeDevice {
     file: Option<u32>,
     /// The drive's number, from the tape's start, of the block at which this run began.
     first: Option<u64>,
+    /// Bytes since this run began, or since it went back.
     written: u64,
 }
 
@@ -117,6 +118,8 @@ impl Device for TapeDevice {
     }
 
     fn resume_at(&mut self, offset: u64) -> io::Result<()> {
+        // Until it writes again it changes nothing, wherever the tape comes to stand.
+        self.written = 0;
         let state = status(&self.tape)?;
         let drives = if state.block_size() == 0 { self.block } else { state.block_size() };
         locate(&self.tape, self.file, offset / drives)?;

@@ -16,24 +16,26 @@ use crate::resume::Point;
 use airlift_oci::types::Descriptor;
 
 /// A frame, and where its piece ends in the uncompressed archive.
-type Made = std::io::Result<(Vec<u8>, u64)>;
+pub(super) type Made = std::io::Result<(Vec<u8>, u64)>;
 
 /// Takes in the uncompressed archive, in order.
 pub(crate) struct Encoder {
-    buffer: BlockBuffer,
+    pub(super) buffer: BlockBuffer,
     compression: Compression,
     /// The medium is filled up to a multiple of this.
     record: u64,
     /// Bytes on the medium once everything handed on is written.
-    medium: u64,
+    pub(super) medium: u64,
     /// Bytes that come out and are on the medium already.
-    drop: u64,
+    pub(super) drop: u64,
     /// Bytes of the uncompressed archive that were taken in.
-    taken: u64,
-    piece: BytesMut,
+    pub(super) taken: u64,
+    pub(super) piece: BytesMut,
     treatment: Treatment,
     frames: FuturesOrdered<JoinHandle<Made>>,
-    marks: VecDeque<(Descriptor, u64)>,
+    pub(super) marks: VecDeque<(Descriptor, u64)>,
+    /// Lines of frames in which there is something that may have to be made again.
+    pub(super) unproven: Option<Vec<Line>>,
     at_once: usize,
 }
 
@@ -56,6 +58,7 @@ impl Encoder {
             treatment: Treatment::Squeeze,
             frames: FuturesOrdered::new(),
             marks: VecDeque::new(),
+            unproven: None,
             at_once: std::thread::available_parallelism().map_or(2, usize::from),
         }
     }
@@ -134,10 +137,9 @@ impl Encoder {
     }
 
     /// Hands on frames until no more than `left` are in the making.
-    async fn drain(&mut self, left: usize) -> Result<(), DeviceError> {
+    pub(super) async fn drain(&mut self, left: usize) -> Result<(), DeviceError> {
         while self.frames.len() > left {
-            let Some(done) = self.frames.next().await else { return Ok(()) };
-            let done = done.map_err(std::io::Error::other).and_then(|inner| inner);
+            let Some(done) = self.next_frame().await else { return Ok(()) };
             let (frame, end) = done
                 .map_err(|error| DeviceError::Settings(format!("compressing failed: {error}")))?;
             self.medium += frame.len() as u64;
@@ -146,10 +148,20 @@ impl Encoder {
             self.buffer.write(&frame[drop as usize..]).await?;
             while self.marks.front().is_some_and(|(_, taken)| *taken <= end) {
                 let Some((descriptor, _)) = self.marks.pop_front() else { break };
-                self.buffer.mark(Line { descriptor, offset: self.medium });
+                let line = Line { descriptor, offset: self.medium };
+                match &mut self.unproven {
+                    Some(lines) => lines.push(line),
+                    None => self.buffer.mark(line),
+                }
             }
         }
         Ok(())
+    }
+
+    /// The next frame of those in the making.
+    pub(super) async fn next_frame(&mut self) -> Option<Made> {
+        let made = self.frames.next().await?;
+        Some(made.map_err(std::io::Error::other).and_then(|inner| inner))
     }
 }
 

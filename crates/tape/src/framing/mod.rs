@@ -5,6 +5,7 @@
 //! stored. Every frame carries a checksum of its own compressed bytes, so that damage is found
 //! where it is (`docs/formats.md`, "Compressed archives").
 
+mod back;
 mod encode;
 mod gzip;
 mod headers;
@@ -14,6 +15,7 @@ mod zstandard;
 
 use std::str::FromStr;
 
+pub(crate) use back::Here;
 pub(crate) use encode::Encoder;
 pub(crate) use gzip::has_check as gzip_has_check;
 pub use offsets::Framed;

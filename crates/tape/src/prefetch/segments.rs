@@ -8,8 +8,9 @@ use std::time::Duration;
 use airlift_oci::store::Line;
 use airlift_oci::types::Descriptor;
 
-/// The least that is worth a request.
-const SHORTEST: u64 = 512 << 10;
+/// The least that is worth a request, in bytes: no smaller blob comes in segments, so that it is known
+/// to be whole before it is handed out.
+pub(crate) const SHORTEST: u64 = 512 << 10;
 const LONGEST: u64 = 16 << 20;
 /// A segment is not made shorter than this because a longer one would gain nothing.
 const LONG_ENOUGH: u64 = 4 << 20;

@@ -3,21 +3,21 @@
 //! What is damaged on its way comes differently each time; what comes wrong in the same way twice is
 //! wrong where it is kept.
 
-use crate::store::{ErrorKind, StoreError};
+use super::{ErrorKind, StoreError};
 
 /// Tries after the first.
 const MOST: u32 = 4;
 
 /// How one piece of content came damaged so far.
 #[derive(Debug, Default)]
-pub(super) struct Damage {
+pub struct Damage {
     times: u32,
     last: Option<String>,
 }
 
 impl Damage {
     /// Notes one more damage. Whether another try may bring it whole.
-    pub(super) fn may_pass(&mut self, error: &StoreError) -> bool {
+    pub fn may_pass(&mut self, error: &StoreError) -> bool {
         let found = match error.kind() {
             ErrorKind::Digest { found, .. } => Some(found.to_string()),
             ErrorKind::Size { found, .. } => Some(found.to_string()),
@@ -30,9 +30,11 @@ impl Damage {
     }
 }
 
-/// Whether an error says that content is not what it should be.
-pub(super) fn is_damage(error: &StoreError) -> bool {
-    matches!(error.kind(), ErrorKind::Digest { .. } | ErrorKind::Size { .. })
+impl StoreError {
+    /// Whether this says that content is not what it should be.
+    pub fn is_damage(&self) -> bool {
+        matches!(self.kind(), ErrorKind::Digest { .. } | ErrorKind::Size { .. })
+    }
 }
 
 #[cfg(test)]
