@@ -149,9 +149,11 @@ fn systemd_takes_the_unit() {
         return;
     }
     let place = Place::new();
-    // The program is not where packages put it.
-    let unit =
-        text("airlift-proxy.service").replace("/usr/bin/airlift", env!("CARGO_BIN_EXE_airlift"));
+    // The program is not where packages put it, and where it is may be a name with spaces.
+    let program = place.path().join("airlift");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_airlift"), &program).expect("a new name");
+    let program = program.display().to_string();
+    let unit = text("airlift-proxy.service").replace("/usr/bin/airlift", &program);
     let file = place.file("airlift-proxy.service", unit);
     let mut command = Command::new("systemd-analyze");
     let output = command.arg("verify").arg(&file).output().expect("starts");

@@ -67,14 +67,14 @@ impl Site {
 #[tokio::test(flavor = "multi_thread")]
 async fn specs_made_by_jq() {
     let site = site().await;
-    let line = "jq --arg to registry.example.com/mirror -f $EXAMPLES/specs.jq $EXAMPLES/images.json | airlift copy --specs -";
+    let line = "jq --arg to registry.example.com/mirror -f \"$EXAMPLES/specs.jq\" \"$EXAMPLES/images.json\" | airlift copy --specs -";
     site.shell(line).with(0).says("copy: 4 done");
     site.assert_mirrored().await;
     site.place.file(
         "tags.json",
         r#"{"Repository":"docker.io/library/alpine","Tags":["3.20","3.21","3.21-rc1"]}"#,
     );
-    let line = "jq --arg to registry.example.com/tags -f $EXAMPLES/tags.jq tags.json | airlift copy --specs -";
+    let line = "jq --arg to registry.example.com/tags -f \"$EXAMPLES/tags.jq\" tags.json | airlift copy --specs -";
     site.shell(line).with(0).says("copy: 2 done");
     site.assert_same(("library/alpine", "3.21"), ("tags/library/alpine", "3.21")).await;
 }
@@ -82,7 +82,7 @@ async fn specs_made_by_jq() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_list() {
     let site = site().await;
-    site.shell("airlift copy --list $EXAMPLES/images.txt -d registry.example.com -j 4")
+    site.shell("airlift copy --list \"$EXAMPLES/images.txt\" -d registry.example.com -j 4")
         .with(0)
         .says("copy: 3 done");
     let alpine = site.arrived("library/alpine", "3.21").await;
@@ -93,11 +93,11 @@ async fn the_list() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_scheduled_job() {
     let site = site().await;
-    site.shell("$EXAMPLES/nightly.sh left").with(0);
+    site.shell("\"$EXAMPLES/nightly.sh\" left").with(0);
     site.assert_mirrored().await;
     assert!(!site.place.path().join("left/failed.json").exists());
     site.low.store("area51/jenkins").remove_tag(&"lts".parse().expect("a tag"));
-    site.shell("$EXAMPLES/nightly.sh left").with(1);
+    site.shell("\"$EXAMPLES/nightly.sh\" left").with(1);
     let failed = site.place.read("left/failed.json");
     assert!(failed.contains("area51/jenkins:lts") && failed.lines().count() == 1, "{failed}");
 }

@@ -18,7 +18,7 @@ struct Terminal {
 
 impl Terminal {
     fn start(site: &Site, line: &str) -> Terminal {
-        let line = format!("{} {line}", env!("CARGO_BIN_EXE_airlift"));
+        let line = format!("'{}' {line}", env!("CARGO_BIN_EXE_airlift"));
         let ours = site.place.command();
         let mut command = Command::new("script");
         command.args(["-qec", &line, "/dev/null"]).current_dir(site.place.path()).env_clear();
