@@ -1,6 +1,7 @@
 //! Whole runs at registries that differ, and at hosts that mean harm: what can be delivered is.
 
-use airlift_tests::{Quirk, Raw};
+use airlift_oci::graph::cosign_tags;
+use airlift_tests::{Fault, Kind, Quirk, Raw, When};
 
 use super::*;
 
@@ -27,6 +28,25 @@ async fn referrers_come_after_their_subjects_and_are_found_where_nothing_lists_t
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].digest, *referrer.digest());
     }
+}
+
+#[tokio::test]
+async fn where_no_tags_are_listed_signatures_are_found_all_the_same() {
+    // So distribution answers for a repository of which nothing has a tag.
+    let unknown = Fault::status(404).body(r#"{"errors":[{"code":"NAME_UNKNOWN"}]}"#);
+    let plan = FaultPlan::none().on(Kind::Tags, When::Always, unknown);
+    let bench = Bench { low: TestRegistry::start(plan).await, ..Bench::start().await };
+    let [_, tool, _] = fill(&bench.low).await;
+    let store = bench.low.store("tool");
+    let signature = image(&store, "none", &["signature"], None).await;
+    let name = cosign_tags(tool.digest()).remove(0);
+    store.put_manifest(&signature, Some(&name)).await.unwrap();
+    let options = GatherOptions { referrers: true, ..GatherOptions::default() };
+    let by_digest = format!("tool@{}", tool.digest());
+    let report = bench.gather(&[&by_digest, "other:1"], &options).await;
+    assert_eq!(report.count(Status::Done), 2, "{report:?}");
+    let arrived = bench.near.store("gathered").resolve(&Version::Tag(name)).await.unwrap();
+    assert_eq!(arrived.digest, *signature.digest());
 }
 
 #[tokio::test]

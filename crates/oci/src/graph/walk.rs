@@ -45,7 +45,7 @@ pub async fn walk(
     if !options.referrers {
         return Ok(Graph::new(order, own, Vec::new(), Vec::new()));
     }
-    let tags: BTreeSet<Tag> = source.tags().await?.into_iter().collect();
+    let tags = list_tags(source).await?;
     let mut referring = Vec::new();
     let mut used = BTreeMap::new();
     let mut next = 0;
@@ -53,7 +53,9 @@ pub async fn walk(
         let subjects: Vec<Digest> =
             order[next..].iter().map(|manifest| manifest.digest().clone()).collect();
         next = order.len();
-        for (tag, referrer) in find_referrers(source, &subjects, &tags, &seen, options).await? {
+        for (tag, referrer) in
+            find_referrers(source, &subjects, tags.as_ref(), &seen, options).await?
+        {
             if let Some(tag) = tag {
                 used.insert(tag, referrer.digest().clone());
             }
@@ -128,19 +130,32 @@ async fn read_all(
     stream::iter(reads).buffered(concurrency.max(1)).try_collect().await
 }
 
+/// The tags of `source`; `None` when it gives no list although it is there, since the root was read
+/// from it. Distribution answers so for a repository that has no tag, others have no such list.
+async fn list_tags(source: &Arc<dyn Source>) -> Result<Option<BTreeSet<Tag>>, StoreError> {
+    match source.tags().await {
+        Ok(tags) => Ok(Some(tags.into_iter().collect())),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// The referrers of `subjects`, in the order of these, each subject's sorted by digest with those
-/// found by cosign's tags last.
+/// found by cosign's tags last. Without a list of the `tags` that there are, each is asked for.
 async fn find_referrers(
     source: &Arc<dyn Source>,
     subjects: &[Digest],
-    tags: &BTreeSet<Tag>,
+    tags: Option<&BTreeSet<Tag>>,
     known: &HashSet<Digest>,
     options: &WalkOptions,
 ) -> Result<Vec<(Option<Tag>, Manifest)>, StoreError> {
+    let guessed = tags.is_none();
     let lookups = subjects.iter().cloned().map(|subject| {
         let source = source.clone();
-        let tags: Vec<Tag> =
-            cosign_tags(&subject).into_iter().filter(|tag| tags.contains(tag)).collect();
+        let tags: Vec<Tag> = cosign_tags(&subject)
+            .into_iter()
+            .filter(|tag| tags.is_none_or(|listed| listed.contains(tag)))
+            .collect();
         async move {
             let mut found = Vec::new();
             for descriptor in source.referrers(&subject).await? {
@@ -149,8 +164,11 @@ async fn find_referrers(
                 }
             }
             for tag in tags {
-                let manifest = source.fetch(&Version::Tag(tag.clone())).await?;
-                found.push((Some(tag), manifest));
+                match source.fetch(&Version::Tag(tag.clone())).await {
+                    Ok(manifest) => found.push((Some(tag), manifest)),
+                    Err(error) if guessed && error.is_not_found() => {}
+                    Err(error) => return Err(error),
+                }
             }
             Ok::<_, StoreError>(found)
         }
