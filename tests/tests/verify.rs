@@ -58,6 +58,24 @@ async fn what_is_missing_is_told_with_the_image_that_needs_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn each_archive_of_a_medium_is_held_to_its_own_transfer_list() {
+    let sample = Sample::build(&[70_000]).await;
+    let bytes = written(&sample, named(), Compression::None).await;
+    // The first was cut behind `oci-layout`, and the next begun there: its length counts from there.
+    let after_a_cut = [&bytes[..1024], &bytes].concat();
+    let found = report(&[&after_a_cut]).await;
+    assert!(found.is_good(), "{found:?}");
+    let two = [&bytes[..], &bytes].concat();
+    assert!(report(&[&two]).await.is_good());
+    for position in (1536..3000).step_by(61) {
+        let mut damaged = two.clone();
+        damaged[position] ^= 1;
+        let found = report(&[&damaged]).await;
+        assert!(!found.is_good(), "a flip at {position}, in the first index.json, was not found");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_flipped_bit_is_found_wherever_it_is() {
     let sample = Sample::build(&[70_000]).await;
     for compression in ALL {

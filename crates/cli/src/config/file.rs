@@ -22,6 +22,8 @@ pub(crate) struct File {
     pub(crate) log_format: Option<String>,
     pub(crate) progress: Option<String>,
     pub(crate) registry_config: RegistryConfig,
+    /// Where people look for it too; in `registry_config` once the file is read.
+    endpoint_config: BTreeMap<String, Endpoint>,
     pub(crate) rate: Option<Scalar>,
     pub(crate) requests_per_second: Option<Scalar>,
     pub(crate) between: Option<Scalar>,
@@ -210,7 +212,15 @@ pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<File, ConfigError> {
     if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
         return Ok(File::default());
     }
-    serde_yaml::from_str(text).map_err(|error| explain(path, &error))
+    let mut file: File = serde_yaml::from_str(text).map_err(|error| explain(path, &error))?;
+    for (url, endpoint) in std::mem::take(&mut file.endpoint_config) {
+        let message = format!("the endpoint `{url}` stands here and under registryConfig");
+        if file.registry_config.endpoint_config.insert(url, endpoint).is_some() {
+            let line = text.lines().take_while(|line| !line.starts_with("endpointConfig")).count();
+            return Err(text_error(path, line + 1, 1, message, None));
+        }
+    }
+    Ok(file)
 }
 
 fn text_error(
@@ -282,6 +292,17 @@ registryConfig:
         let endpoints = &nested.registry_config.endpoint_config;
         assert_eq!(endpoints["https://nvcr.io"].supports_referrers, Referrers::Tag);
         assert!(endpoints["https://index.docker.io"].tls.insecure_skip_verify);
+    }
+
+    #[test]
+    fn endpoints_stand_within_or_beside() {
+        let beside = DIRECT.replace("\n  endpointConfig", "\nendpointConfig");
+        let (beside, within) = (read(&beside).expect("reads"), read(DIRECT).expect("reads"));
+        let endpoints = |file: File| file.registry_config.endpoint_config;
+        assert_eq!(endpoints(beside), endpoints(within));
+        let twice = format!("{DIRECT}endpointConfig:\n  https://nvcr.io: {{}}\n");
+        let error = read(&twice).expect_err("twice");
+        assert!(error.contains("f.yaml:15:1: the endpoint `https://nvcr.io`"), "{error}");
     }
 
     #[test]

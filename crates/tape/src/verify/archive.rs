@@ -16,9 +16,16 @@ use airlift_oci::types::{Digest, Hasher, MAX_MANIFEST, Manifest};
 /// Longest document that is kept.
 const MAX_DOCUMENT: u64 = 256 << 20;
 
-/// What can be said against an entry only once it is known who wrote the archive.
+/// One archive of a medium, which may hold several: what can be said against it only once it is
+/// known who wrote it.
 #[derive(Default)]
 struct Archive {
+    /// Where its first entry begins.
+    start: Option<u64>,
+    /// Whether its `oci-layout` has passed: the next one is that of another archive.
+    layout: bool,
+    /// Whether its end mark has passed. Without one it was cut, and its length says nothing.
+    ended: bool,
     transfer: Option<(Transfer, Spot)>,
     transfer_manifest: Option<Manifest>,
     index: Option<(Bytes, Spot)>,
@@ -84,7 +91,9 @@ impl Checker {
         }
         self.report.bytes += reader.offset();
         let docker = self.archive.docker_document;
-        self.close(&reader, (truncated && !last) || reader.ended_at_mark());
+        let cut = (truncated && !last) || reader.ended_at_mark();
+        let unchecked = reader.lacks_checks();
+        self.close(spot(&reader, "", reader.offset()), cut, unchecked);
         if last && docker && self.catalog.roots.is_empty() && self.report.damage.is_empty() {
             return Err(ReadError::DockerArchive(reader.place().to_owned()));
         }
@@ -124,7 +133,7 @@ impl Checker {
         loop {
             match reader.next().await? {
                 Passing::Entry(head) => self.entry(reader, &head).await?,
-                Passing::EndOfArchive => {}
+                Passing::EndOfArchive => self.archive.ended = true,
                 Passing::End => return Ok(()),
             }
         }
@@ -132,6 +141,14 @@ impl Checker {
 
     async fn entry(&mut self, reader: &mut EntryReader, head: &Head) -> Result<(), ReadError> {
         self.report.entries += 1;
+        if head.name == "oci-layout" {
+            if self.archive.layout {
+                let cut = !self.archive.ended;
+                self.close(spot(reader, "", head.offset), cut, false);
+            }
+            self.archive.layout = true;
+        }
+        self.archive.start.get_or_insert(head.offset);
         let at = spot(reader, &head.name, head.offset);
         if head.raw != encode_header(&head.name, head.size, head.kind) {
             self.archive.odd.push((at.clone(), "its header is not what it was written as"));
@@ -237,9 +254,9 @@ impl Checker {
         Ok(())
     }
 
-    /// The end of a medium: what the transfer manifest says of it. When it is `cut`, its length
-    /// says nothing.
-    fn close(&mut self, reader: &EntryReader, cut: bool) {
+    /// The end of an archive, which is at `end`: what its transfer manifest says of it. When it is
+    /// `cut`, its length says nothing.
+    fn close(&mut self, end: Spot, cut: bool, unchecked: bool) {
         let archive = std::mem::take(&mut self.archive);
         let Some((transfer, list)) = archive.transfer else { return };
         for (at, reason) in archive.odd {
@@ -256,11 +273,12 @@ impl Checker {
         {
             self.damage(at, format!("its content has the digest {found}"));
         }
-        if !cut && transfer.record > 0 && !reader.offset().is_multiple_of(transfer.record) {
+        let length = end.offset - archive.start.unwrap_or(0);
+        if !cut && transfer.record > 0 && !length.is_multiple_of(transfer.record) {
             let reason = format!("the archive's length is no multiple of {}", transfer.record);
-            self.damage(spot(reader, "", reader.offset()), reason);
+            self.damage(end, reason);
         }
-        if reader.lacks_checks() {
+        if unchecked {
             self.damage(list, "the compressed frames have lost their checksums".to_owned());
         }
     }
