@@ -302,7 +302,7 @@ registryConfig:
         assert_eq!(endpoints(beside), endpoints(within));
         let twice = format!("{DIRECT}endpointConfig:\n  https://nvcr.io: {{}}\n");
         let error = read(&twice).expect_err("twice");
-        assert!(error.contains("f.yaml:15:1: the endpoint `https://nvcr.io`"), "{error}");
+        assert!(error.contains("f.yaml:16:1: the endpoint `https://nvcr.io`"), "{error}");
     }
 
     #[test]
