@@ -74,6 +74,9 @@ async fn wait_for_two(sender: &watch::Sender<bool>, ready: std::sync::mpsc::Send
     else {
         return;
     };
+    // Without somebody who listens, a file that grows beyond the limit of the process ends it,
+    // with nothing said; with one, it is an error of the write like any other.
+    let _too_large = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
     let _ = ready.send(());
     next(&mut int, &mut term).await;
     // Nobody listens when the run has ended already: then there is nothing to tell.

@@ -60,8 +60,11 @@ fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     if !replaced {
         return std::fs::write(&target, content);
     }
-    let mut file =
-        tempfile::Builder::new().prefix(".airlift-").tempfile_in(directory_of(&target))?;
+    // The path that the error names is not the one that was given.
+    let mut file = tempfile::Builder::new()
+        .prefix(".airlift-")
+        .tempfile_in(directory_of(&target))
+        .map_err(|error| io::Error::from(error.kind()))?;
     file.write_all(content)?;
     file.as_file().sync_all()?;
     file.persist(&target)?;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::archive::{ArchiveOptions, Body, Entry, Omitted, Placed, Plan, PlanError};
+use crate::archive::{ArchiveOptions, Body, Entry, Layout, Omitted, Placed, Plan, PlanError};
 use crate::buffer::{BlockBuffer, BufferOptions, Flow};
 use crate::defaults::{CONCURRENCY, DEFAULT_MEMORY};
 use crate::device::{Destination, Device, DeviceError, OpenOptions};
@@ -202,7 +202,9 @@ pub async fn serialize(
         BlockBuffer::start(device, point.at, sizes, ledger.transpose()?, observer.clone())?;
     announce(&plan, &point, &*observer);
     let streaming = stream(source, &plan, buffer, &point, options, observer);
-    let flow = streaming.await.map_err(|error| end_of_medium(error.of(&plan.layout), options))?;
+    let ended =
+        |error: SerializeError| end_of_medium(error.of(&plan.layout), &plan.layout, options);
+    let flow = streaming.await.map_err(ended)?;
     let bytes = flow.written;
     Ok(Written { bytes, flow, ..Written::new(root, manifests, &plan) })
 }
@@ -337,11 +339,19 @@ fn ahead(source: &dyn Source, options: &SerializeOptions, block: u64) -> Ahead {
     Ahead { own: options.memory.min(own), lent }
 }
 
-fn end_of_medium(error: SerializeError, options: &SerializeOptions) -> SerializeError {
+fn end_of_medium(
+    error: SerializeError,
+    layout: &Layout,
+    options: &SerializeOptions,
+) -> SerializeError {
     match error {
         SerializeError::Device(DeviceError::Full { place, synced, removable: true, .. }) => {
             let ledger = options.checkpoint.clone();
             SerializeError::EndOfMedium { place, safe: synced, ledger }
+        }
+        // How long it is compressed shows only when it is whole.
+        SerializeError::Device(error) if options.compression == Compression::None => {
+            error.needing(layout.end()).into()
         }
         other => other,
     }

@@ -36,7 +36,12 @@ fn of_cause(cause: &(dyn Error + 'static)) -> Option<String> {
         return of_writing(error);
     }
     if let Some(MbufferError::Device(error)) = cause.downcast_ref() {
-        return of_device(error, "run the same command again, with --force or to another place");
+        return match error {
+            DeviceError::Full { .. } => Some(Trouble::Full).map(|full| trouble_hint(full, "")),
+            error => {
+                of_device(error, "run the same command again, with --force or to another place")
+            }
+        };
     }
     if let Some(error) = cause.downcast_ref::<DeviceError>() {
         return of_device(error, RESUME);
@@ -54,6 +59,8 @@ fn of_cause(cause: &(dyn Error + 'static)) -> Option<String> {
 }
 
 const RESUME: &str = "when the cause is mended, run the same command again with --resume";
+const LARGER: &str =
+    "write to another file system (FAT takes 4 GiB), or raise the limit (`ulimit -f`)";
 const BLOB: &str = "bring the blob back to where it is read from, by gathering or copying those images there again, and say --resume; or gather without them, and write that";
 const NO_ARCHIVE: &str = "check the name: an archive is what `airlift serialize` and `airlift archive` write; if it should be one, read the medium again, or write it again";
 const DOCKER_ARCHIVE: &str = "name it as a source instead, docker-archive:FILE:NAME, in `airlift copy` or in the list for `airlift gather`";
@@ -102,7 +109,12 @@ fn of_writing(error: &SerializeError) -> Option<String> {
 
 fn of_device(error: &DeviceError, again: &str) -> Option<String> {
     let hint = match error {
-        DeviceError::Full { .. } => "make room there and say --resume, or write to another place",
+        DeviceError::Full { kept: true, .. } => {
+            "make room there and say --resume, or write to another place"
+        }
+        DeviceError::Full { .. } => return Some(trouble_hint(Trouble::Full, "")),
+        DeviceError::TooLarge { written: 0, .. } => LARGER,
+        DeviceError::TooLarge { .. } => return Some(format!("{LARGER} and say --resume")),
         DeviceError::Write { .. } => again,
         DeviceError::Open { source, .. } => return of_name(source, "a file or drive"),
         DeviceError::Ledger { source, .. } => return of_name(source, "a file for it"),

@@ -101,6 +101,17 @@ pub enum ErrorKind {
         #[source]
         source: std::io::Error,
     },
+    /// There is no room left for what was to be written.
+    #[error("there is no room for {} bytes{}", size, left(*free))]
+    Full {
+        /// To be written, in bytes.
+        size: u64,
+        /// Left where it was to be written, in bytes, when that is what is too little.
+        free: Option<u64>,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
     /// What is read is no archive, or a damaged one.
     #[error("{0}")]
     Archive(String),
@@ -116,6 +127,10 @@ pub enum ErrorKind {
     /// What should name gathered images does not.
     #[error("its root names no gathered images")]
     NotGathered(#[from] InventoryError),
+}
+
+fn left(free: Option<u64>) -> String {
+    free.map(|free| format!(", {free} are left")).unwrap_or_default()
 }
 
 fn detail(message: &str) -> String {
@@ -176,12 +191,24 @@ impl StoreError {
 
     /// Whether there is no room left where it was to be written.
     pub fn is_full(&self) -> bool {
-        let code = match &self.kind {
-            ErrorKind::Io { source, .. } => source.kind(),
-            ErrorKind::Status { status, .. } => return *status == INSUFFICIENT_STORAGE,
-            _ => return false,
-        };
-        matches!(code, std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
+        match &self.kind {
+            ErrorKind::Io { source, .. } => is_no_room(source),
+            ErrorKind::Status { status, .. } => *status == INSUFFICIENT_STORAGE,
+            ErrorKind::Full { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// The same error, told of the room that there is at `place` when it is one of room: of `size`
+    /// bytes that were to be written, and `free` that are left.
+    pub(crate) fn into_full(self, place: &str, size: u64, free: Option<u64>) -> Self {
+        match self.kind {
+            ErrorKind::Io { source, .. } if is_no_room(&source) => {
+                let free = free.filter(|free| *free < size);
+                StoreError::new(place, ErrorKind::Full { size, free, source })
+            }
+            kind => StoreError { place: self.place, kind },
+        }
     }
 
     /// Whether the same request may succeed later: broken connections, 408, 429 and 5xx
@@ -193,6 +220,11 @@ impl StoreError {
             _ => false,
         }
     }
+}
+
+fn is_no_room(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind as Io;
+    matches!(error.kind(), Io::StorageFull | Io::QuotaExceeded | Io::FileTooLarge)
 }
 
 impl fmt::Display for StoreError {

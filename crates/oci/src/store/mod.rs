@@ -31,7 +31,7 @@ pub(crate) use error::passes;
 pub use error::{ErrorKind, StoreError, Trouble, chain};
 pub use extent::{Extent, stretch};
 pub use ingest::{Ingest, drain};
-pub use layout::{Collection, Garbage, LayoutStore};
+pub use layout::{Collection, Garbage, LayoutStore, create_directories};
 pub use line::Line;
 pub use memory::MemoryStore;
 

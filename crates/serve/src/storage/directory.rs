@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use airlift_oci::store::{Collection, ErrorKind, Ingest, LayoutStore, StoreError, chain};
+use airlift_oci::store::{
+    Collection, ErrorKind, Ingest, LayoutStore, StoreError, chain, create_directories,
+};
 use airlift_oci::types::{Digest, Tag};
 use async_trait::async_trait;
 
@@ -36,7 +38,7 @@ impl Directory {
     /// Opens `root`, made when there is no such directory. A layout whose directory has no name
     /// that a repository could have is served as `repository`.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
-        std::fs::create_dir_all(root).map_err(|error| StoreError::io("creating", root, error))?;
+        create_directories(root)?;
         let root = root.canonicalize().map_err(|error| StoreError::io("resolving", root, error))?;
         let own = if root.join(MARKER).exists() { Some(own_name(&root)?) } else { None };
         Ok(Directory { root, own, open: Mutex::default(), making: Mutex::default() })
@@ -115,23 +117,34 @@ impl Directory {
             );
             return Err(StoreError::new(name.as_str(), ErrorKind::Unsupported(text)));
         }
-        if let Some(store) = self.find(name)? {
+        let mut found = self.find(name)?;
+        // What is there may not be durable yet: then somebody is still making it.
+        if let Some(store) = found.take_if(|_| !self.is_being_made(name)) {
             return Ok(store);
         }
-        let making = self.making(name);
-        let _turn = making.lock().await;
+        let turn = self.making(name).lock_owned().await;
         // Whoever came first has made it by now.
-        let mut found = self.find(name)?;
+        found = self.find(name)?;
         if found.is_none() {
-            // Away from the threads that must not wait for a disk.
+            // Away from the threads that must not wait for a disk; to its end, even if nobody waits
+            // for the answer any more.
             let path = self.path(name);
-            let made = tokio::task::spawn_blocking(move || LayoutStore::create(&path)).await;
+            let made = tokio::task::spawn_blocking(move || {
+                let _turn = turn;
+                LayoutStore::create(&path)
+            });
+            let made = made.await;
             let lost =
                 |error| StoreError::io("creating", &self.path(name), io::Error::other(error));
             made.map_err(lost)??;
             found = self.find(name)?;
         }
         found.ok_or_else(|| StoreError::new(name.as_str(), ErrorKind::NotFound(name.to_string())))
+    }
+
+    fn is_being_made(&self, name: &RepositoryName) -> bool {
+        let making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        making.get(name).is_some_and(|turn| Arc::strong_count(turn) > 1)
     }
 
     /// The right to make `name`.

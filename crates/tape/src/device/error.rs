@@ -46,7 +46,7 @@ pub enum DeviceError {
         source: io::Error,
     },
     /// There is no room left.
-    #[error("{place} is full: {written} bytes are on it{}", safe(*synced, *written))]
+    #[error("{place} is full: {}{written} bytes are on it{}", of(*needed), safe(*synced, *written))]
     Full {
         /// The device or file.
         place: String,
@@ -54,8 +54,24 @@ pub enum DeviceError {
         written: u64,
         /// Of these, bytes known to be safe.
         synced: u64,
+        /// Of how many, when that is known.
+        needed: Option<u64>,
+        /// Whether what is there can be gone on with.
+        kept: bool,
         /// Whether a further medium can take the rest.
         removable: bool,
+    },
+    /// The file system, or a limit of the process, has no room for a file as large.
+    #[error("{place} cannot be larger: {}{written} bytes are in it{}", of(*needed), safe(*synced, *written))]
+    TooLarge {
+        /// The file.
+        place: String,
+        /// Bytes written.
+        written: u64,
+        /// Of these, bytes known to be safe.
+        synced: u64,
+        /// Of how many, when that is known.
+        needed: Option<u64>,
     },
     /// Whoever read the pipe went away.
     #[error("{place} was closed by its reader after {written} bytes")]
@@ -87,6 +103,10 @@ pub(super) fn directory(file: &Path) -> &Path {
     parent.unwrap_or(Path::new("."))
 }
 
+fn of(needed: Option<u64>) -> String {
+    needed.map(|needed| format!("of the {needed} bytes of the whole, ")).unwrap_or_default()
+}
+
 fn safe(synced: u64, written: u64) -> String {
     if synced == written { String::new() } else { format!(", {synced} of them known to be safe") }
 }
@@ -97,10 +117,46 @@ impl DeviceError {
         let place = device.place();
         match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                DeviceError::Full { place, written, synced, removable: device.is_removable() }
+                let (kept, removable) = (written > 0 && device.keeps(), device.is_removable());
+                DeviceError::Full { place, written, synced, needed: None, kept, removable }
+            }
+            io::ErrorKind::FileTooLarge => {
+                DeviceError::TooLarge { place, written, synced, needed: None }
             }
             io::ErrorKind::BrokenPipe => DeviceError::Closed { place, written },
             _ => DeviceError::Write { place, written, source },
         }
+    }
+
+    /// Says of how many bytes there was no room for the rest.
+    pub(crate) fn needing(mut self, bytes: u64) -> Self {
+        if let DeviceError::Full { needed, .. } | DeviceError::TooLarge { needed, .. } = &mut self {
+            *needed = Some(bytes);
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::PipeDevice;
+
+    #[test]
+    fn no_room_is_told_with_what_there_is_and_what_was_needed() {
+        let device = PipeDevice::stdout();
+        let told = |kind: io::ErrorKind| {
+            DeviceError::write(&device, 1024, 512, kind.into()).needing(9999).to_string()
+        };
+        assert_eq!(
+            told(io::ErrorKind::StorageFull),
+            "standard output is full: of the 9999 bytes of the whole, 1024 bytes are on it, 512 of them known to be safe"
+        );
+        assert_eq!(
+            told(io::ErrorKind::FileTooLarge),
+            "standard output cannot be larger: of the 9999 bytes of the whole, 1024 bytes are in it, 512 of them known to be safe"
+        );
+        let full = DeviceError::write(&device, 1024, 0, io::ErrorKind::StorageFull.into());
+        assert!(matches!(full, DeviceError::Full { kept: false, .. }), "{full:?}");
     }
 }

@@ -68,6 +68,11 @@ pub trait Device: Send {
         None
     }
 
+    /// Whether what a run that ended early has written can be gone on with.
+    fn keeps(&self) -> bool {
+        true
+    }
+
     /// The unit in which [`Device::resume_at`] counts.
     fn grain(&self) -> u64 {
         1

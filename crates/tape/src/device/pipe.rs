@@ -44,4 +44,8 @@ impl Device for PipeDevice {
     fn finish(&mut self) -> io::Result<()> {
         self.to.flush()
     }
+
+    fn keeps(&self) -> bool {
+        false
+    }
 }

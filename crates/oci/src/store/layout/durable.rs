@@ -4,8 +4,6 @@ use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use crate::store::StoreError;
-
 /// How files begin that are to be renamed.
 pub(super) const TEMPORARY: &str = ".new-";
 
@@ -25,27 +23,17 @@ impl Stamp {
     }
 }
 
-/// Makes directories so that they are there after a loss of power.
-pub(super) fn create_directories(path: &Path) -> Result<(), StoreError> {
-    let missing: Vec<&Path> = path
-        .ancestors()
-        .take_while(|path| !path.as_os_str().is_empty() && !path.exists())
-        .collect();
-    for directory in missing.into_iter().rev() {
-        let made = match std::fs::create_dir(directory) {
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-            made => made,
-        };
-        let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty());
-        made.and_then(|()| sync_directory(parent.unwrap_or(Path::new("."))))
-            .map_err(|source| StoreError::io("creating", directory, source))?;
-    }
-    Ok(())
-}
-
 /// Makes the names in a directory durable.
 pub(super) fn sync_directory(directory: &Path) -> std::io::Result<()> {
     std::fs::File::open(directory)?.sync_data()
+}
+
+/// The error without the name of a temporary file, which nobody has heard of.
+pub(super) fn plain(error: std::io::Error) -> std::io::Error {
+    match (error.raw_os_error(), error.kind()) {
+        (Some(_), _) | (None, std::io::ErrorKind::Other) => error,
+        (None, kind) => kind.into(),
+    }
 }
 
 /// Puts a file in the place of whatever is at `path`, in the directory `root`; which file it is.
@@ -57,7 +45,7 @@ pub(super) fn replace(root: &Path, path: &Path, text: &[u8]) -> std::io::Result<
 
 /// A file that is whole and synced, but has no name to stay under yet.
 pub(super) fn temporary(root: &Path, text: &[u8]) -> std::io::Result<tempfile::NamedTempFile> {
-    let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(root)?;
+    let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(root).map_err(plain)?;
     file.write_all(text)?;
     // A temporary file is private to its owner; a layout is for whoever may read the directory.
     rustix::fs::fchmod(file.as_file(), rustix::fs::Mode::from_raw_mode(0o644))?;

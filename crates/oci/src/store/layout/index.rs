@@ -13,7 +13,8 @@ use rustix::fs::FlockOperation;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use super::durable::{Stamp, create_directories, replace, sync_directory, temporary};
+use super::directories::create_directories;
+use super::durable::{Stamp, replace, sync_directory, temporary};
 use super::edits::{insert, release};
 use crate::store::index::tag_of;
 use crate::store::{ErrorKind, StoreError, chain};

@@ -13,6 +13,7 @@ use rustix::fs::FlockOperation;
 use tempfile::{NamedTempFile, TempPath};
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use super::directories::create_directories;
 use super::durable;
 use super::names::{Made, Names};
 use crate::store::{ErrorKind, Ingest, StoreError, extent};
@@ -47,8 +48,9 @@ impl FileIngest {
         let directory = root.join("ingest");
         let made = tokio::fs::create_dir_all(&directory).await;
         made.map_err(|source| StoreError::io("creating", &directory, source))?;
-        let file = NamedTempFile::new_in(&directory)
-            .map_err(|source| StoreError::io("creating a file in", &directory, source))?;
+        let file = NamedTempFile::new_in(&directory).map_err(|error| {
+            StoreError::io("creating a file in", &directory, durable::plain(error))
+        })?;
         rustix::fs::flock(file.as_file(), FlockOperation::NonBlockingLockExclusive)
             .map_err(|code| StoreError::io("locking", file.path(), code.into()))?;
         let (file, path) = file.into_parts();
@@ -66,8 +68,9 @@ impl FileIngest {
     }
 
     fn failed(&self) -> impl FnOnce(io::Error) -> StoreError + use<> {
-        let path = self.path.to_path_buf();
-        move |source| StoreError::io("writing", &path, source)
+        // Of the file itself nobody has heard.
+        let root = self.root.clone();
+        move |source| StoreError::io("writing to the image layout", &root, source)
     }
 
     /// Begins to write what is pending; nothing else is being written.
@@ -143,7 +146,7 @@ impl Ingest for FileIngest {
         let FileIngest { names, mut pending, file, path, written, .. } = *self;
         let made = names.make(&directory, move |directory| {
             write_all(&file, &mut pending).and_then(|()| secure(&file, written)).map_err(failed)?;
-            durable::create_directories(directory)?;
+            create_directories(directory)?;
             let target = directory.join(hex);
             let named = path.persist(&target).map_err(|error| error.error);
             named.map_err(|source| StoreError::io("writing", &target, source))?;

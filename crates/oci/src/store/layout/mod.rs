@@ -5,6 +5,7 @@
 //! written to `ingest/` and appear under their digest by a rename after they were synced.
 
 mod collect;
+mod directories;
 mod durable;
 mod edits;
 mod index;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use self::collect::{Collection, Garbage};
+pub use self::directories::create_directories;
 use self::index::IndexFile;
 use self::ingest::FileIngest;
 use self::names::{Made, Names};
@@ -105,7 +107,7 @@ impl LayoutStore {
         let (old, new) = (from.path(digest), self.path(digest));
         let directory = self.root.join("blobs").join(digest.algorithm().as_str());
         let made = self.names.make(&directory, move |directory| {
-            durable::create_directories(directory)?;
+            create_directories(directory)?;
             link(&old, &new)
         });
         Ok(made.await? != Made::Not)
@@ -148,6 +150,13 @@ impl LayoutStore {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(StoreError::io("removing", &path, error)),
         }
+    }
+
+    /// An error that is one of room, told with how much is needed and left.
+    fn without_room(&self, size: u64, error: StoreError) -> StoreError {
+        let free = rustix::fs::statvfs(&self.root).ok();
+        let free = free.map(|free| free.f_bavail.saturating_mul(free.f_frsize));
+        error.into_full(&self.place(), size, free)
     }
 
     fn missing(&self, what: &dyn std::fmt::Display) -> StoreError {
@@ -319,9 +328,13 @@ impl Sink for LayoutStore {
         if self.has(descriptor).await? {
             return Ok(Put::Existed);
         }
-        let mut ingest = self.ingest().await?;
-        drain(content.open(0).await?, ingest.as_mut()).await?;
-        ingest.finish(&descriptor.digest).await?;
+        let blob = content.open(0).await?;
+        let taken = async {
+            let mut ingest = self.ingest().await?;
+            drain(blob, ingest.as_mut()).await?;
+            ingest.finish(&descriptor.digest).await
+        };
+        taken.await.map_err(|error| self.without_room(descriptor.size, error))?;
         Ok(Put::Written)
     }
 

@@ -18,7 +18,7 @@ pub(super) struct Names(Mutex<HashMap<PathBuf, Arc<Directory>>>);
 
 /// One directory.
 #[derive(Debug, Default)]
-struct Directory {
+pub(super) struct Directory {
     state: Mutex<State>,
     /// Whoever has it syncs for all that wait. It is waited for by threads, not by futures: one that
     /// nobody polls for a while would hold up all the others.
@@ -96,8 +96,14 @@ impl Directory {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether no name is being made, and all that were are durable.
+    pub(super) fn is_settled(&self) -> bool {
+        let state = self.lock();
+        state.making == 0 && state.durable == state.made
+    }
+
     /// Makes a name; what became of it, and how many were made by then.
-    fn make(
+    pub(super) fn make(
         &self,
         path: &Path,
         make: impl FnOnce(&Path) -> Result<Made, StoreError>,
@@ -116,7 +122,7 @@ impl Directory {
     }
 
     /// Waits until the first `number` names are durable.
-    fn durable(&self, path: &Path, number: u64) -> io::Result<()> {
+    pub(super) fn durable(&self, path: &Path, number: u64) -> io::Result<()> {
         if let Some(known) = self.lock().outcome(number) {
             return known;
         }
@@ -137,6 +143,24 @@ impl Directory {
             }
         }
         synced
+    }
+}
+
+#[cfg(test)]
+impl Directory {
+    /// Holds up every sync.
+    pub(super) fn hold(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Names that are not durable yet.
+    pub(super) fn waiting(&self) -> u64 {
+        let state = self.lock();
+        state.made - state.durable
+    }
+
+    pub(super) fn syncs(&self) -> usize {
+        self.syncs.load(std::sync::atomic::Ordering::Relaxed)
     }
 }
 

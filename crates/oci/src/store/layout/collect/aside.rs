@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Stored;
 use crate::store::StoreError;
-use crate::store::layout::{blob_path, durable};
+use crate::store::layout::{blob_path, create_directories};
 use crate::types::Digest;
 
 /// Where files are that are about to be removed.
@@ -32,7 +32,7 @@ pub(super) fn remove(root: &Path, digest: &Digest, age: Duration) -> Result<Remo
     let path = blob_path(root, digest);
     let failed = |error| StoreError::io("removing", &path, error);
     let directory = root.join(ASIDE);
-    durable::create_directories(&directory)?;
+    create_directories(&directory)?;
     let aside = directory.join(name(digest));
     match std::fs::rename(&path, &aside) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Removal::Gone),
