@@ -2,6 +2,7 @@
 
 use airlift_oci::inventory::{Item, SourceLine};
 use airlift_oci::mirror::scatter::{Destination, Routed};
+use airlift_oci::mirror::{ItemReport, Report, Status};
 use airlift_oci::stores::Stores;
 use airlift_oci::types::{Descriptor, Digest, Location, media};
 use airlift_rules::{Routing, Row, Ruleset, Selectors, subset};
@@ -76,6 +77,23 @@ pub(crate) fn table_unread(
         rows.push(row);
     }
     Ok(serde_json::to_string_pretty(&rows)? + "\n")
+}
+
+/// What a dry run reports of a routing.
+pub(crate) fn planned(routing: &Routing<'_>, items: &[Item]) -> anyhow::Result<Report> {
+    let mut report = Report::default();
+    for (position, item) in items.iter().enumerate() {
+        let destinations = routing.destinations(position, item)?;
+        let destinations = destinations.into_iter().map(|to| to.reference.to_string()).collect();
+        report.items.push(plan(&item.source, destinations, Some(item.descriptor.digest.clone())));
+    }
+    Ok(report)
+}
+
+/// What a dry run reports of one item.
+pub(crate) fn plan(item: &str, destinations: Vec<String>, digest: Option<Digest>) -> ItemReport {
+    let status = if destinations.is_empty() { Status::Unmatched } else { Status::Planned };
+    ItemReport { destinations, status, digest, ..ItemReport::new(item) }
 }
 
 fn columns(rows: Vec<Row>, format: Format) -> anyhow::Result<String> {

@@ -32,6 +32,15 @@ pub(crate) struct Outcome {
     failed: Option<PathBuf>,
 }
 
+/// What a run came to that may be a dry one.
+#[derive(Debug)]
+pub(crate) enum Run {
+    /// Nothing was moved; what would have been.
+    Dry(Report),
+    /// What became of every item.
+    Moved(Report),
+}
+
 /// The file of `--report`.
 #[derive(Debug, Serialize)]
 struct Document<'a> {
@@ -62,6 +71,41 @@ impl Outcome {
         self.conclude_as(session, command, result, |report| failed_list(report, labels))
     }
 
+    /// Ends a run that may be a dry one.
+    pub(crate) fn conclude_run<'a>(
+        &self,
+        session: &Session,
+        command: &str,
+        result: anyhow::Result<Run>,
+        labels: impl Fn(&str) -> Option<&'a Labels>,
+    ) -> anyhow::Result<Exit> {
+        let failed = |report: &Report| failed_list(report, labels);
+        match result {
+            Ok(Run::Dry(plan)) => self.conclude_dry(session, command, &plan, failed),
+            Ok(Run::Moved(report)) => self.conclude_as(session, command, Ok(report), failed),
+            Err(error) => self.conclude_as(session, command, Err(error), failed),
+        }
+    }
+
+    /// Ends a dry run, which has shown its plan: writes the files that were asked for, and tells
+    /// what failed, which is a failure of the whole.
+    pub(crate) fn conclude_dry(
+        &self,
+        session: &Session,
+        command: &str,
+        report: &Report,
+        failed: impl FnOnce(&Report) -> String,
+    ) -> anyhow::Result<Exit> {
+        let exit = if report.failed().next().is_some() { Exit::Failed } else { Exit::Done };
+        let mut leaving = Leaving::of(session);
+        self.write_report(&mut leaving, session, command, report, exit, None)?;
+        if let Some(path) = &self.failed {
+            leaving.file(|| write_whole(path, failed(report).as_bytes()));
+        }
+        complain(session, report);
+        Ok(leaving.exit(exit))
+    }
+
     /// The same, for inputs of another form: `failed` gives what is to be run again.
     pub(crate) fn conclude_as(
         &self,
@@ -79,20 +123,7 @@ impl Outcome {
             None => exit(&report),
         };
         let mut leaving = Leaving::of(session);
-        if let Some(path) = &self.report {
-            let document = Document {
-                command,
-                version: env!("CARGO_PKG_VERSION"),
-                exit: exit as u8,
-                error: error.as_ref().map(|error| chain(error.as_ref())),
-                totals: report.totals(),
-                requests: session.requests(),
-                waits: session.waits().read(),
-                report: &report,
-            };
-            let text = serde_json::to_string_pretty(&document)?;
-            leaving.file(|| write_whole(path, format!("{text}\n").as_bytes()));
-        }
+        self.write_report(&mut leaving, session, command, &report, exit, error.as_ref())?;
         if let Some(error) = error {
             return Err(error);
         }
@@ -103,6 +134,31 @@ impl Outcome {
         tell_unmatched(session, &report);
         session.say(&summary(command, &report));
         Ok(leaving.exit(exit))
+    }
+
+    fn write_report(
+        &self,
+        leaving: &mut Leaving<'_>,
+        session: &Session,
+        command: &str,
+        report: &Report,
+        exit: Exit,
+        error: Option<&anyhow::Error>,
+    ) -> anyhow::Result<()> {
+        let Some(path) = &self.report else { return Ok(()) };
+        let document = Document {
+            command,
+            version: env!("CARGO_PKG_VERSION"),
+            exit: exit as u8,
+            error: error.map(|error| chain(error.as_ref())),
+            totals: report.totals(),
+            requests: session.requests(),
+            waits: session.waits().read(),
+            report,
+        };
+        let text = serde_json::to_string_pretty(&document)?;
+        leaving.file(|| write_whole(path, format!("{text}\n").as_bytes()));
+        Ok(())
     }
 }
 

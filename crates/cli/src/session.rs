@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use airlift_oci::mirror::{Executor, ExecutorOptions};
 use airlift_oci::observe::Observer;
 use airlift_oci::registry::{Client, Kind};
+use airlift_oci::store::{ErrorKind, StoreError, chain};
 use airlift_oci::stores::Stores;
 
 use crate::config::{Config, Environment};
@@ -23,6 +24,14 @@ use crate::whole::is_stdout;
 /// Standard output, as a file of its own.
 fn stdout() -> io::Result<File> {
     Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
+}
+
+/// A file of the configuration that cannot be read is a fault of the configuration.
+fn unreadable(error: StoreError) -> anyhow::Error {
+    match error.kind() {
+        ErrorKind::Io { .. } => Usage::new(chain(&error), "name a file that can be read").into(),
+        _ => error.into(),
+    }
 }
 
 /// The surroundings of one run.
@@ -76,7 +85,7 @@ impl Session {
 
     /// The stores that references lead to, by the configuration in force.
     pub(crate) fn stores(&self, observer: Arc<dyn Observer>) -> anyhow::Result<Stores> {
-        let client = Client::new(self.config.settings()?, observer)?;
+        let client = Client::new(self.config.settings()?, observer).map_err(unreadable)?;
         self.clients.lock().unwrap_or_else(PoisonError::into_inner).push(client.clone());
         Ok(Stores::new(client))
     }

@@ -12,7 +12,7 @@ use clap::Args as Derive;
 use crate::commands::gather;
 use crate::exit::{Exit, exit_codes};
 use crate::inputs::{self, Opened};
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Run};
 use crate::session::Session;
 use crate::shard::Sharding;
 use crate::table::Format;
@@ -74,10 +74,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
     });
     drop(watch);
     let labels = |text: &str| lines.iter().find(|line| line.text == text).map(|line| &line.labels);
-    match result.transpose() {
-        Some(result) => args.outcome.conclude(session, "clone", result, labels),
-        None => Ok(Exit::Done),
-    }
+    args.outcome.conclude_run(session, "clone", result, labels)
 }
 
 /// The lines whose labels match.
@@ -97,14 +94,14 @@ fn needs_whole(ruleset: &Ruleset, lines: &[SourceLine]) -> bool {
     ruleset.reads_content() || dispatch::route(ruleset, &dispatch::unread(lines)).is_err()
 }
 
-/// Reads, routes and sends; `None` after a dry run.
+/// Reads, routes and sends.
 async fn carry(
     args: &Args,
     ruleset: &Ruleset,
     executor: &Executor,
     stores: &Stores,
     opened: Opened,
-) -> anyhow::Result<Option<Report>> {
+) -> anyhow::Result<Run> {
     let Opened { sources, mut failed } = opened;
     let read = read_sources(executor, sources, &args.choice.platforms).await;
     let mut good: Vec<(SourceImage, ReadSource)> = Vec::new();
@@ -127,11 +124,10 @@ async fn carry(
     let routing = dispatch::route(ruleset, &items)?;
     if args.check {
         output::text(&dispatch::table(&routing, &items, Format::Table)?)?;
-        let failed = Report { items: failed, index: None };
-        return Ok((!failed.items.is_empty()).then_some(failed));
+        return Ok(Run::Dry(Opened::join(failed, dispatch::planned(&routing, &items)?)));
     }
     if args.fail_fast && !failed.is_empty() {
-        return Ok(Some(Report { items: failed, index: None }));
+        return Ok(Run::Moved(Report { items: failed, index: None }));
     }
     let mut routed = Vec::with_capacity(good.len());
     for (position, (source, read)) in good.into_iter().enumerate() {
@@ -139,5 +135,5 @@ async fn carry(
         routed.push(RoutedSource { source, read, destinations });
     }
     let options = CloneOptions { referrers: args.choice.recursive, fail_fast: args.fail_fast };
-    Ok(Some(Opened::join(failed, clone(executor, routed, &options).await)))
+    Ok(Run::Moved(Opened::join(failed, clone(executor, routed, &options).await)))
 }

@@ -39,11 +39,11 @@ pub(crate) struct Args {
     image: Location,
     #[command(flatten)]
     reading: Reading,
-    /// Write a JSON report of every image to FILE
+    /// Write a JSON report of every image to FILE; with --dry-run, that of verify
     #[arg(long, value_name = "FILE", value_parser = writable)]
     report: Option<PathBuf>,
     /// Write the sources of the images that are lost to FILE, ready to be gathered again
-    #[arg(long, value_name = "FILE", value_parser = writable)]
+    #[arg(long, value_name = "FILE", value_parser = writable, conflicts_with = "dry_run")]
     failed: Option<PathBuf>,
     /// Changes nothing: an archive brings what it holds
     #[arg(short, long, hide = true)]
@@ -77,8 +77,13 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
     let tag = inputs::destination_tag(&args.image)?;
     if args.reading.dry_run {
         let found = verify::read(&args.source, args.reading.block_size, session)?;
+        let mut leaving = Leaving::of(session);
+        if let Some(path) = &args.report {
+            let document = verify::document(&found)?;
+            leaving.file(|| write_whole(path, document.as_bytes()));
+        }
         output::text(&verify::text(&found))?;
-        return Ok(verify::exit(&found));
+        return Ok(leaving.exit(verify::exit(&found)));
     }
     let watch = session.watch()?;
     let result = runtime::guarded(async {

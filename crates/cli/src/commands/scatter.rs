@@ -10,7 +10,7 @@ use airlift_oci::types::Location;
 use clap::Args as Derive;
 
 use crate::exit::{Exit, exit_codes};
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Run};
 use crate::session::Session;
 use crate::table::Format;
 use crate::{dispatch, inputs, output, runtime};
@@ -80,19 +80,16 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
         let routing = dispatch::route(&ruleset, &items)?;
         if args.choice.check {
             output::text(&dispatch::table(&routing, &items, Format::Table)?)?;
-            return Ok(None);
+            return Ok(Run::Dry(dispatch::planned(&routing, &items)?));
         }
         let routed = dispatch::open(&routing, items, &stores).await?;
         let options = ScatterOptions { referrers: args.recursive };
         let executor = session.executor(watch.observer());
         let report = scatter(&executor, opened.store, opened.mount_from, routed, &options).await;
-        anyhow::Ok(Some(report))
+        anyhow::Ok(Run::Moved(report))
     });
     drop(watch);
-    match result.transpose() {
-        Some(result) => args.outcome.conclude(session, "scatter", result, |_| None),
-        None => Ok(Exit::Done),
-    }
+    args.outcome.conclude_run(session, "scatter", result, |_| None)
 }
 
 /// A gathered index, opened and read.

@@ -5,7 +5,6 @@ mod router;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use airlift_oci::mirror::Report;
 use airlift_oci::mirror::delivery::Delivery;
 use airlift_oci::mirror::scatter::{ScatterOptions, scatter};
 use airlift_oci::observe::Observer;
@@ -19,7 +18,7 @@ use clap::Args as Derive;
 use crate::commands::scatter::{Choice, inventory};
 use crate::exit::{Exit, exit_codes};
 use crate::failure::Usage;
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Run};
 use crate::session::Session;
 use crate::size::parse;
 use crate::table::Format;
@@ -88,16 +87,15 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
         let stores = session.stores(watch.observer())?;
         if in_place {
             let read = from_file(args, session, &ruleset, &stores, watch.observer()).await;
-            read.map(|report| report.map(|report| (report, false)))
+            read.map(|run| (run, false))
         } else {
             from_stream(args, session, ruleset, stores, watch.observer()).await
         }
     });
     drop(watch);
-    let Some(result) = result.transpose() else { return Ok(Exit::Done) };
     let damaged = matches!(result, Ok((_, true)));
-    let result = result.map(|(report, _)| report);
-    let exit = args.outcome.conclude(session, "unarchive", result, |_| None)?;
+    let result = result.map(|(run, _)| run);
+    let exit = args.outcome.conclude_run(session, "unarchive", result, |_| None)?;
     Ok(if damaged && exit != Exit::Done { Exit::Damaged } else { exit })
 }
 
@@ -108,7 +106,7 @@ async fn from_file(
     ruleset: &Ruleset,
     stores: &Stores,
     observer: Arc<dyn Observer>,
-) -> anyhow::Result<Option<Report>> {
+) -> anyhow::Result<Run> {
     let tag = args.tag.as_ref().map(ToString::to_string);
     let location = Location::Archive { file: args.source.clone(), tag };
     let (opened, items) = inventory(&location, stores).await?;
@@ -116,12 +114,13 @@ async fn from_file(
     let routing = dispatch::route(ruleset, &items)?;
     if args.choice.check {
         output::text(&dispatch::table(&routing, &items, Format::Table)?)?;
-        return Ok(None);
+        return Ok(Run::Dry(dispatch::planned(&routing, &items)?));
     }
     let routed = dispatch::open(&routing, items, stores).await?;
     let options = ScatterOptions { referrers: args.recursive };
     let executor = session.executor(observer);
-    Ok(Some(scatter(&executor, opened.store, opened.mount_from, routed, &options).await))
+    let report = scatter(&executor, opened.store, opened.mount_from, routed, &options).await;
+    Ok(Run::Moved(report))
 }
 
 /// Anything else: one pass. Says whether the archive is damaged, too.
@@ -131,7 +130,7 @@ async fn from_stream(
     ruleset: Ruleset,
     stores: Stores,
     observer: Arc<dyn Observer>,
-) -> anyhow::Result<Option<(Report, bool)>> {
+) -> anyhow::Result<(Run, bool)> {
     let router = Arc::new(Router::new(ruleset, stores, args.choice.clone()));
     let delivery = Arc::new(Delivery::new(router.clone(), args.recursive, args.tag.clone()));
     let sink: Arc<dyn Store> = delivery.clone();
@@ -139,9 +138,9 @@ async fn from_stream(
     options.memory = options.memory.max(args.block_size);
     options.keep_going = args.keep_going;
     let read = deserialize(vec![Medium::at(&args.source)], sink, &options, observer).await;
-    if let Some(plan) = router.plan() {
-        output::text(&plan)?;
-        return Ok(None);
+    if let Some((table, plan)) = router.plan() {
+        output::text(&table)?;
+        return Ok((Run::Dry(plan), false));
     }
     if let Some(error) = router.failure() {
         return Err(error);
@@ -154,5 +153,5 @@ async fn from_stream(
     if args.keep_going && report.items.is_empty() {
         anyhow::bail!("the gathered index is damaged or missing, so no image has a destination");
     }
-    Ok(Some((report, !read.damage.is_empty())))
+    Ok((Run::Moved(report), !read.damage.is_empty()))
 }

@@ -56,7 +56,7 @@ enum Form {
 /// Verifies and prints.
 pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
     let found = read(&args.source, args.buffer_size, session)?;
-    let document = serde_json::to_string_pretty(&json(&found))? + "\n";
+    let document = document(&found)?;
     let mut leaving = Leaving::of(session);
     if let Some(path) = &args.report {
         leaving.file(|| write_whole(path, document.as_bytes()));
@@ -110,6 +110,11 @@ pub(crate) fn text(report: &VerifyReport) -> String {
         report.omitted.len()
     ));
     lines.iter().map(|line| shown(line) + "\n").collect()
+}
+
+/// The answer as JSON.
+pub(crate) fn document(report: &VerifyReport) -> anyhow::Result<String> {
+    Ok(serde_json::to_string_pretty(&json(report))? + "\n")
 }
 
 fn json(report: &VerifyReport) -> Value {

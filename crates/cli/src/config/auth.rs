@@ -18,11 +18,15 @@ pub(super) fn files(
     in_config: Option<&PathBuf>,
 ) -> Result<Vec<Setting<PathBuf>>, ConfigError> {
     if let Some(only) = named(flag, environment, config_path, in_config) {
-        if only.value.exists() {
+        if only.value.exists() && !only.value.is_dir() {
             return Ok(vec![only]);
         }
-        let (path, by) = (only.value, only.origin);
-        return Err(ConfigError::Missing { what: "credentials file", path, by });
+        let (what, path, by) = ("credentials file", only.value, only.origin);
+        return Err(if path.is_dir() {
+            ConfigError::Directory { what, path, by }
+        } else {
+            ConfigError::Missing { what, path, by }
+        });
     }
     Ok(usual(environment).into_iter().filter(|file| file.value.is_file()).collect())
 }
@@ -113,6 +117,16 @@ mod tests {
         let named = [("REGISTRY_AUTH_FILE", "named.json")];
         assert_eq!(list(&named, None, Some("~/no.json")), ["cwd/named.json"]);
         assert_eq!(list(&named, Some("../dc/config.json"), None), ["cwd/../dc/config.json"]);
+    }
+
+    #[test]
+    fn a_directory_is_no_file() {
+        let root = tempfile::tempdir().expect("a directory");
+        let environment = Environment::for_tests(root.path(), &[]);
+        let flag = Some(root.path().to_owned());
+        let error = files(flag.as_ref(), &environment, None, None).expect_err("is none");
+        let told = "named by --auth-file is a directory";
+        assert!(error.to_string().ends_with(told), "{error}");
     }
 
     #[test]

@@ -17,6 +17,16 @@ pub(crate) enum ConfigError {
         /// Who asked for it.
         by: Origin,
     },
+    /// A file that was asked for is a directory.
+    #[error("the {what} {} named by {by} is a directory", path.display())]
+    Directory {
+        /// `credentials file`.
+        what: &'static str,
+        /// The directory.
+        path: PathBuf,
+        /// Who asked for it.
+        by: Origin,
+    },
     /// A file cannot be read.
     #[error("reading {} failed", path.display())]
     Read {
@@ -72,6 +82,7 @@ impl ConfigError {
             ConfigError::Missing { .. } => {
                 "name a file that exists, or let `airlift login` make one".to_owned()
             }
+            ConfigError::Directory { .. } => "name the file in it, such as config.json".to_owned(),
             ConfigError::Read { .. } => return None,
         };
         Some(hint)

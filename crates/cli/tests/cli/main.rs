@@ -7,7 +7,9 @@
 mod beside;
 mod clone;
 mod copy;
+mod dry;
 mod endpoints;
+mod full;
 mod gap;
 mod guide;
 mod harness;

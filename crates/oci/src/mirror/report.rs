@@ -100,6 +100,8 @@ pub enum Status {
     Unmatched,
     /// It did not arrive, or not everywhere.
     Failed,
+    /// It would be sent: this was a dry run.
+    Planned,
 }
 
 /// What became of all items of a run.

@@ -14,7 +14,7 @@ use crate::leaving::Leaving;
 use crate::progress::Watch;
 use crate::session::Session;
 use crate::whole::write_whole;
-use crate::{output, runtime};
+use crate::{dispatch, output, runtime};
 
 /// Where failed lines are written when nothing else is said; behind it the shard, so that several
 /// processes in one directory do not write over each other.
@@ -24,6 +24,8 @@ const FAILED_LINES: &str = "mirror-failed";
 struct Done {
     specs: Vec<Spec>,
     report: Report,
+    /// Nothing was moved.
+    dry: bool,
 }
 
 /// Runs a plan.
@@ -32,8 +34,8 @@ pub(super) fn run(args: &Args, session: &Session, plan: Plan) -> anyhow::Result<
     let part = |specs: Vec<Spec>| args.sharding.part(specs, Spec::source, session);
     let plan = match plan {
         Plan::Ready(specs) | Plan::Lines(specs, _) if args.check => {
-            show(&part(specs))?;
-            return Ok(Exit::Done);
+            let plan = show(&part(specs), Vec::new())?;
+            return args.outcome.conclude_dry(session, "copy", &plan, |_| String::new());
         }
         Plan::Ready(specs) => Plan::Ready(part(specs)),
         Plan::Lines(specs, credentials) => Plan::Lines(part(specs), credentials),
@@ -52,15 +54,14 @@ pub(super) fn run(args: &Args, session: &Session, plan: Plan) -> anyhow::Result<
             }
         };
         if args.check {
-            show(&specs)?;
-            return Ok(Done { specs: Vec::new(), report: Report { items: failed, index: None } });
+            return Ok(Done { dry: true, report: show(&specs, failed)?, specs });
         }
         let stores = stores(session, &watch, credentials)?;
         let options = CopyOptions { referrers: args.recursive, numbered: of_lines };
         let mut report =
             copy(&executor(args, session, &watch), specs.clone(), &stores, &options).await;
         report.items.extend(failed);
-        anyhow::Ok(Done { specs, report })
+        anyhow::Ok(Done { specs, report, dry: false })
     });
     drop(watch);
     conclude(args, session, result, of_lines)
@@ -109,14 +110,17 @@ async fn tags(
     (images, failed)
 }
 
-/// Prints the plan.
-fn show(specs: &[Spec]) -> anyhow::Result<()> {
+/// Prints the plan; what is reported of it, and of what failed already.
+fn show(specs: &[Spec], failed: Vec<ItemReport>) -> anyhow::Result<Report> {
+    let mut report = Report::default();
     for spec in specs {
         let kept =
             if spec.keep.is_all() { String::new() } else { format!(" [{}]", spec.keep.words()) };
         output::line(&format!("{} -> {}{kept}", spec.source(), spec.destination()))?;
+        report.items.push(dispatch::plan(spec.source(), vec![spec.destination().to_owned()], None));
     }
-    Ok(())
+    report.items.extend(failed);
+    Ok(report)
 }
 
 /// Writes the files that belong to a form, and ends the run as every other.
@@ -127,6 +131,10 @@ fn conclude(
     of_lines: bool,
 ) -> anyhow::Result<Exit> {
     let (specs, result) = match result {
+        Ok(Done { specs, report, dry: true }) => {
+            let again = |report: &Report| failed(&specs, report);
+            return args.outcome.conclude_dry(session, "copy", &report, again);
+        }
         Ok(done) => (done.specs, Ok(done.report)),
         Err(error) => (Vec::new(), Err(error)),
     };

@@ -7,8 +7,8 @@ use rustyline::error::ReadlineError;
 
 use super::{Args, carry, docker};
 use crate::exit::Exit;
-use crate::runtime;
 use crate::session::Session;
+use crate::{dispatch, runtime};
 
 const PROMPT: &str = ">>> ";
 
@@ -27,6 +27,8 @@ pub(super) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
                     if args.check {
                         let plan = format!("{} -> {}", spec.source(), spec.destination());
                         crate::output::line(&plan)?;
+                        let to = vec![spec.destination().to_owned()];
+                        typed.report.items.push(dispatch::plan(spec.source(), to, None));
                         continue;
                     }
                     let watch = session.watch()?;
@@ -36,6 +38,9 @@ pub(super) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
                     typed.take(session, &spec, report);
                 }
             }
+        }
+        if args.check {
+            return args.outcome.conclude_dry(session, "copy", &typed.report, |_| String::new());
         }
         carry::write_failed_lines(args, &typed.failed)?;
         args.outcome.conclude_as(session, "copy", Ok(typed.report), |_| typed.failed.clone())

@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use airlift_oci::inventory::Item;
+use airlift_oci::mirror::Report;
 use airlift_oci::mirror::delivery::Route;
 use airlift_oci::mirror::scatter::Routed;
 use airlift_oci::store::{ErrorKind, StoreError};
@@ -26,7 +27,7 @@ pub(super) struct Router {
 #[derive(Default)]
 struct Ended {
     /// All is known that a dry run shows.
-    plan: Option<String>,
+    plan: Option<(String, Report)>,
     failure: Option<anyhow::Error>,
 }
 
@@ -35,8 +36,8 @@ impl Router {
         Router { ruleset, stores, choice, ended: Mutex::default() }
     }
 
-    /// What a dry run shows.
-    pub(super) fn plan(&self) -> Option<String> {
+    /// What a dry run shows, and what it reports.
+    pub(super) fn plan(&self) -> Option<(String, Report)> {
         self.ended.lock().unwrap_or_else(PoisonError::into_inner).plan.take()
     }
 
@@ -50,7 +51,8 @@ impl Router {
         let items = self.choice.of(items)?;
         let routing = dispatch::route(&self.ruleset, &items)?;
         if self.choice.check {
-            let plan = dispatch::table(&routing, &items, Format::Table)?;
+            let table = dispatch::table(&routing, &items, Format::Table)?;
+            let plan = (table, dispatch::planned(&routing, &items)?);
             self.ended.lock().unwrap_or_else(PoisonError::into_inner).plan = Some(plan);
             return Ok(None);
         }
