@@ -1,14 +1,15 @@
 #!/bin/sh
 # The tape scenarios, against a real Linux tape driver.
 #
-#   run.sh TAPE-LAB AIRLIFT
+#   run.sh TAPE-LAB AIRLIFT XTASK
 #
 # TAPE-LAB is the lab's program (a small VM with the kernel's st driver before an emulated drive;
-# needs root, not KVM), AIRLIFT the binary under test. Prints what each scenario does; exit code 0
-# when all hold.
+# needs root, not KVM), AIRLIFT the binary under test, XTASK that of the development commands. Prints
+# what each scenario does; exit code 0 when all hold.
 set -eu
 lab=$1
 airlift=$2
+xtask=$3
 here=$(cd "$(dirname "$0")" && pwd)
 share=$(mktemp -d)
 trap 'rm -rf "$share"' EXIT
@@ -41,4 +42,4 @@ printf '{"schemaVersion":2,"manifests":[{"mediaType":"%s","digest":"sha256:%s","
     "$manifest" "$1" "$2" >"$layout/index.json"
 printf '{"imageLayoutVersion":"1.0.0"}' >"$layout/oci-layout"
 
-"$lab" --job "$here/scenarios.sh" --share "$share" --bin "$airlift" --tapes 2 --tape-mb 10 --timeout 280
+"$lab" --job "$here/scenarios.sh" --share "$share" --bin "$airlift" --bin "$xtask" --tapes 2 --tape-mb 10 --timeout 900

@@ -9,6 +9,7 @@ mod demo;
 mod docs;
 mod meter;
 mod process;
+mod rough;
 mod soak;
 mod stage;
 mod tape;
@@ -45,6 +46,9 @@ enum Task {
     Conformance(conformance::Options),
     /// Run the scenarios of tests/tape against a real tape driver, in the tape lab
     Tape(tape::Options),
+    /// Serve an empty registry from which downloads come damaged now and then
+    #[command(hide = true)]
+    RoughRegistry,
     /// Carry several GiB and many images within bounds, and kill serialize at random moments
     Soak(soak::Options),
     /// Measure every verb, beside other programs and the machine's limits
@@ -60,6 +64,7 @@ fn main() -> ExitCode {
         Task::Bench(options) => bench::run(&options),
         Task::Conformance(options) => conformance::run(&options),
         Task::Tape(options) => tape::run(&options),
+        Task::RoughRegistry => rough::run(),
         Task::Soak(options) => soak::run(&options),
     };
     match result {

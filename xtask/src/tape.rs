@@ -67,6 +67,7 @@ fn scenarios(lab: &Path) -> anyhow::Result<()> {
     let lab = lab.canonicalize().with_context(|| format!("{} is not there", lab.display()))?;
     let stage = Stage::build()?;
     let script = crate::root().join("tests/tape/run.sh");
-    process::run(Command::new(script).arg(lab).arg(stage.program()))
+    let own = std::env::current_exe()?;
+    process::run(Command::new(script).arg(lab).arg(stage.program()).arg(own))
         .context("a tape scenario failed")
 }
