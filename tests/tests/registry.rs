@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+#[path = "registry/absent.rs"]
+mod absent;
 #[path = "registry/auth.rs"]
 mod auth;
 #[path = "registry/hostile.rs"]

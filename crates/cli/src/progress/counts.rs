@@ -25,7 +25,7 @@ pub(crate) struct Counts {
     buffer_filled: AtomicU64,
     buffer_capacity: AtomicU64,
     stalls: AtomicU64,
-    waiting: Mutex<BTreeMap<String, Instant>>,
+    waiting: Mutex<BTreeMap<String, (Instant, String)>>,
     samples: Mutex<VecDeque<(Instant, u64)>>,
 }
 
@@ -53,8 +53,17 @@ pub(crate) struct Reading {
     pub(crate) pieces: Pieces,
     /// The buffer at a device, when there is one.
     pub(crate) buffer: Option<Buffer>,
-    /// Hosts that asked for patience.
-    pub(crate) waiting: Vec<String>,
+    /// Hosts that are waited for, and why.
+    pub(crate) waiting: Vec<Waiting>,
+}
+
+/// A host that is waited for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Waiting {
+    /// The host.
+    pub(crate) host: String,
+    /// Why, in a few words.
+    pub(crate) why: String,
 }
 
 /// The buffer at a device.
@@ -119,9 +128,13 @@ impl Counts {
                 self.buffer_capacity.store(*capacity, Ordering::Relaxed);
                 self.stalls.store(*stalls, Ordering::Relaxed);
             }
-            Event::Waiting { host, wait, .. } => {
+            Event::Waiting { host, wait, brief, tries, .. } => {
+                let why = match tries {
+                    0 => (*brief).to_owned(),
+                    tries => format!("{brief} (try {tries})"),
+                };
                 let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-                waiting.insert((*host).to_owned(), Instant::now() + *wait);
+                waiting.insert((*host).to_owned(), (Instant::now() + *wait, why));
             }
             _ => {}
         }
@@ -142,7 +155,10 @@ impl Counts {
             stalls: get(&self.stalls),
         };
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.retain(|_, until| *until > now);
+        waiting.retain(|_, (until, _)| *until > now);
+        let waits = waiting.iter();
+        let waits = waits.map(|(host, (_, why))| Waiting { host: host.clone(), why: why.clone() });
+        let waiting = waits.collect();
         Reading {
             items: get(&self.items),
             finished: get(&self.finished),
@@ -162,7 +178,7 @@ impl Counts {
                 skipped: get(&self.skipped),
             },
             buffer: (buffer.capacity > 0).then_some(buffer),
-            waiting: waiting.keys().cloned().collect(),
+            waiting,
         }
     }
 
@@ -184,7 +200,7 @@ mod tests {
 
     use airlift_oci::observe::{Event, How, Pause};
 
-    use super::{Buffer, Counts};
+    use super::{Buffer, Counts, Waiting};
 
     #[test]
     fn events_add_up_to_a_reading() {
@@ -197,12 +213,14 @@ mod tests {
         counts.add(&Event::Stored { bytes: 100, how: How::Mounted });
         counts.add(&Event::Finished { item: "a", error: Some("no") });
         let wait = Duration::from_secs(60);
-        counts.add(&Event::Waiting { host: "h", wait, pause: Pause::Throttled, cause: "429" });
+        let (pause, cause, brief) = (Pause::Failed, "h/a: it ended", "it ended");
+        counts.add(&Event::Waiting { host: "h", wait, pause, cause, brief, tries: 3 });
         let reading = counts.read(start + Duration::from_secs(2));
         assert_eq!((reading.done, reading.bytes, reading.rate), (500, 1000, 200));
         assert_eq!(reading.left, Some(Duration::from_secs(3)));
         assert_eq!((reading.finished, reading.failed, reading.items), (1, 1, 2));
-        assert_eq!(reading.waiting, ["h"]);
+        let (host, why) = ("h".to_owned(), "it ended (try 3)".to_owned());
+        assert_eq!(reading.waiting, [Waiting { host, why }]);
         let pieces = reading.pieces;
         assert_eq!((pieces.blobs, pieces.moved, pieces.mounted, pieces.skipped), (4, 1, 1, 0));
         assert_eq!(reading.buffer, None);

@@ -45,7 +45,8 @@ impl View for Json {
             "buffer": reading.buffer.map(|buffer| json!({
                 "filled": buffer.filled, "capacity": buffer.capacity, "stalls": buffer.stalls,
             })),
-            "waiting": reading.waiting,
+            "waiting": reading.waiting.iter().map(|wait| &wait.host).collect::<Vec<_>>(),
+            "waitingWhy": reading.waiting.iter().map(|wait| &wait.why).collect::<Vec<_>>(),
         });
         self.screen.line(&line.to_string());
     }
@@ -70,9 +71,12 @@ pub(super) fn event(event: &Event<'_>) -> Option<Value> {
             let how = how.as_str();
             json!({"event": "manifest", "bytes": bytes, "how": how, "platform": platform})
         }
-        Event::Waiting { host, wait, pause, cause } => {
+        Event::Waiting { host, wait, pause, cause, tries, .. } => {
             let (seconds, why) = (wait.as_secs_f64(), pause.as_str());
-            json!({"event": "waiting", "host": host, "seconds": seconds, "why": why, "cause": cause})
+            json!({
+                "event": "waiting", "host": host, "seconds": seconds, "why": why, "cause": cause,
+                "tries": tries,
+            })
         }
         Event::Request { host, kind, place, status, bytes, begun } => {
             let ms = begun.elapsed().as_millis() as u64;

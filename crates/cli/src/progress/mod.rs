@@ -11,7 +11,7 @@ mod trace;
 mod waits;
 mod watch;
 
-pub(crate) use counts::{Buffer, Counts, Pieces, Reading};
+pub(crate) use counts::{Buffer, Counts, Pieces, Reading, Waiting};
 pub(crate) use waits::{Wait, Waits};
 pub(crate) use watch::{Files, Watch};
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Buffer, Pieces, Reading, View};
+use super::{Buffer, Pieces, Reading, View, Waiting};
 use crate::screen::Screen;
 use crate::size::human;
 
@@ -40,7 +40,8 @@ impl View for Plain {
     }
 }
 
-/// A reading in words: `3/60 images, 1.2 GB of 3.4 GB, 120 MB/s, 20 s left, waiting for a.io`.
+/// A reading in words: `3/60 images, 1.2 GB of 3.4 GB, 120 MB/s, 20 s left, waiting for a.io: it
+/// answered 503 (try 2)`.
 pub(super) fn sentence(reading: &Reading) -> String {
     let mut parts = Vec::new();
     if reading.items > 0 {
@@ -64,7 +65,9 @@ pub(super) fn sentence(reading: &Reading) -> String {
         parts.push(level(buffer));
     }
     if !reading.waiting.is_empty() {
-        parts.push(format!("waiting for {}", reading.waiting.join(", ")));
+        let one = |wait: &Waiting| format!("{}: {}", wait.host, wait.why);
+        let all: Vec<_> = reading.waiting.iter().map(one).collect();
+        parts.push(format!("waiting for {}", all.join(", ")));
     }
     if parts.is_empty() { "starting".to_owned() } else { parts.join(", ") }
 }
@@ -105,7 +108,11 @@ fn duration(duration: Duration) -> String {
 mod tests {
     use std::time::Duration;
 
-    use super::{Buffer, Pieces, Reading, detail, sentence};
+    use super::{Buffer, Pieces, Reading, Waiting, detail, sentence};
+
+    fn waiting(host: &str, why: &str) -> Waiting {
+        Waiting { host: host.to_owned(), why: why.to_owned() }
+    }
 
     #[test]
     fn a_reading_is_told_in_words() {
@@ -120,7 +127,10 @@ mod tests {
             rate: 120_000_000,
             left: Some(Duration::from_secs(3700)),
             buffer: Some(Buffer { filled: 43, capacity: 100, stalls: 2 }),
-            waiting: vec!["a.io".to_owned(), "b.io".to_owned()],
+            waiting: vec![
+                waiting("a.io", "connection refused (try 3)"),
+                waiting("b.io", "it answered 429"),
+            ],
             pieces: Pieces {
                 platforms: 170,
                 platforms_done: 12,
@@ -137,7 +147,7 @@ mod tests {
         );
         assert_eq!(
             sentence(&reading),
-            "3/60 images, 1 failed, 1.2 GB of 3.4 GB, 120 MB/s, 1 h 1 min left, buffer 43 %, stopped 2 times, waiting for a.io, b.io"
+            "3/60 images, 1 failed, 1.2 GB of 3.4 GB, 120 MB/s, 1 h 1 min left, buffer 43 %, stopped 2 times, waiting for a.io: connection refused (try 3), b.io: it answered 429"
         );
     }
 }

@@ -76,10 +76,10 @@ impl Trace {
                 let args = json!({ "place": place, "status": status, "bytes": bytes });
                 state.span(&Span { row: &row, name: kind, begun: *begun, ended, args });
             }
-            Event::Waiting { host, wait, pause, cause } => {
+            Event::Waiting { host, wait, pause, cause, tries, .. } => {
                 let row = format!("waits for {host}");
                 let (begun, ended) = (ended, ended + *wait);
-                let args = json!({ "cause": cause });
+                let args = json!({ "cause": cause, "tries": tries });
                 state.span(&Span { row: &row, name: pause.as_str(), begun, ended, args });
             }
             _ => {}

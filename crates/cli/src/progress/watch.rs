@@ -169,8 +169,9 @@ fn tell(event: &Event<'_>) {
         Event::Finished { item, error: Some(error) } => tracing::info!("{item}: {error}"),
         Event::Finished { item, error: None } => tracing::info!("{item}: done"),
         Event::Started { item } => tracing::debug!("{item}: begun"),
-        Event::Waiting { host, wait, cause, .. } => {
-            tracing::info!("{host}: waiting {} s: {cause}", wait.as_secs_f32().ceil());
+        Event::Waiting { host, wait, cause, tries, .. } => {
+            let tried = if *tries == 0 { String::new() } else { format!(" (try {tries})") };
+            tracing::info!("{host}: waiting {} s: {cause}{tried}", wait.as_secs_f32().ceil());
         }
         _ => {}
     }

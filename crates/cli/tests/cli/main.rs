@@ -4,6 +4,7 @@
 
 #![allow(clippy::expect_used, reason = "a test ends where it cannot go on")]
 
+mod absent;
 mod beside;
 mod clone;
 mod copy;

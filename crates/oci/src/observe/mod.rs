@@ -86,6 +86,10 @@ pub enum Event<'a> {
         pause: Pause,
         /// Why, for people.
         cause: &'a str,
+        /// The same in a few words.
+        brief: &'a str,
+        /// Tries that failed in a row; 0 where nothing failed.
+        tries: u32,
     },
     /// A request ended, its answer's body read or given up.
     Request {

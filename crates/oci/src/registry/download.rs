@@ -9,12 +9,14 @@ use futures_util::stream::{self, BoxStream};
 use tokio::time::Instant;
 
 use super::body::{self, Body};
+use super::brief::brief;
 use super::endpoints;
 use super::flow::LEAST;
 use super::limits::Permit;
 use super::pace::Direction;
 use super::repo::Repo;
 use super::retry::Backoff;
+use super::wire::Why;
 use crate::observe::{Meter, Pause};
 use crate::store::{ErrorKind, StoreError, chain};
 use crate::types::Descriptor;
@@ -120,7 +122,8 @@ impl Download {
                 self.position,
                 chain(error.kind())
             );
-            self.repo().host.wire.tell(wait, Pause::Broken, &cause);
+            let why = Why { cause: &cause, brief: &brief(&error), tries: self.breaks };
+            self.repo().host.wire.tell(wait, Pause::Broken, &why);
             Meter::again();
             Meter::waited(wait);
             tokio::time::sleep(wait).await;

@@ -127,8 +127,8 @@ impl Pace {
         *told = Some(now + wait);
         drop(told);
         let cause = format!("it is not between {hours}");
-        let event = Event::Waiting { host: "all hosts", wait, pause: Pause::Hours, cause: &cause };
-        self.observer.event(&event);
+        let (host, cause, pause) = ("all hosts", &*cause, Pause::Hours);
+        self.observer.event(&Event::Waiting { host, wait, pause, cause, brief: cause, tries: 0 });
     }
 }
 

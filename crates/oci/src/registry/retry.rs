@@ -60,6 +60,16 @@ impl<'a> Backoff<'a> {
         self.after(self.failures)
     }
 
+    /// Failures so far, since there was progress.
+    pub(super) fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// From now on no more further tries than this.
+    pub(super) fn at_most(&mut self, attempts: u32) {
+        self.attempts = self.attempts.min(attempts);
+    }
+
     /// The wait after so many failures; `None`: that was the last try.
     pub(super) fn after(&self, failures: u32) -> Option<Duration> {
         (failures <= self.attempts).then(|| self.wait(failures))
@@ -130,7 +140,10 @@ mod tests {
             assert!((full / 2..=full).contains(&wait), "{wait} of {full}");
         }
         assert_eq!(backoff.after_failure(), None);
+        assert_eq!(backoff.failures(), 5);
         backoff.progress();
         assert!(backoff.after_failure().is_some());
+        backoff.at_most(1);
+        assert!(backoff.after_failure().is_none());
     }
 }

@@ -5,10 +5,11 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::answer::Answer;
+use super::brief::brief;
 use super::call::Call;
 use super::proof::Proof;
 use super::retry::Backoff;
-use super::wire::Wire;
+use super::wire::{Why, Wire};
 use crate::observe::{Meter, Pause};
 use crate::store::{StoreError, chain};
 
@@ -66,10 +67,17 @@ impl Wire {
             Err(error) if error.is_retryable() => error,
             Err(error) => return Verdict::Break(Err(error)),
         };
-        let Some(wait) = tries.backoff.after_failure() else { return Verdict::Break(Err(error)) };
+        if let Some(further) = self.contact.tries(&error) {
+            tries.backoff.at_most(further);
+        }
+        let Some(wait) = tries.backoff.after_failure() else {
+            return Verdict::Break(Err(self.contact.give_up(error)));
+        };
         Meter::again();
         Meter::waited(wait);
-        self.tell(wait, Pause::Failed, &format!("{place}: {}, trying again", chain(error.kind())));
+        let cause = format!("{place}: {}, trying again", chain(error.kind()));
+        let (brief, tries) = (&*brief(&error), tries.backoff.failures());
+        self.tell(wait, Pause::Failed, &Why { cause: &cause, brief, tries });
         tokio::time::sleep(wait).await;
         Verdict::Continue(())
     }
@@ -96,9 +104,9 @@ impl Wire {
             return Some(Verdict::Break(Err(answer.error())));
         };
         if self.limits.pause(wait) {
-            let status = answer.status.as_u16();
-            let cause = format!("it answered {status}: too many requests");
-            self.tell(wait, Pause::Throttled, &cause);
+            let brief = format!("it answered {}", answer.status.as_u16());
+            let cause = format!("{brief}: too many requests");
+            self.tell(wait, Pause::Throttled, &Why { cause: &cause, brief: &brief, tries: 0 });
         }
         Meter::again();
         Some(Verdict::Continue(()))
@@ -109,8 +117,9 @@ impl Wire {
         let Some(wait) = answer.asked_wait() else { return };
         let wait = wait.min(self.common.settings.retry_after_limit);
         if self.limits.pause(wait) {
-            let cause = format!("it answered {} and asks to wait", answer.status.as_u16());
-            self.tell(wait, Pause::Asked, &cause);
+            let brief = format!("it answered {}", answer.status.as_u16());
+            let cause = format!("{brief} and asks to wait");
+            self.tell(wait, Pause::Asked, &Why { cause: &cause, brief: &brief, tries: 0 });
         }
     }
 }

@@ -2,12 +2,14 @@
 
 use super::answer::Answer;
 use super::blob_read;
+use super::brief::brief;
 use super::pieces::{Load, Pieces};
 use super::repo::Repo;
 use super::retry::Backoff;
 use super::session::Session;
 use super::single::Single;
 use super::upload_fault::Fault;
+use super::wire::Why;
 use crate::observe::{Meter, Pause};
 use crate::store::{Content, Damage, StoreError, chain};
 
@@ -101,7 +103,9 @@ impl Upload<'_> {
         let Some(wait) = self.backoff.after_failure() else { return Err(error) };
         let short = self.content.descriptor().digest.short();
         let cause = format!("{}: sending {short}: {}", self.repo.place, chain(error.kind()));
-        self.repo.host.wire.tell(wait, Pause::Broken, &cause);
+        let (brief, tries) = (&*brief(&error), self.backoff.failures());
+        let why = Why { cause: &cause, brief, tries };
+        self.repo.host.wire.tell(wait, Pause::Broken, &why);
         Meter::again();
         Meter::waited(wait);
         tokio::time::sleep(wait).await;

@@ -12,6 +12,7 @@ use url::Url;
 
 use super::answer::Answer;
 use super::call::{Call, Payload, Read};
+use super::contact::Contact;
 use super::direct::Direct;
 use super::endpoint::authority;
 use super::failure::{self, ERROR_BODY};
@@ -52,6 +53,16 @@ pub(super) struct Wire {
     /// Connections of our own, where the host is one for them.
     pub(super) direct: Option<Arc<Direct>>,
     pub(super) has_identity: bool,
+    pub(super) contact: Contact,
+}
+
+/// Why there is a wait.
+pub(super) struct Why<'a> {
+    pub(super) cause: &'a str,
+    /// The same in a few words.
+    pub(super) brief: &'a str,
+    /// Tries that failed in a row.
+    pub(super) tries: u32,
 }
 
 /// Where an answer came from.
@@ -94,6 +105,7 @@ impl Wire {
         match outcome {
             Ok((reply, url)) => {
                 self.limits.answered(begun.elapsed());
+                self.contact.answered();
                 let answer = self.receive(call, proof, reply, url, permit).await;
                 self.note(call, begun, sent, answer.as_ref().ok());
                 answer
@@ -256,9 +268,11 @@ impl Wire {
     }
 
     /// Tells the observer about a wait.
-    pub(super) fn tell(&self, wait: Duration, pause: Pause, cause: &str) {
-        tracing::debug!(host = self.authority, wait_ms = wait.as_millis() as u64, cause, "waiting");
-        let event = Event::Waiting { host: &self.authority, wait, pause, cause };
+    pub(super) fn tell(&self, wait: Duration, pause: Pause, why: &Why<'_>) {
+        let Why { cause, brief, tries } = *why;
+        let (host, wait_ms) = (&*self.authority, wait.as_millis() as u64);
+        tracing::debug!(host, wait_ms, cause, tries, "waiting");
+        let event = Event::Waiting { host, wait, pause, cause, brief, tries };
         self.common.observer.event(&event);
     }
 }

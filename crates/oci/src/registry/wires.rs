@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use url::Url;
 
+use super::contact::Contact;
 use super::direct::Direct;
 use super::endpoint::authority;
 use super::limits::Limits;
@@ -63,6 +64,7 @@ impl Wires {
             transport: self.transport(tls)?,
             direct: Direct::to(url, settings),
             has_identity: tls.cert.is_some(),
+            contact: Contact::default(),
         });
         wires.insert(authority, wire.clone());
         Ok(wire)

@@ -159,6 +159,11 @@ impl StoreError {
         &self.kind
     }
 
+    /// What failed, without where.
+    pub fn into_kind(self) -> ErrorKind {
+        self.kind
+    }
+
     /// What somebody has to do about it, when that is known.
     pub fn trouble(&self) -> Option<Trouble> {
         match &self.kind {
