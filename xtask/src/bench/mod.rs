@@ -52,6 +52,12 @@ pub(crate) struct Options {
     /// Where the registries are; repeatable, both when it is not given
     #[arg(long, value_enum)]
     line: Vec<Distance>,
+    /// Only this step and those that it stands on; repeatable
+    #[arg(long, value_name = "STEP")]
+    step: Vec<String>,
+    /// Only with this kind of registry; repeatable
+    #[arg(long, value_enum)]
+    registry: Vec<Kind>,
     /// Leave out other programs
     #[arg(long)]
     alone: bool,
@@ -107,6 +113,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         return tape::run(options);
     }
     ensure!(options.scale > 0.0 && options.rounds > 0, "--scale and --rounds must be above 0");
+    steps::check(&options.step)?;
     println!("==> building airlift");
     let stage = Stage::build_release()?;
     let runtime = tokio::runtime::Runtime::new()?;
@@ -119,11 +126,12 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let peer_rounds = options.peer_rounds.unwrap_or(rounds);
     let traces = options.traces.clone();
     let (stage, runtime, corpus) = (&stage, &runtime, &corpus);
-    let bench = Bench { stage, runtime, corpus, blobs, tools, rounds, peer_rounds, traces };
+    let steps = options.step.clone();
+    let bench = Bench { stage, runtime, corpus, blobs, tools, rounds, peer_rounds, traces, steps };
     let limits = limits::measure(stage, bytes)?;
     let before = quiet::words();
     let mut tables = Vec::new();
-    for scenario in scenarios(&options.line) {
+    for scenario in scenarios(options) {
         println!("\n==> {} {:?}", scenario.kind.name(), scenario.line);
         tables.push((scenario, bench.run(scenario)?));
     }
@@ -144,15 +152,18 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
 
 /// Every kind of registry near by; at the end of a line ours alone, since there the line is what
 /// limits, and another program takes minutes.
-fn scenarios(lines: &[Distance]) -> Vec<Scenario> {
+fn scenarios(options: &Options) -> Vec<Scenario> {
     let far = Line { round_trip: Duration::from_millis(40), rate: 20e6 };
+    let lines = &options.line[..];
     let lines = if lines.is_empty() { &[Distance::Near, Distance::Far] } else { lines };
     let line = |distance: &Distance| (*distance == Distance::Far).then_some(far);
-    let kinds = Kind::found();
+    let mut kinds = Kind::found();
+    kinds.retain(|kind| options.registry.is_empty() || options.registry.contains(kind));
     lines
         .iter()
         .flat_map(|distance| {
-            let kinds = if *distance == Distance::Far { &kinds[..1] } else { &kinds[..] };
+            let kinds =
+                if *distance == Distance::Far { &kinds[..kinds.len().min(1)] } else { &kinds[..] };
             kinds.iter().map(move |kind| Scenario { kind: *kind, line: line(distance) })
         })
         .collect()

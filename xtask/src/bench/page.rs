@@ -7,7 +7,7 @@ use super::limits::Limits;
 use super::peers::Tool;
 use super::requests::Asked;
 use super::scenario::{Figures, Scenario};
-use super::steps::{Sides, Step, steps};
+use super::steps::{Bare, Sides, Step, steps};
 use crate::meter::Cost;
 
 /// Everything that the page says.
@@ -94,20 +94,30 @@ impl Page {
             for peer in peers() {
                 text += &other(figures, peer, step.name, own);
             }
-            if let Some(took) = figures.copies.get(step.name).cloned().and_then(median) {
-                let _ = write!(
-                    text,
-                    "\n| *`dd` of the file of {}* | {took:.2} s | {:.0} | | | | {:.2} |",
-                    step.name,
-                    self.bytes as f64 / 1e6 / took,
-                    own.wall / took,
-                );
-                text += &" |".repeat(4 * peers().count());
+            if step.file.is_some() {
+                text += &self.beside(figures, &step, own, peers().count());
             }
         }
         text += "\n";
         for ((tool, step), why) in &figures.failures {
             let _ = writeln!(text, "\n{tool}, {step}: failed. `{}`", why.replace('`', "'"));
+        }
+        text
+    }
+
+    /// Beside a step that writes a file: what else can be done with one in that time.
+    fn beside(&self, figures: &Figures, step: &Step, own: Cost, peers: usize) -> String {
+        let mut text = String::new();
+        let loops = figures.bare.get(&Bare::GetFile);
+        let rows = [
+            (format!("bare loop with file, for {}", step.name), loops),
+            (format!("`dd` of the file of {}", step.name), figures.copies.get(step.name)),
+        ];
+        for (name, took) in rows {
+            let Some(took) = took.cloned().and_then(median) else { continue };
+            let (speed, ratio) = (self.bytes as f64 / 1e6 / took, own.wall / took);
+            let _ = write!(text, "\n| *{name}* | {took:.2} s | {speed:.0} | | | | {ratio:.2} |");
+            text += &" |".repeat(4 * peers);
         }
         text
     }
@@ -147,12 +157,14 @@ fn title(scenario: Scenario) -> String {
 }
 
 impl Figures {
-    /// The median of each figure.
+    /// The median of each figure, but the largest of the peaks.
     fn median(&self, tool: &'static str, step: &'static str) -> Option<Cost> {
         let costs = self.costs.get(&(tool, step))?;
         let of = |figure: fn(&Cost) -> f64| median(costs.iter().map(figure).collect());
         let (wall, cpu) = (of(|cost| cost.wall)?, of(|cost| cost.cpu)?);
-        Some(Cost { wall, cpu, peak: of(|cost| cost.peak as f64)? as u64, ..Cost::default() })
+        // A bound is kept in every round, or it is none.
+        let peak = costs.iter().map(|cost| cost.peak).max()?;
+        Some(Cost { wall, cpu, peak, ..Cost::default() })
     }
 }
 
@@ -169,15 +181,7 @@ fn other(figures: &Figures, tool: &'static str, step: &'static str, own: Cost) -
 
 /// The steps without their words.
 fn names() -> Vec<Step> {
-    let none = String::new;
-    steps(&Sides {
-        low: none(),
-        staging: none(),
-        high: none(),
-        other: none(),
-        cloned: none(),
-        unpacked: none(),
-    })
+    steps(&Sides::unknown())
 }
 
 fn median(mut values: Vec<f64>) -> Option<f64> {
@@ -210,10 +214,13 @@ each. A cell is the median of the rounds.
 The *bare loop* reads and sends the same blobs with 10 or 32 connections, the better of the two,
 every digest known before, nothing hashed or checked: what registries and line can do at best. A
 *ratio* is our time divided by the other's: below 1 we are faster. *CPU* is that of the tool alone,
-*memory* its peak. The tools share the machine with the registries. What a step writes to an archive
-the machine can write only so fast: the row below it says how long `dd` with `conv=fsync` takes for
-that file, and by what part of that the step takes longer. Programs that copy one image at a time
-are run by `xargs`, four at once.
+*memory* its peak, the largest of the rounds. The tools share the machine with the registries.
+Programs that copy one image at a time are run by `xargs`, four at once.
+
+What a step writes to an archive the machine can write only so fast, so two rows stand below it, each
+with its own time and the ratio of the step to it. The *bare loop with file* reads as the bare loop
+does and writes what comes to one file, through the page cache, each blob at a place of its own, and
+syncs it at the end. `dd` with `conv=fsync` copies the step's own file, which nobody has to send.
 ";
 
 const GROWTH: &str = "

@@ -63,7 +63,7 @@ impl Tool {
             Oras => pairs("oras cp --from-plain-http --to-plain-http"),
         };
         let words = words.split(' ').map(str::to_owned).collect();
-        vec![Step { name: "clone", bare: Some(Bare::GetPut), file: None, words }]
+        vec![Step { name: "clone", bare: Some(Bare::GetPut), file: None, after: None, words }]
     }
 
     /// The command of a step.

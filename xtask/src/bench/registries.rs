@@ -7,6 +7,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use clap::ValueEnum;
 use tokio::runtime::Runtime;
 
 use super::delay::{self, Line};
@@ -15,11 +16,12 @@ use crate::process::exists;
 use crate::stage::{Registry, Stage};
 
 /// A kind of registry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Kind {
     /// `airlift serve` over a directory.
     Airlift,
     /// Debian's package of distribution.
+    #[value(name = "docker-registry")]
     Distribution,
 }
 

@@ -35,7 +35,7 @@ pub(super) fn count(bench: &Bench<'_>) -> anyhow::Result<Vec<Asked>> {
         let images = bench.images();
         steps::write(bench.stage, &sides, &images)?;
         peers::write(bench.stage, &sides, &images)?;
-        for step in tool.steps(&sides) {
+        for step in steps::chosen(tool.steps(&sides), &bench.steps) {
             registries.iter().for_each(TestRegistry::reset_counts);
             bench.forget();
             let done = measure(&mut tool.command(bench.stage, &step));

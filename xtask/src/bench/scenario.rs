@@ -1,6 +1,6 @@
 //! One table: a kind of registry at the end of a line, every tool in turns, several rounds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use airlift_oci::types::Name;
 use airlift_tests::corpus::Corpus;
 use tokio::runtime::Runtime;
 
-use super::bare::{self, Blobs};
+use super::bare::{self, Blobs, To};
 use super::delay::Line;
 use super::limits;
 use super::peers::{self, Tool};
@@ -32,6 +32,8 @@ pub(super) struct Bench<'a> {
     pub(super) peer_rounds: usize,
     /// Where traces of our own steps go.
     pub(super) traces: Option<PathBuf>,
+    /// The steps that are measured; all, when none is named.
+    pub(super) steps: Vec<String>,
 }
 
 /// A kind of registry at the end of a line.
@@ -99,7 +101,7 @@ impl Bench<'_> {
         let images = self.images();
         steps::write(self.stage, &sides, &images)?;
         peers::write(self.stage, &sides, &images)?;
-        for step in tool.steps(&sides) {
+        for step in steps::chosen(tool.steps(&sides), &self.steps) {
             let key = (tool.name(), step.name);
             self.forget();
             let mut command = tool.command(self.stage, &step);
@@ -109,7 +111,9 @@ impl Bench<'_> {
             }
             match measure(&mut command) {
                 Ok(cost) => {
-                    println!("  {:<24} {:>7.2} s", step.name, cost.wall);
+                    let Cost { wall, cpu, peak, .. } = cost;
+                    let peak = peak >> 20;
+                    println!("  {:<24} {wall:>7.2} s {cpu:>6.2} s CPU {peak:>5} MiB", step.name);
                     figures.costs.entry(key).or_default().push(cost);
                     if let (Tool::Airlift, Some(file)) = (tool, step.file) {
                         let took = limits::copy(self.stage, file)?;
@@ -130,16 +134,28 @@ impl Bench<'_> {
 
     fn bare(&self, scenario: Scenario, low: &Running, figures: &mut Figures) -> anyhow::Result<()> {
         let (near, far) = (low.near().to_owned(), low.address());
-        for way in [Bare::Get, Bare::Put, Bare::GetPut] {
+        let steps = steps::chosen(steps::steps(&Sides::unknown()), &self.steps);
+        let mut ways: BTreeSet<Bare> = steps.iter().filter_map(|step| step.bare).collect();
+        ways.extend(steps.iter().filter(|step| step.file.is_some()).map(|_| Bare::GetFile));
+        let path = self.stage.path("bare.file");
+        for way in ways {
             let mut best = f64::INFINITY;
             for connections in [10, 32] {
-                let to = if way == Bare::Get { None } else { Some(self.start(scenario, "bare")?) };
+                let sends = matches!(way, Bare::Put | Bare::GetPut);
+                let registry = if sends { Some(self.start(scenario, "bare")?) } else { None };
                 let from = if way == Bare::Put { &near } else { &far };
-                let address = to.as_ref().map(Running::address);
-                let run = bare::run(&self.blobs, from, address.as_deref(), connections);
+                let address = registry.as_ref().map(Running::address);
+                let to = match &address {
+                    Some(address) => To::Registry(address),
+                    None if way == Bare::GetFile => To::File(&path),
+                    None => To::Nothing,
+                };
+                let run = bare::run(&self.blobs, from, to, connections);
                 best = best.min(self.runtime.block_on(run)?.as_secs_f64());
-                drop(to);
+                drop(registry);
                 self.clean(&["bare"]);
+                // Not every way writes it.
+                let _ = fs::remove_file(&path);
             }
             println!("  {:<24} {best:>7.2} s", format!("{way:?}"));
             figures.bare.entry(way).or_default().push(best);

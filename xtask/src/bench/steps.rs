@@ -4,6 +4,8 @@
 
 use std::fs;
 
+use anyhow::ensure;
+
 use crate::stage::Stage;
 
 /// The registries of one round, by address.
@@ -23,6 +25,14 @@ pub(super) struct Sides {
     pub(super) unpacked: String,
 }
 
+impl Sides {
+    /// For what the steps are, where their words do not matter.
+    pub(super) fn unknown() -> Self {
+        let [low, staging, high, other, cloned, unpacked] = [const { String::new() }; 6];
+        Sides { low, staging, high, other, cloned, unpacked }
+    }
+}
+
 /// One run of a verb.
 #[derive(Debug, Clone)]
 pub(super) struct Step {
@@ -32,6 +42,8 @@ pub(super) struct Step {
     pub(super) bare: Option<Bare>,
     /// The file that it writes, which the machine can write only so fast.
     pub(super) file: Option<&'static str>,
+    /// The step that leaves what it needs, when one does.
+    pub(super) after: Option<&'static str>,
     /// The words after the program's name.
     pub(super) words: Vec<String>,
 }
@@ -45,7 +57,16 @@ pub(super) enum Bare {
     Put,
     /// Every blob is read and sent.
     GetPut,
+    /// Every blob is read and written to a file, which is made durable at the end.
+    GetFile,
 }
+
+/// Steps that others stand on.
+const GATHER: &str = "gather";
+const SERIALIZE: &str = "serialize";
+const DESERIALIZE: &str = "deserialize";
+const SCATTER: &str = "scatter, one registry";
+const ARCHIVE: &str = "archive";
 
 /// The file with the sources.
 pub(super) const SOURCES: &str = "sources.list";
@@ -60,24 +81,51 @@ pub(super) fn steps(sides: &Sides) -> Vec<Step> {
     let landed = format!("{}/landed:sync", sides.high);
     let step = |name, bare, words: &[&str]| {
         let words = ["mirror"].iter().chain(words).chain(&["--quiet"]);
-        Step { name, bare, file: None, words: words.map(ToString::to_string).collect() }
+        let words = words.map(ToString::to_string).collect();
+        Step { name, bare, file: None, after: None, words }
     };
+    let after = |name, step| Step { after: Some(name), ..step };
     let writing = |file, step| Step { file: Some(file), ..step };
     let (get, put, all) = (Some(Bare::Get), Some(Bare::Put), Some(Bare::GetPut));
     let [same, other] = ["first-prefix=high.csv", "first-prefix=other.csv"];
     let [cloned, unpacked] = ["first-prefix=cloned.csv", "first-prefix=unpacked.csv"];
     vec![
-        step("gather", all, &["gather", SOURCES, &gathered]),
-        step("gather again", None, &["gather", SOURCES, &gathered]),
-        writing(SYNCED, step("serialize", get, &["serialize", &gathered, SYNCED])),
-        step("deserialize", put, &["deserialize", SYNCED, &landed]),
-        step("scatter, one registry", None, &["scatter", &landed, same]),
-        step("scatter again", None, &["scatter", &landed, same]),
-        step("scatter, other registry", all, &["scatter", &landed, other]),
+        step(GATHER, all, &["gather", SOURCES, &gathered]),
+        after(GATHER, step("gather again", None, &["gather", SOURCES, &gathered])),
+        writing(SYNCED, after(GATHER, step(SERIALIZE, get, &["serialize", &gathered, SYNCED]))),
+        after(SERIALIZE, step(DESERIALIZE, put, &["deserialize", SYNCED, &landed])),
+        after(DESERIALIZE, step(SCATTER, None, &["scatter", &landed, same])),
+        after(SCATTER, step("scatter again", None, &["scatter", &landed, same])),
+        after(DESERIALIZE, step("scatter, other registry", all, &["scatter", &landed, other])),
         step("clone", all, &["clone", SOURCES, cloned]),
-        writing(ARCHIVED, step("archive", get, &["archive", SOURCES, ARCHIVED])),
-        step("unarchive", put, &["unarchive", ARCHIVED, unpacked]),
+        writing(ARCHIVED, step(ARCHIVE, get, &["archive", SOURCES, ARCHIVED])),
+        after(ARCHIVE, step("unarchive", put, &["unarchive", ARCHIVED, unpacked])),
     ]
+}
+
+/// Whether there are steps of these names.
+pub(super) fn check(asked: &[String]) -> anyhow::Result<()> {
+    let known: Vec<_> = steps(&Sides::unknown()).iter().map(|step| step.name).collect();
+    for name in asked {
+        let names = known.join("; ");
+        ensure!(known.iter().any(|known| known == name), "no step {name}; there are: {names}");
+    }
+    Ok(())
+}
+
+/// Of `steps` those that are asked for, with all that they stand on; all when none is.
+pub(super) fn chosen(steps: Vec<Step>, asked: &[String]) -> Vec<Step> {
+    if asked.is_empty() {
+        return steps;
+    }
+    let mut wanted: Vec<&str> = asked.iter().map(String::as_str).collect();
+    for step in steps.iter().rev().filter(|step| step.after.is_some()) {
+        if wanted.contains(&step.name) {
+            wanted.extend(step.after);
+        }
+    }
+    let kept = steps.iter().filter(|step| wanted.contains(&step.name));
+    kept.cloned().collect()
 }
 
 /// Writes the rules that the steps name, and the list of the sources `images` of the low side.
@@ -94,4 +142,25 @@ pub(super) fn write(stage: &Stage, sides: &Sides, images: &[String]) -> anyhow::
     }
     let lines: Vec<String> = images.iter().map(|image| format!("{low}/{image}")).collect();
     Ok(fs::write(stage.path(SOURCES), lines.join("\n"))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_brings_what_it_stands_on() {
+        let all = || steps(&Sides::unknown());
+        let names = |asked: &[&str]| {
+            let asked: Vec<String> = asked.iter().map(ToString::to_string).collect();
+            chosen(all(), &asked).into_iter().map(|step| step.name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&[]).len(), all().len());
+        assert_eq!(names(&["archive"]), ["archive"]);
+        assert_eq!(
+            names(&["scatter again", "unarchive"]),
+            [GATHER, SERIALIZE, DESERIALIZE, SCATTER, "scatter again", ARCHIVE, "unarchive"]
+        );
+        assert_eq!(names(&["nothing"]), [""; 0]);
+    }
 }
