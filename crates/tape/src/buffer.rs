@@ -59,7 +59,7 @@ pub struct Flow {
 }
 
 /// Blocks that are kept for further bytes where the memory of an empty buffer is lent.
-const SPARE_OF_LENT: usize = 8;
+const SPARE_OF_LENT: usize = 4;
 
 struct Shared {
     state: Mutex<State>,

@@ -16,7 +16,7 @@ use futures_util::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use self::pieces::Pieces;
+use self::pieces::{Pieces, Pool};
 use self::segments::{Room, Segment, Segments};
 pub(crate) use self::segments::{SHORTEST, is_far};
 use airlift_oci::store::{ErrorKind, Source, StoreError};
@@ -122,18 +122,19 @@ async fn run(
     sender: mpsc::Sender<mpsc::UnboundedReceiver<Passed>>,
 ) {
     let connections = Arc::new(Semaphore::new(room.concurrency));
+    let pool = room.exact.then(Pool::default);
     let mut fetches = JoinSet::new();
     for segment in segments {
         while fetches.try_join_next().is_some() {}
         // Neither semaphore is ever closed.
         let Ok(connection) = connections.clone().acquire_owned().await else { return };
-        let cost = units(segment.held);
+        let cost = units(segment.held + room.beside(segment.held));
         let Ok(share) = budget.clone().acquire_many_owned(cost).await else { return };
         let (chunks, receiver) = mpsc::unbounded_channel();
         if sender.send(receiver).await.is_err() {
             return;
         }
-        let source = source.clone();
+        let (source, pool) = (source.clone(), pool.clone());
         fetches.spawn(async move {
             if segment.held < segment.length {
                 let window = window::Window::new(&segment);
@@ -143,9 +144,9 @@ async fn run(
                 return drop(share);
             }
             if segment.length == segment.descriptor.size {
-                fetch_whole(&*source, segment, (room.exact, share), &chunks).await;
+                fetch_whole(&*source, segment, (pool, share), &chunks).await;
             } else {
-                fetch_part(&*source, segment, (room.exact, share), &chunks).await;
+                fetch_part(&*source, segment, (pool, share), &chunks).await;
             }
             drop(connection);
         });
@@ -158,16 +159,16 @@ async fn run(
 async fn fetch_whole(
     source: &dyn Source,
     segment: Segment,
-    (exact, mut share): (bool, OwnedSemaphorePermit),
+    (pool, mut share): (Option<Pool>, OwnedSemaphorePermit),
     chunks: &mpsc::UnboundedSender<Passed>,
 ) {
-    let mut read = read_whole(source, &segment.descriptor, exact).await;
+    let mut read = read_whole(source, &segment.descriptor, pool.as_ref()).await;
     for _ in 0..MORE_TRIES {
         match &read {
             Err(error) if matches!(error.kind(), ErrorKind::Digest { .. }) => {}
             _ => break,
         }
-        read = read_whole(source, &segment.descriptor, exact).await;
+        read = read_whole(source, &segment.descriptor, pool.as_ref()).await;
     }
     let read = match read {
         Ok(read) => read,
@@ -185,10 +186,10 @@ async fn fetch_whole(
 async fn read_whole(
     source: &dyn Source,
     descriptor: &Descriptor,
-    exact: bool,
+    pool: Option<&Pool>,
 ) -> Result<Vec<Bytes>, StoreError> {
     let mut blob = source.open_range(descriptor, 0..descriptor.size).await?;
-    let mut pieces = Pieces::new(exact, descriptor.size);
+    let mut pieces = Pieces::new(pool.cloned(), descriptor.size);
     let mut read = Vec::new();
     while let Some(bytes) = blob.next().await {
         pieces.add(bytes?, &mut read);
@@ -200,7 +201,7 @@ async fn read_whole(
 async fn fetch_part(
     source: &dyn Source,
     segment: Segment,
-    (exact, mut share): (bool, OwnedSemaphorePermit),
+    (pool, mut share): (Option<Pool>, OwnedSemaphorePermit),
     chunks: &mpsc::UnboundedSender<Passed>,
 ) {
     let range = segment.offset..segment.offset + segment.length;
@@ -208,7 +209,7 @@ async fn fetch_part(
         Ok(blob) => blob,
         Err(error) => return drop(chunks.send(Err(error))),
     };
-    let mut pieces = Pieces::new(exact, segment.length);
+    let mut pieces = Pieces::new(pool, segment.length);
     let mut ready = Vec::new();
     while let Some(next) = blob.next().await {
         match next {

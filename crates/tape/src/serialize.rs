@@ -21,7 +21,7 @@ use airlift_oci::store::{Source, StoreError};
 use airlift_oci::types::{Digest, Manifest};
 
 /// Bytes of blobs that are fetched ahead, at most, besides what the buffer has no use for.
-const MAX_AHEAD: u64 = 24 << 20;
+const MAX_AHEAD: u64 = 16 << 20;
 /// The same where the source is near, which needs fewer at once.
 const MAX_AHEAD_NEAR: u64 = 12 << 20;
 

@@ -18,6 +18,9 @@ const LONG_ENOUGH: u64 = 4 << 20;
 const SHORTEST_AT_THE_END: u64 = 2 << 20;
 /// A segment that takes so many round trips gains nothing by being longer.
 const ROUND_TRIPS: f64 = 16.0;
+/// What a connection holds beside the bytes that came, at most, as long as it reads: a buffer that
+/// is being filled, one on its way to whoever copies it.
+const CONNECTION: u64 = 768 << 10;
 /// An answer that begins later than this after the request is one over a long line.
 const FAR: Duration = Duration::from_millis(15);
 /// Reads at once for which the budget is meant where the place is near. More would be shorter, and
@@ -81,7 +84,16 @@ impl Room {
         let own = own.max(SHORTEST * 3);
         // What is lent is all that there is: what it really costs counts. One segment has to fit
         // into what is never lent.
-        Room { budget: own + lent, most: own, concurrency: concurrency.max(1), exact: lent > 0 }
+        let exact = lent > 0;
+        // What a connection holds beside the longest segment is its own, too.
+        let most = if exact { own.saturating_sub(CONNECTION).max(SHORTEST) } else { own };
+        Room { budget: own + lent, most, concurrency: concurrency.max(1), exact }
+    }
+
+    /// What the connection holds that reads a segment, beside the `held` bytes of it. It comes to
+    /// no more than a few times what is sent.
+    pub(super) fn beside(&self, held: u64) -> u64 {
+        if self.exact { CONNECTION.min(held) } else { 0 }
     }
 
     /// Bytes of the next segment of a blob of which `rest` bytes are still to come, of `left`
@@ -109,6 +121,7 @@ impl Room {
         let at_once = if is_far(line) { known } else { known.min(NEAR_AT_ONCE) } as u64;
         // Some stays for what came already and waits for its turn.
         let fair = self.budget / (at_once + at_once.div_ceil(6));
+        let fair = if self.exact { fair.saturating_sub(CONNECTION) } else { fair };
         let enough = match (line.round_trip, line.rate) {
             (Some(round_trip), Some(rate)) => {
                 (ROUND_TRIPS * round_trip.as_secs_f64() * rate) as u64
@@ -189,7 +202,7 @@ mod tests {
         }
         // Before anything was measured, too; and many connections share what there is.
         assert!(room.length(u64::MAX, &line(10, 40, None)) >= 4 * MIB);
-        assert!(room.length(u64::MAX, &line(48, 40, None)) >= MIB * 9 / 10);
+        assert!(room.length(u64::MAX, &line(48, 40, None)) >= MIB * 3 / 4);
     }
 
     #[test]
@@ -253,7 +266,8 @@ mod tests {
                     prop_assert_eq!(segment.offset, next);
                     prop_assert!(segment.held > 0 && segment.held <= room.most);
                     prop_assert!(segment.held <= segment.length);
-                    prop_assert!(segment.held <= room.budget - lent);
+                    // The turn of each comes, whatever else holds of what is lent.
+                    prop_assert!(segment.held + room.beside(segment.held) <= room.budget - lent);
                     next += segment.length;
                 }
                 prop_assert_eq!(next, blob.size);
