@@ -292,6 +292,33 @@ async fn several_platforms_make_an_index_of_them() {
 }
 
 #[tokio::test]
+async fn a_platform_without_its_variant_is_the_default_one_or_else_any() {
+    let bench = Bench::start().await;
+    let store = bench.low.store("arms");
+    let six = image(&store, "arm", &["six"], None).await;
+    let seven = image(&store, "arm", &["seven"], None).await;
+    index(&store, &[(&six, "linux/arm/v6"), (&seven, "linux/arm/v7")], "both").await;
+    index(&store, &[(&six, "linux/arm/v6")], "old").await;
+    let options = |text: &str| GatherOptions {
+        platforms: vec![text.parse().unwrap()],
+        ..GatherOptions::default()
+    };
+    for (name, wanted, chosen) in [
+        ("arms:both", "linux/arm", Some(&seven)),
+        ("arms:both", "linux/arm/v6", Some(&six)),
+        ("arms:old", "linux/arm", Some(&six)),
+        ("arms:old", "linux/arm/v7", None),
+    ] {
+        let report = bench.gather(&[name], &options(wanted)).await;
+        assert_eq!(
+            report.items[0].digest.as_ref(),
+            chosen.map(Manifest::digest),
+            "{name} {wanted}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn referrers_and_cosign_tags_go_all_the_way() {
     let mut bench = Bench::start().await;
     let [app, tool, _] = fill(&bench.low).await;

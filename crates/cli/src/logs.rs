@@ -3,7 +3,6 @@
 use std::sync::OnceLock;
 
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::time::uptime;
 
 use crate::global::LogFormat;
 use crate::screen::Screen;
@@ -80,7 +79,7 @@ pub(crate) fn init(level: Level, format: LogFormat, screen: &Screen) {
     // Fails only when a subscriber is set already, as within tests.
     let _ = match format {
         LogFormat::Text => {
-            let logs = logs.with_timer(uptime()).with_filter_reloading();
+            let logs = logs.with_filter_reloading();
             let handle = logs.reload_handle();
             let _ = CHANGE.set(Box::new(move |filter| handle.reload(filter).is_ok()));
             tracing::subscriber::set_global_default(logs.finish())

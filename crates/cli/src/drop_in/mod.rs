@@ -5,6 +5,7 @@
 //! `airlift proxy`; nothing else differs.
 
 mod go_flags;
+mod usage;
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -30,22 +31,40 @@ pub(crate) fn arguments(
         }
         _ => return Ok(given),
     };
-    let translated = translated.map_err(|message| {
-        clap::Error::raw(ErrorKind::InvalidValue, format!("{}: {message}\n", name.unwrap_or("")))
+    let translated = translated.map_err(|instead| match instead {
+        Instead::Help(text) => usage::show(text),
+        Instead::Refusal(message) => {
+            let message = format!("{}: {message}\n", name.unwrap_or(""));
+            clap::Error::raw(ErrorKind::InvalidValue, message)
+        }
     })?;
     Ok(["airlift", "copy"].into_iter().map(OsString::from).chain(translated).collect())
 }
 
+/// What comes instead of a run.
+enum Instead {
+    /// Help was asked for: this one.
+    Help(&'static str),
+    /// The arguments are wrong, and why.
+    Refusal(String),
+}
+
+impl From<String> for Instead {
+    fn from(message: String) -> Self {
+        Instead::Refusal(message)
+    }
+}
+
 /// `docker-mirror [-v] -d REGISTRY[/PREFIX] IMAGE..`
-fn docker_mirror(given: &[OsString]) -> Result<Vec<OsString>, String> {
+fn docker_mirror(given: &[OsString]) -> Result<Vec<OsString>, Instead> {
     const FLAGS: [Flag; 2] = [Flag::switch("v"), Flag::value("d")];
     let parsed = parse(given, &FLAGS, Style::Flag)?;
     if parsed.help {
-        return Ok(help());
+        return Err(Instead::Help(usage::DOCKER_MIRROR));
     }
-    let to = parsed.value("d").ok_or("-d is required")?;
+    let to = parsed.value("d").ok_or_else(|| "-d is required".to_owned())?;
     if parsed.rest.is_empty() {
-        return Err("no image is named".to_owned());
+        return Err("no image is named".to_owned().into());
     }
     let mut args = vec![OsString::from("--to"), to.to_owned()];
     args.extend(parsed.is_set("v").then(|| OsString::from("-v")));
@@ -55,11 +74,11 @@ fn docker_mirror(given: &[OsString]) -> Result<Vec<OsString>, String> {
 }
 
 /// `magic-mirror [--concurrency N] [--verbose] [FILE]`
-fn magic_mirror(given: &[OsString]) -> Result<Vec<OsString>, String> {
+fn magic_mirror(given: &[OsString]) -> Result<Vec<OsString>, Instead> {
     const FLAGS: [Flag; 2] = [Flag::value("concurrency"), Flag::switch("verbose")];
     let parsed = parse(given, &FLAGS, Style::Pflag)?;
     if parsed.help {
-        return Ok(help());
+        return Err(Instead::Help(usage::MAGIC_MIRROR));
     }
     let file = parsed.rest.first().cloned().unwrap_or_else(|| "-".into());
     let mut args = vec![OsString::from("--specs"), file];
@@ -71,7 +90,7 @@ fn magic_mirror(given: &[OsString]) -> Result<Vec<OsString>, String> {
 }
 
 /// `image-tools mirror [-f LIST] [-a ARCHITECTURES] [-s REGISTRY] [-d REGISTRY] [-j N] [-o FILE] [-debug]`
-fn image_tools(given: &[OsString]) -> Result<Vec<OsString>, String> {
+fn image_tools(given: &[OsString]) -> Result<Vec<OsString>, Instead> {
     const FLAGS: [Flag; 7] = [
         Flag::value("f"),
         Flag::value("a"),
@@ -88,13 +107,14 @@ fn image_tools(given: &[OsString]) -> Result<Vec<OsString>, String> {
                 "{} is not done under this name, only mirror; \
                  `airlift archive` and `airlift unarchive` go by way of files",
                 first.display()
-            ));
+            )
+            .into());
         }
-        _ => return Ok(help()),
+        _ => return Err(Instead::Help(usage::IMAGE_TOOLS)),
     };
     let parsed = parse(rest, &FLAGS, Style::Flag)?;
     if parsed.help {
-        return Ok(help());
+        return Err(Instead::Help(usage::IMAGE_TOOLS));
     }
     let mut args = vec![OsString::from("--list")];
     args.push(parsed.value("f").filter(|file| !file.is_empty()).unwrap_or("-".as_ref()).to_owned());
@@ -116,10 +136,6 @@ fn jobs(asked: Option<&OsStr>) -> Result<OsString, String> {
         .and_then(|text| text.parse().ok())
         .ok_or_else(|| format!("-j takes a number, not {}", asked.display()))?;
     Ok(number.clamp(1, 20).to_string().into())
-}
-
-fn help() -> Vec<OsString> {
-    vec!["--help".into()]
 }
 
 #[cfg(test)]
@@ -155,10 +171,25 @@ mod tests {
                 "airlift copy --list l -a amd64,arm64 -s docker.io -d custom.example.org -o o -j 20",
             ),
             ("image-tools mirror -debug", "airlift copy --list - -j 1 -v"),
-            ("image-tools mirror -h", "airlift copy --help"),
-            ("image-tools -h", "airlift copy --help"),
         ] {
             assert_eq!(translate(theirs).as_deref(), Ok(ours), "{theirs}");
+        }
+    }
+
+    #[test]
+    fn each_name_has_its_own_help() {
+        for (line, flags) in [
+            ("docker-mirror -h", ["-d string", "-v "]),
+            ("magic-mirror --help", ["--concurrency", "--verbose"]),
+            ("image-tools mirror -h", ["-a string", "\"amd64,arm64\""]),
+            ("image-tools mirror -f l -help", ["-j int", "\"mirror-failed.txt\""]),
+            ("image-tools -h", ["-debug", "-s string"]),
+        ] {
+            let error = arguments(line.split(' ').map(Into::into)).unwrap_err();
+            assert!(!error.use_stderr(), "{line}");
+            let text = error.to_string();
+            assert!(text.starts_with("Usage: "), "{text}");
+            assert!(flags.iter().all(|flag| text.contains(flag)), "{line}: {text}");
         }
     }
 

@@ -40,8 +40,9 @@ pub enum PlatformFault {
 
 /// Selects the platforms `wanted` (none: all) from the image `root` of `source`.
 ///
-/// One platform gives the first matching manifest, several an index of the matching children in
-/// their order; when nothing is left out, the image stays as it is. An image of one platform is
+/// A platform without a variant is the default one of its architecture, or, where the image has
+/// none of that, any. One platform gives the first matching manifest, several an index of the
+/// matching children in their order; when nothing is left out, the image stays as it is. An image of one platform is
 /// judged by its configuration; what is no image passes.
 pub async fn select(
     source: &Arc<dyn Source>,
@@ -55,10 +56,17 @@ pub async fn select(
         return single(source, root, wanted).await;
     }
     let children = leaves(source, &root).await?;
-    let matches = |child: &&Leaf| wanted.iter().any(|want| child.platform.satisfies(want));
+    let loose: Vec<&Platform> = wanted
+        .iter()
+        .filter(|want| !children.iter().any(|child| child.platform.satisfies(want)))
+        .collect();
+    let matches = |child: &&Leaf| {
+        wanted.iter().any(|want| child.platform.satisfies(want))
+            || loose.iter().any(|want| child.platform.is_variant_of(want))
+    };
     let chosen: Vec<&Leaf> = children.iter().filter(matches).collect();
     let Some(first) = chosen.first() else {
-        let found = children.iter().map(|child| child.platform.to_string()).collect();
+        let found = children.iter().map(|child| child.platform.in_full()).collect();
         return Err(no_match(wanted, found));
     };
     if let [_] = wanted {
@@ -85,10 +93,11 @@ async fn single(
     wanted: &[Platform],
 ) -> Result<Selection, PlatformFault> {
     let platform = config_platform(source, &root).await?;
-    if let Some(platform) =
-        platform.filter(|platform| !wanted.iter().any(|want| platform.satisfies(want)))
-    {
-        return Err(no_match(wanted, BTreeSet::from([platform.to_string()])));
+    let suits = |platform: &Platform| {
+        wanted.iter().any(|want| platform.satisfies(want) || platform.is_variant_of(want))
+    };
+    if let Some(platform) = platform.filter(|platform| !suits(platform)) {
+        return Err(no_match(wanted, BTreeSet::from([platform.in_full()])));
     }
     Ok(Selection { root, platform: None, source_index: None })
 }
@@ -163,7 +172,7 @@ fn index_of(root: &Manifest, chosen: &[&Leaf]) -> Result<Manifest, ManifestError
 }
 
 fn no_match(wanted: &[Platform], found: BTreeSet<String>) -> PlatformFault {
-    let wanted = wanted.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let wanted = wanted.iter().map(Platform::in_full).collect::<Vec<_>>().join(", ");
     PlatformFault::NoMatch { wanted, found: listed(found) }
 }
 

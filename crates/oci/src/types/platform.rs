@@ -67,6 +67,24 @@ impl Platform {
             && (wanted.os_version.is_none() || wanted.os_version == self.os_version)
     }
 
+    /// Whether `self` is what `wanted` names without its variant: `arm/v6` and `arm/v7` are of `arm`.
+    pub fn is_variant_of(&self, wanted: &Platform) -> bool {
+        let (have, want) = (self.normalised(), wanted.normalised());
+        let implied =
+            ["armhf", "armel"].contains(&wanted.architecture.to_ascii_lowercase().as_str());
+        wanted.variant.is_none()
+            && !implied
+            && have.0 == want.0
+            && have.1 == want.1
+            && (wanted.os_version.is_none() || wanted.os_version == self.os_version)
+    }
+
+    /// As [`fmt::Display`], with the system's version where there is one: `windows/amd64:10.0.1`.
+    pub fn in_full(&self) -> String {
+        let version = self.os_version.as_deref().filter(|version| !version.is_empty());
+        version.map_or_else(|| self.to_string(), |version| format!("{self}:{version}"))
+    }
+
     fn normalised(&self) -> (String, String, String) {
         let os = match self.os.to_ascii_lowercase().as_str() {
             "macos" => "darwin".to_owned(),
@@ -100,19 +118,25 @@ impl Platform {
 impl FromStr for Platform {
     type Err = PlatformError;
 
+    /// Reads `os/architecture[/variant][:version]`.
     fn from_str(text: &str) -> Result<Self, PlatformError> {
-        let parts: Vec<&str> = text.split('/').collect();
+        let (name, version) = match text.split_once(':') {
+            Some((name, version)) => (name, Some(version)),
+            None => (text, None),
+        };
+        let parts: Vec<&str> = name.split('/').collect();
         let valid = |part: &&str| {
             !part.is_empty()
                 && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
         };
-        if !(2..=3).contains(&parts.len()) || !parts.iter().all(valid) {
+        if !(2..=3).contains(&parts.len()) || !parts.iter().chain(&version).all(valid) {
             return Err(PlatformError(text.to_owned()));
         }
         Ok(Platform {
             os: parts[0].to_owned(),
             architecture: parts[1].to_owned(),
             variant: parts.get(2).map(|part| (*part).to_owned()),
+            os_version: version.map(ToOwned::to_owned),
             ..Platform::default()
         })
     }
@@ -156,6 +180,29 @@ mod tests {
         ] {
             assert!(!p(have).satisfies(&p(want)), "{have} for {want}");
         }
+    }
+
+    #[test]
+    fn a_variant_is_one_of_its_architecture() {
+        assert!(p("linux/arm/v6").is_variant_of(&p("linux/arm")));
+        assert!(p("linux/arm64/v9").is_variant_of(&p("linux/aarch64")));
+        for (have, want) in [
+            ("linux/arm/v6", "linux/arm/v7"),
+            ("linux/arm/v6", "linux/armhf"),
+            ("linux/arm64", "linux/arm"),
+            ("windows/arm", "linux/arm"),
+        ] {
+            assert!(!p(have).is_variant_of(&p(want)), "{have} for {want}");
+        }
+    }
+
+    #[test]
+    fn a_version_of_the_system_counts_when_it_is_asked_for() {
+        let (old, new) = (p("windows/amd64:10.0.17763.1"), p("windows/amd64:10.0.20348.1"));
+        assert!(old.satisfies(&old) && !old.satisfies(&new) && old.satisfies(&p("windows/amd64")));
+        assert!(!p("windows/amd64").satisfies(&old));
+        assert_eq!(new.in_full(), "windows/amd64:10.0.20348.1");
+        assert!("windows/amd64:".parse::<Platform>().is_err());
     }
 
     #[test]

@@ -200,10 +200,10 @@ impl FromStr for Reference {
         };
         let registry = path.split('/').next().unwrap_or("");
         if !path.contains('/') || !looks_like_registry(registry) {
-            return Err(ReferenceError::NoRegistry {
-                text: text.to_owned(),
-                meant: docker_full_name(text),
-            });
+            // Names are lower case: what was meant can only be one of those.
+            let (name, version) = text.split_at(path.len());
+            let meant = docker_full_name(&(name.to_lowercase() + version));
+            return Err(ReferenceError::NoRegistry { text: text.to_owned(), meant });
         }
         Ok(Reference { name: Name::new(registry, &path[registry.len() + 1..])?, tag, digest })
     }
@@ -326,6 +326,8 @@ mod tests {
         assert!(error.contains("docker.io/library/nginx:1.27"), "{error}");
         let error = "ceph/ceph".parse::<Reference>().unwrap_err().to_string();
         assert!(error.contains("docker.io/ceph/ceph"), "{error}");
+        let error = "Ceph/ceph:V1".parse::<Reference>().unwrap_err().to_string();
+        assert!(error.ends_with("did you mean \"docker.io/ceph/ceph:V1\"?"), "{error}");
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub enum Fault {
     #[error("`{0}` is missing")]
     Missing(&'static str),
     /// The line has not the three fields of a list.
-    #[error("expected `SOURCE DEST TAG`, found {0} fields")]
+    #[error("expected `SOURCE DEST TAG`, found {0} {word}", word = if *.0 == 1 { "field" } else { "fields" })]
     Fields(usize),
     /// The line is not UTF-8.
     #[error("the line is not UTF-8")]

@@ -65,7 +65,10 @@ impl Run<'_> {
         let same_platforms =
             match (&item.descriptor.platform, &item.source_index, platforms.as_slice()) {
                 (None, None, []) => true,
-                (Some(have), Some(_), [want]) => have.satisfies(want),
+                // Which of several versions of a system was taken depends on what was asked for.
+                (Some(have), Some(_), [want]) => {
+                    have.satisfies(want) && (have.os_version.is_none() || want.os_version.is_some())
+                }
                 _ => false,
             };
         let mut item = item.clone();
