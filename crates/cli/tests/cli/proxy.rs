@@ -73,6 +73,7 @@ fn settings_that_cannot_be_are_refused_with_what_was_meant() {
     let place = Place::new();
     for (text, said, hint) in [
         ("sever: {port: 1}", "bad.yaml:1:1: unknown key `sever`", "did you mean `server`?"),
+        ("logging: {level: 7}", "unknown value `7`", "it can be debug, info, warn, error"),
         (
             "registry: {hot: {url: 'http://a'}}\nroutes: [{prefix: a, registries: [hott]}]",
             "unknown registry `hott`",

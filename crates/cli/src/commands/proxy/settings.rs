@@ -50,6 +50,8 @@ pub(super) fn explained(error: ConfigError) -> anyhow::Error {
     let near = nearest(word, known.iter().map(String::as_str));
     let hint = match near {
         Some(near) => format!("did you mean `{near}`?"),
+        // Values are few; keys have a page.
+        None if (1..=4).contains(&known.len()) => format!("it can be {}", known.join(", ")),
         None => "docs/proxy.md lists every key".to_owned(),
     };
     Usage::new(airlift_oci::store::chain(&error), hint).into()

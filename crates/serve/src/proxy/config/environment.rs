@@ -218,6 +218,13 @@ logging:
     }
 
     #[test]
+    fn text_is_another_word_for_console() {
+        let words = ["text", "console"];
+        let [text, console] = words.map(|word| read(DOCUMENT, &[("MIRROR_LOGGING_FORMAT", word)]));
+        assert_eq!(text.unwrap(), console.unwrap());
+    }
+
+    #[test]
     fn what_is_not_known_is_refused_with_its_place() {
         for (text, wanted) in [
             ("sever:\n  port: 1\n", "config.yaml:1:1: unknown key `sever`"),

@@ -233,6 +233,7 @@ pub enum Format {
     #[default]
     Json,
     /// For a person.
+    #[serde(alias = "text")]
     Console,
 }
 
