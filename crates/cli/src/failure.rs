@@ -124,8 +124,9 @@ fn is_refused(error: &DeviceError) -> bool {
         | DeviceError::NoDirectory(_)
         | DeviceError::Directory(_)
         | DeviceError::Settings(_) => true,
-        DeviceError::Open { source, .. } | DeviceError::Ledger { source, .. } => {
-            is_wrong_name(source)
+        DeviceError::Open { source, .. } => is_wrong_name(source),
+        DeviceError::Ledger { source, .. } => {
+            is_wrong_name(source) || source.kind() == std::io::ErrorKind::InvalidInput
         }
         _ => false,
     }

@@ -38,16 +38,23 @@ impl LedgerDraft {
     /// Makes room for a ledger at `path`. Dropped, it leaves nothing behind, and an older ledger
     /// as it was.
     pub fn new(path: &Path) -> io::Result<Self> {
-        if path.is_dir() {
-            return Err(io::ErrorKind::IsADirectory.into());
+        // A file is put in its place, which must not befall what is no file.
+        let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        match std::fs::symlink_metadata(&target) {
+            Ok(meta) if meta.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+            Ok(meta) if !meta.is_file() => {
+                let text = "it is a device, a pipe or a broken link; name a file";
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+            }
+            _ => {}
         }
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty());
         let parent = parent.unwrap_or(Path::new("."));
         // In the system's own words; the error below would name a file that nobody has heard of.
         std::fs::metadata(parent)?;
         let new = tempfile::NamedTempFile::new_in(parent)
             .map_err(|error| io::Error::from(error.kind()))?;
-        Ok(LedgerDraft { new, path: path.to_owned() })
+        Ok(LedgerDraft { new, path: target })
     }
 
     /// Begins the ledger with the lines that hold already. Until it stands, an older one does.
@@ -200,6 +207,24 @@ mod tests {
         assert_eq!(torn, Ledger { lines: lines[..1].to_vec(), torn: true });
         assert_eq!(torn.before(1024).count(), 0);
         assert_eq!(torn.before(1025).count(), 1);
+    }
+
+    #[test]
+    fn what_is_no_file_is_never_replaced_and_a_link_stays_one() {
+        use std::os::unix::fs::FileTypeExt;
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("device");
+        let _socket = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let error = LedgerDraft::new(&path).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        assert!(std::fs::metadata(&path).unwrap().file_type().is_socket());
+
+        let (link, file) = (directory.path().join("link"), directory.path().join("file"));
+        std::fs::write(&file, "").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        LedgerWriter::create(&link, &[line("a", 1024)]).unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(Ledger::read(&file).unwrap().lines.len(), 1);
     }
 
     #[test]

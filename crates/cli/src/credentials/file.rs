@@ -106,6 +106,10 @@ impl AuthFile {
     fn write(&self) -> anyhow::Result<()> {
         // A link stays a link: what it leads to is replaced.
         let path = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        // What is no file must not be replaced by one.
+        if fs::symlink_metadata(&path).is_ok_and(|meta| !meta.is_file()) {
+            bail!("writing {} failed: it is no file", path.display());
+        }
         let directory = path.parent().unwrap_or(Path::new(".")).to_owned();
         let write = || -> anyhow::Result<()> {
             fs::create_dir_all(&directory)?;
@@ -144,6 +148,17 @@ mod tests {
         assert_eq!(read().erase("a.io").expect("erases"), None);
         let text = fs::read_to_string(&path).expect("reads");
         assert!(text.contains("psFormat") && text.contains("b.io:5000") && !text.contains("a.io"));
+    }
+
+    #[test]
+    fn what_is_no_file_is_never_replaced() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("socket");
+        let _socket = std::os::unix::net::UnixListener::bind(&path).expect("binds");
+        let file = AuthFile { path: path.clone(), content: serde_json::Map::new() };
+        let error = file.write().expect_err("is refused").to_string();
+        assert!(error.contains("it is no file"), "{error}");
+        assert!(!fs::metadata(&path).expect("is there").is_file());
     }
 
     #[test]

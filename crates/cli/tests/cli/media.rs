@@ -76,6 +76,7 @@ async fn bad_input_is_refused_with_nothing_left_behind() {
     place.file("there.tar", "precious");
     place.file("text", "no ledger\n\n");
     place.file("empty", "");
+    let _socket = std::os::unix::net::UnixListener::bind(place.path().join("socket"));
     place.file("random", [0xb7; 5000]);
     place.file("other.gz", b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x4b\x04\0\x43\xbe\xb7\xe8\x01\0\0\0");
     std::fs::create_dir(place.path().join("folder")).expect("is made");
@@ -98,6 +99,11 @@ async fn bad_input_is_refused_with_nothing_left_behind() {
             "ledger no/l cannot be written: No such file",
         ),
         (format!("serialize {image} new.tar --checkpoint ."), 2, "ledger . cannot be written"),
+        (
+            format!("serialize {image} new.tar --checkpoint socket"),
+            2,
+            "ledger socket cannot be written: it is a device",
+        ),
         (
             format!("serialize {image} new.tar --existing-from-checkpoint text:9"),
             2,
