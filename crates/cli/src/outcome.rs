@@ -169,7 +169,9 @@ fn complain(session: &Session, report: &Report) {
         let error = item.error.as_deref().unwrap_or("failed");
         session.complain(&format!("{}: {error}", item.item));
         let cause = item.cause.as_ref();
-        hints.extend(cause.map(|cause| trouble_hint(cause.trouble, &cause.place)));
+        hints.extend(
+            cause.map(|cause| trouble_hint(cause.trouble, &cause.place, cause.endpoint.as_deref())),
+        );
     }
     for hint in hints {
         session.advise(&hint);

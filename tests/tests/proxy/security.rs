@@ -2,7 +2,7 @@
 //! the proxy go elsewhere for them.
 
 use airlift_oci::types::{Digest, MAX_MANIFEST};
-use airlift_tests::{Fault, FaultPlan, Kind, TestRegistry, When, image};
+use airlift_tests::{Fault, FaultPlan, Kind, Raw as Echo, TestRegistry, When, image};
 use reqwest::StatusCode;
 
 use crate::raw::{Manner, Raw};
@@ -252,6 +252,51 @@ async fn secrets_are_in_no_answer() {
         let text = response.text().await.unwrap();
         for secret in ["s3cret", "k3y-k3y", "cm9ib3Q6czNjcmV0"] {
             assert!(!text.contains(secret) && !headers.contains(secret), "{path}: {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_registry_repeats_of_our_secrets_is_not_passed_on() {
+    for status in ["400 Bad", "401 No", "403 No", "404 None", "409 Conflict", "500 Broken"] {
+        let backend = Echo::start(move |request| {
+            let sent = request.lines().find_map(|line| line.split_once("uthorization: "));
+            let Some((_, sent)) = sent else {
+                let head = "HTTP/1.1 401 No\r\nWWW-Authenticate: Basic\r\n";
+                return Echo::once(&format!("{head}Content-Length: 0\r\n\r\n"));
+            };
+            // As it came, decoded, and one that is cut off by the limit of what is passed on.
+            let words = format!("{sent} robot:s3cret-s3cret k3y-k3y ").repeat(2000);
+            Echo::once(&format!(
+                "HTTP/1.1 {status}\r\nWWW-Authenticate: Basic realm=\"{sent}\"\r\nX-Was: {sent}\r\n\
+                 Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{words}",
+                words.len()
+            ))
+        });
+        let backend = backend.await;
+        let url = format!("http://{}", backend.addr());
+        let more = "push: {registry: cold, anyone: true}";
+        let secret = "', username: robot, password: s3cret-s3cret, headers: {X-Key: k3y-k3y}}";
+        let text = settings(&url, &url, more).replace("'}", secret);
+        let front = Front::start(&text).await;
+        let digest = Digest::of(b"x");
+        for (method, path) in [
+            ("GET", "/v2/a/manifests/1".to_owned()),
+            ("HEAD", "/v2/a/manifests/1".to_owned()),
+            ("GET", format!("/v2/a/blobs/{digest}")),
+            ("GET", "/v2/a/tags/list".to_owned()),
+            ("GET", format!("/v2/a/referrers/{digest}")),
+            ("POST", "/v2/a/blobs/uploads/".to_owned()),
+            ("DELETE", "/v2/a/manifests/1".to_owned()),
+        ] {
+            let request = format!(
+                "{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            );
+            let answer = front.raw(request.as_bytes()).await;
+            assert!(answer.starts_with("HTTP/1.1 "), "{method} {path}: {answer}");
+            for secret in ["s3cret", "k3y-k3y", "cm9ib3Q6"] {
+                assert!(!answer.contains(secret), "{status} {method} {path}: {answer}");
+            }
         }
     }
 }

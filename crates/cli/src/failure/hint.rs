@@ -37,7 +37,9 @@ fn of_cause(cause: &(dyn Error + 'static)) -> Option<String> {
     }
     if let Some(MbufferError::Device(error)) = cause.downcast_ref() {
         return match error {
-            DeviceError::Full { .. } => Some(Trouble::Full).map(|full| trouble_hint(full, "")),
+            DeviceError::Full { .. } => {
+                Some(Trouble::Full).map(|full| trouble_hint(full, "", None))
+            }
             error => {
                 of_device(error, "run the same command again, with --force or to another place")
             }
@@ -112,7 +114,7 @@ fn of_device(error: &DeviceError, again: &str) -> Option<String> {
         DeviceError::Full { kept: true, .. } => {
             "make room there and say --resume, or write to another place"
         }
-        DeviceError::Full { .. } => return Some(trouble_hint(Trouble::Full, "")),
+        DeviceError::Full { .. } => return Some(trouble_hint(Trouble::Full, "", None)),
         DeviceError::TooLarge { written: 0, .. } => LARGER,
         DeviceError::TooLarge { .. } => return Some(format!("{LARGER} and say --resume")),
         DeviceError::Write { .. } => again,
@@ -155,16 +157,18 @@ fn of_name(error: &io::Error, what: &str) -> Option<String> {
 
 fn of_store(error: &StoreError) -> Option<String> {
     match (error.trouble(), error.kind()) {
-        (Some(trouble), _) => Some(trouble_hint(trouble, error.place())),
+        (Some(trouble), _) => Some(trouble_hint(trouble, error.place(), error.endpoint())),
         (None, ErrorKind::Io { source, .. }) => of_name(source, "a place for it"),
         _ => None,
     }
 }
 
-/// What to do about a trouble at a place.
-pub(crate) fn trouble_hint(trouble: Trouble, place: &str) -> String {
+/// What to do about a trouble at a place, which is asked for at an endpoint if it has one.
+pub(crate) fn trouble_hint(trouble: Trouble, place: &str, endpoint: Option<&str>) -> String {
     let local = ["oci:", "oci-archive:", "/", "."].iter().any(|with| place.starts_with(with));
-    let host = place.split('/').next().unwrap_or_default();
+    // Credentials go by the host that is asked.
+    let asked = endpoint.and_then(|url| url.split_once("://")).map_or(place, |(_, rest)| rest);
+    let host = asked.split('/').next().unwrap_or_default();
     let hint = match trouble {
         Trouble::Full => "make room there, or write to another place",
         Trouble::Missing if local || host.is_empty() => "check the name",

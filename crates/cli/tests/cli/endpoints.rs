@@ -4,7 +4,7 @@ use airlift_oci::store::Source;
 use airlift_oci::types::{Tag, Version};
 use airlift_tests::image;
 use airlift_tests::model::Model;
-use airlift_tests::{Fault, FaultPlan, TestRegistry, When};
+use airlift_tests::{Fault, FaultPlan, Kind, TestRegistry, When};
 
 use crate::harness::Place;
 
@@ -83,4 +83,31 @@ async fn referrers_are_found_as_the_endpoint_has_them() {
         let found = place.airlift(&format!("inspect oci:{how}:1 -r")).with(0).out;
         assert_eq!(found.contains("refers to it"), asked, "{how}: it has no fallback tag");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_names_the_endpoint_that_failed() {
+    let refusing = FaultPlan::none().on_any(When::Always, Fault::status(403));
+    let refusing = TestRegistry::start(refusing).await;
+    let odd = FaultPlan::none().on(Kind::ManifestPut, When::Always, Fault::status(400));
+    let odd = TestRegistry::start(odd).await;
+    image::simple(1).push(odd.store("team/app").as_ref(), Some("1")).await;
+    let place = Place::new();
+    place.file("s.list", "registry.example.com/team/app:1\n");
+    let nobody = "http://127.0.0.1:1".to_owned();
+    for (urls, failed, hint) in [
+        (vec![refusing.url()], &refusing.url(), "`airlift login 127.0.0.1:"),
+        (vec![refusing.url(), nobody.clone()], &refusing.url(), "`airlift login 127.0.0.1:"),
+    ] {
+        let urls: Vec<String> = urls.iter().map(|url| endpoint(url)).collect();
+        configure(&place, &urls, "");
+        let told = format!("registry.example.com/team/app (at {failed}): ");
+        let line = "gather s.list oci:out:1 --report r.json";
+        place.airlift(line).with(1).says(&told).says(hint);
+        assert!(place.read("r.json").contains(&format!("\"endpoint\": \"{failed}\"")));
+    }
+    // What is read is told of where it is read from, what is written of where it is written to.
+    configure(&place, &[endpoint(&odd.url())], "");
+    let told = format!("registry.example.com/high (at {}): ", odd.url());
+    place.airlift("gather s.list registry.example.com/high:1").with(1).says(&told);
 }

@@ -37,6 +37,9 @@ pub struct Cause {
     pub trouble: Trouble,
     /// The store that has it.
     pub place: String,
+    /// The URL where that was asked for, when its name does not say so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
 }
 
 impl Cause {
@@ -46,7 +49,8 @@ impl Cause {
         while let Some(error) = next {
             if let Some(error) = error.downcast_ref::<StoreError>() {
                 let trouble = error.trouble()?;
-                return Some(Cause { trouble, place: error.place().to_owned() });
+                let (place, endpoint) = (error.place().to_owned(), error.endpoint());
+                return Some(Cause { trouble, place, endpoint: endpoint.map(str::to_owned) });
             }
             next = error.source();
         }

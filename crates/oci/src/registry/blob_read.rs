@@ -45,7 +45,6 @@ pub(super) async fn has(repo: &Repo, digest: &Digest) -> Result<bool, StoreError
 /// another) is an error here.
 pub(super) async fn open(
     from: &Endpoints,
-    place: &str,
     descriptor: &Descriptor,
     offset: u64,
 ) -> Result<Blob, StoreError> {
@@ -58,23 +57,22 @@ pub(super) async fn open(
     } else {
         Download::open(repos, descriptor, offset, descriptor.size, None).await?.into_stream()
     };
-    Ok(Blob::new(descriptor.clone(), offset, place, bytes))
+    Ok(Blob::new(descriptor.clone(), offset, from.place(), bytes))
 }
 
 /// Opens a part of a blob, by one connection.
 pub(super) async fn open_range(
     from: &Endpoints,
-    place: &str,
     descriptor: &Descriptor,
     range: Range<u64>,
 ) -> Result<Blob, StoreError> {
     let end = range.end.min(descriptor.size);
     if range.start == 0 && end == descriptor.size && end <= SMALL {
-        return open(from, place, descriptor, 0).await;
+        return open(from, descriptor, 0).await;
     }
     let repos = from.for_blob(&descriptor.digest, range.start == 0);
     let download = Download::open(repos, descriptor, range.start, end, None).await?;
-    let blob = Blob::new(descriptor.clone(), range.start, place, download.into_stream());
+    let blob = Blob::new(descriptor.clone(), range.start, from.place(), download.into_stream());
     Ok(blob.until(end))
 }
 
@@ -109,5 +107,6 @@ async fn read_small(
     if !answer.status.is_success() {
         return Err(answer.error_about(&descriptor.digest));
     }
-    Ok(Blob::check(descriptor.clone(), repo.place.clone(), answer.body))
+    let checked = Blob::check(descriptor.clone(), repo.place.clone(), answer.body);
+    Ok(checked.map_err(|error| repo.at(error)))
 }

@@ -91,6 +91,7 @@ impl Client {
             facts: HostFacts::new(address.referrers),
             headers: address.headers,
             base: address.base,
+            shown: address.shown,
         }))
     }
 }

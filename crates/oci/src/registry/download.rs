@@ -114,7 +114,9 @@ impl Download {
             }
             (self.breaks, self.broke_at) = (self.breaks + 1, self.position);
             let backoff = Backoff::new(&settings.retries);
-            let Some(wait) = backoff.after(self.breaks) else { return Err(error) };
+            let Some(wait) = backoff.after(self.breaks) else {
+                return Err(self.repo().at(error));
+            };
             let cause = format!(
                 "{}: {} broke at byte {}: {}, going on from there",
                 self.repo().place,

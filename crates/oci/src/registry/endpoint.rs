@@ -1,5 +1,7 @@
 //! Where a registry is reached: its endpoints, and the URLs beneath them.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
@@ -28,6 +30,8 @@ pub(super) struct Address {
     pub(super) tls: Tls,
     pub(super) referrers: ReferrersMode,
     pub(super) headers: HeaderMap,
+    /// The URL, for messages, when the registry's name does not say it.
+    pub(super) shown: Option<Arc<str>>,
 }
 
 /// The addresses of `registry`, at least one.
@@ -45,13 +49,17 @@ pub(super) fn addresses(
             tls: settings.tls.clone(),
             referrers: settings.referrers,
             headers,
+            shown: None,
         }]);
     }
     let address = |endpoint: &super::settings::Endpoint| {
         let url = parse(&endpoint.url)?;
         let account = canonical(&authority(&url)).to_owned();
+        let base = base(docker_hub(url));
+        let shown = base.as_str().trim_end_matches('/').trim_end_matches("/v2");
         Ok(Address {
-            base: base(docker_hub(url)),
+            shown: (account != registry || settings.endpoints.len() > 1).then(|| shown.into()),
+            base,
             account,
             tls: endpoint.tls.clone(),
             referrers: endpoint.referrers,

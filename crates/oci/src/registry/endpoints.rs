@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::repo::Repo;
 use super::tries::HASTY_WAIT;
-use crate::store::{ErrorKind, StoreError};
+use crate::store::{ErrorKind, StoreError, named};
 use crate::types::Digest;
 
 /// The endpoints of one repository, in the order of the configuration.
@@ -62,6 +62,15 @@ impl Endpoints {
         }
         order.into_iter().map(|at| self.repos[at].clone()).collect()
     }
+
+    /// What errors call the place that blobs come from: with the endpoint, where it can be told.
+    pub(super) fn place(&self) -> String {
+        match &*self.repos {
+            [only] => named(&only.place, only.host.shown.as_ref()),
+            [first, ..] => first.place.clone(),
+            [] => String::new(),
+        }
+    }
 }
 
 /// Whether an endpoint failed of late, or asks for patience.
@@ -93,7 +102,7 @@ where
                     health.well();
                     return Ok((at, found));
                 }
-                Err(error) => error,
+                Err(error) => repos[at].at(error),
             };
             if error.is_retryable() {
                 health.sick(Instant::now());

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::stream::BoxStream;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode, header};
 use url::Url;
 
 use super::answer::Answer;
@@ -24,9 +24,13 @@ use super::identity::Identity;
 use super::kind::Kind;
 use super::limits::Lane;
 use super::proof::Proof;
+use super::redact::Secrets;
 use super::reply::Reply;
 use super::wire::{Origin, Wire};
 use crate::store::{ErrorKind, StoreError};
+
+/// So much of an error's explanation is passed on, in bytes.
+const EXPLANATION: usize = 64 * 1024;
 
 /// A body that is sent while it arrives. Its length, where it is known, is in the headers.
 pub type Outbound = BoxStream<'static, io::Result<Bytes>>;
@@ -73,6 +77,8 @@ pub struct Forwarded {
     pub authorized: bool,
     place: String,
     stall: Duration,
+    /// What of the body was read already.
+    held: Option<Bytes>,
     reply: Option<Reply>,
 }
 
@@ -160,7 +166,11 @@ async fn forward(
         } else {
             who.authority.answered();
         }
-        return Ok(Forwarded::of(answer, proof != Proof::None, wire));
+        let mut passed = Forwarded::of(answer, proof != Proof::None, wire);
+        if passed.status.is_client_error() || passed.status.is_server_error() {
+            passed.mask(call, &proof).await;
+        }
+        return Ok(passed);
     }
 }
 
@@ -229,13 +239,41 @@ impl Forwarded {
             authorized,
             place: answer.place,
             stall: wire.common.settings.stall_timeout,
+            held: None,
             reply: answer.stream,
         }
+    }
+
+    /// Takes what the explanation of an error repeats of our secrets out of it, and of the headers.
+    /// One that is too long is cut off.
+    async fn mask(&mut self, call: &Call, proof: &Proof) {
+        let Some(secrets) = Secrets::of(call, proof) else { return };
+        for value in self.headers.values_mut() {
+            secrets.mask_header(value);
+        }
+        if call.method == Method::HEAD {
+            return;
+        }
+        let mut body = BytesMut::new();
+        // An error is one whether or not its explanation arrives.
+        while let Ok(Some(chunk)) = self.chunk().await {
+            body.extend_from_slice(&chunk);
+            if body.len() > EXPLANATION {
+                body.truncate(EXPLANATION);
+                break;
+            }
+        }
+        let body = secrets.mask(body.freeze());
+        self.headers.insert(header::CONTENT_LENGTH, body.len().into());
+        (self.held, self.reply) = (Some(body), None);
     }
 
     /// The next bytes of the body; `None` at its end. An error when it breaks off, or nothing comes
     /// for [`super::Settings::stall_timeout`].
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, StoreError> {
+        if let Some(held) = self.held.take() {
+            return Ok(Some(held).filter(|held| !held.is_empty()));
+        }
         let Some(reply) = &mut self.reply else { return Ok(None) };
         match tokio::time::timeout(self.stall, reply.chunk(&self.place)).await {
             Ok(chunk) => chunk,

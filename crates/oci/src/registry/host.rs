@@ -21,6 +21,8 @@ pub(super) struct Host {
     pub(super) facts: HostFacts,
     pub(super) headers: HeaderMap,
     pub(super) base: Url,
+    /// The URL, for messages, when the registry's name does not say it.
+    pub(super) shown: Option<Arc<str>>,
 }
 
 /// One registry: its endpoints in order, at least one.

@@ -14,21 +14,64 @@ use super::proof::Proof;
 /// What stands in the place of a secret.
 const MASK: &str = "***";
 
-/// An explanation without the secrets that went out with the request, however they are written.
+/// So much of the beginning of a secret, where an explanation was cut off, may be one.
+const BEGINNING: usize = 4;
+
+/// An explanation without the secrets that went out with the request.
 pub(super) fn redact(body: Bytes, call: &Call, proof: &Proof) -> Bytes {
-    let mut secrets = secrets(call, proof);
-    secrets.retain(|secret| !secret.is_empty());
-    if body.is_empty() || secrets.is_empty() {
-        return body;
+    match Secrets::of(call, proof) {
+        Some(secrets) => secrets.mask(body),
+        None => body,
     }
-    // A longer one may hold a shorter one.
-    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-    let text = String::from_utf8_lossy(&body);
-    let mut plain = text.clone().into_owned();
-    for secret in &secrets {
-        plain = plain.replace(secret, MASK);
+}
+
+/// The secrets of a request, each in the ways that an answer may write it, longer ones first: they
+/// may hold shorter ones.
+pub(super) struct Secrets(Vec<String>);
+
+impl Secrets {
+    /// Those of a request, if it had any.
+    pub(super) fn of(call: &Call, proof: &Proof) -> Option<Self> {
+        let mut secrets = secrets(call, proof);
+        secrets.retain(|secret| !secret.is_empty());
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        (!secrets.is_empty()).then_some(Secrets(secrets))
     }
-    if plain == text { body } else { plain.into() }
+
+    /// A text without them.
+    pub(super) fn mask(&self, body: Bytes) -> Bytes {
+        let text = String::from_utf8_lossy(&body);
+        match self.masked(&text) {
+            Some(plain) => plain.into(),
+            None => body,
+        }
+    }
+
+    /// A header without them.
+    pub(super) fn mask_header(&self, value: &mut HeaderValue) {
+        let text = String::from_utf8_lossy(value.as_bytes());
+        if let Some(plain) = self.masked(&text) {
+            *value = HeaderValue::from_str(&plain).unwrap_or(HeaderValue::from_static(MASK));
+        }
+    }
+
+    /// `None`: it has none of them.
+    fn masked(&self, text: &str) -> Option<String> {
+        let mut plain = text.to_owned();
+        for secret in &self.0 {
+            plain = plain.replace(secret, MASK);
+        }
+        // Where it was cut off it may hold a part.
+        let cut = self.0.iter().filter_map(|secret| {
+            let parts = (BEGINNING..secret.len()).rev().filter_map(|end| secret.get(..end));
+            parts.into_iter().find(|part| plain.ends_with(part)).map(str::len)
+        });
+        if let Some(length) = cut.max() {
+            plain.truncate(plain.len() - length);
+            plain.push_str(MASK);
+        }
+        (plain != text).then_some(plain)
+    }
 }
 
 /// The secrets of a request, each in the ways that an answer may write it.

@@ -64,6 +64,11 @@ impl Repo {
         self.host.wire.call(call, &who).await
     }
 
+    /// An error of this repository, told of this endpoint.
+    pub(super) fn at(&self, error: StoreError) -> StoreError {
+        error.at_endpoint(&self.place, self.host.shown.as_ref())
+    }
+
     /// An error of the protocol here.
     pub(super) fn protocol(&self, text: impl Into<String>) -> StoreError {
         super::failure::protocol(&self.place, text)

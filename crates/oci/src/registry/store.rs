@@ -93,7 +93,7 @@ impl Source for RegistryStore {
     }
 
     async fn open(&self, descriptor: &Descriptor, offset: u64) -> Result<Blob, StoreError> {
-        blob_read::open(&self.repos()?.read, &self.place(), descriptor, offset).await
+        blob_read::open(&self.repos()?.read, descriptor, offset).await
     }
 
     async fn open_range(
@@ -101,7 +101,7 @@ impl Source for RegistryStore {
         descriptor: &Descriptor,
         range: Range<u64>,
     ) -> Result<Blob, StoreError> {
-        blob_read::open_range(&self.repos()?.read, &self.place(), descriptor, range).await
+        blob_read::open_range(&self.repos()?.read, descriptor, range).await
     }
 
     async fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, StoreError> {
@@ -126,28 +126,35 @@ impl Source for RegistryStore {
 impl Sink for RegistryStore {
     async fn has(&self, descriptor: &Descriptor) -> Result<bool, StoreError> {
         let repo = self.write()?;
-        if descriptor.is_manifest() {
-            return manifest::has(repo, &descriptor.digest).await;
-        }
-        blob_read::has(repo, &descriptor.digest).await
+        let found = if descriptor.is_manifest() {
+            manifest::has(repo, &descriptor.digest).await
+        } else {
+            blob_read::has(repo, &descriptor.digest).await
+        };
+        found.map_err(|error| repo.at(error))
     }
 
     async fn put(&self, content: &dyn Content, hints: &Hints) -> Result<Put, StoreError> {
         let from = hints.mount_from.as_ref();
         let near = |from: &&Name| super::endpoint::canonical(from.registry()) == self.domain;
         let from = from.filter(near).map(Name::repository);
-        blob_write::put(self.write()?, content, from, hints.presence).await
+        let repo = self.write()?;
+        let put = blob_write::put(repo, content, from, hints.presence).await;
+        put.map_err(|error| repo.at(error))
     }
 
     async fn put_manifest(&self, manifest: &Manifest, tag: Option<&Tag>) -> Result<(), StoreError> {
-        manifest_put::put(self.write()?, manifest, tag).await
+        let repo = self.write()?;
+        manifest_put::put(repo, manifest, tag).await.map_err(|error| repo.at(error))
     }
 
     async fn mount(&self, descriptor: &Descriptor, from: &Name) -> Result<bool, StoreError> {
         if super::endpoint::canonical(from.registry()) != self.domain {
             return Ok(false);
         }
-        mount::mount(self.write()?, &descriptor.digest, from.repository()).await
+        let repo = self.write()?;
+        let mounted = mount::mount(repo, &descriptor.digest, from.repository()).await;
+        mounted.map_err(|error| repo.at(error))
     }
 
     fn domain(&self) -> String {

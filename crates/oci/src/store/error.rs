@@ -1,6 +1,7 @@
 //! What a store says when it cannot: where it happened, what failed, and whether trying again helps.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -9,10 +10,12 @@ use crate::types::{Digest, ManifestError};
 
 /// An error of a store.
 ///
-/// Displays as `PLACE: what failed`; the cause, if any, is its [`source`](std::error::Error::source).
+/// Displays as `PLACE: what failed`, with the endpoint behind the place when that is another; the cause, if any, is its [`source`](std::error::Error::source).
 #[derive(Debug)]
 pub struct StoreError {
     place: String,
+    /// Where the place was asked for, when its name does not say that.
+    endpoint: Option<Arc<str>>,
     kind: ErrorKind,
 }
 
@@ -129,6 +132,11 @@ pub enum ErrorKind {
     NotGathered(#[from] InventoryError),
 }
 
+/// A place with the endpoint where it is asked for.
+pub(crate) fn named(place: &str, endpoint: Option<&Arc<str>>) -> String {
+    endpoint.map_or_else(|| place.to_owned(), |endpoint| format!("{place} (at {endpoint})"))
+}
+
 fn left(free: Option<u64>) -> String {
     free.map(|free| format!(", {free} are left")).unwrap_or_default()
 }
@@ -140,13 +148,27 @@ fn detail(message: &str) -> String {
 impl StoreError {
     /// An error at `place`: a repository, a directory, a file.
     pub fn new(place: impl Into<String>, kind: ErrorKind) -> Self {
-        StoreError { place: place.into(), kind }
+        StoreError { place: place.into(), endpoint: None, kind }
     }
 
     /// An I/O error on the file `path`.
     pub fn io(action: &'static str, path: &std::path::Path, source: std::io::Error) -> Self {
         let path = path.display().to_string();
-        StoreError { place: String::new(), kind: ErrorKind::Io { action, path, source } }
+        StoreError::new("", ErrorKind::Io { action, path, source })
+    }
+
+    /// The same error of `place`, told of the endpoint where that was asked for; one of another
+    /// place stays as it is.
+    pub(crate) fn at_endpoint(mut self, place: &str, endpoint: Option<&Arc<str>>) -> Self {
+        if self.place == place && self.endpoint.is_none() {
+            self.endpoint = endpoint.cloned();
+        }
+        self
+    }
+
+    /// The URL where the place was asked for, when its name does not say that.
+    pub fn endpoint(&self) -> Option<&str> {
+        self.endpoint.as_deref()
     }
 
     /// Where it happened; empty when the kind says it all.
@@ -212,7 +234,7 @@ impl StoreError {
                 let free = free.filter(|free| *free < size);
                 StoreError::new(place, ErrorKind::Full { size, free, source })
             }
-            kind => StoreError { place: self.place, kind },
+            kind => StoreError { kind, ..self },
         }
     }
 
@@ -235,7 +257,8 @@ fn is_no_room(error: &std::io::Error) -> bool {
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.place.is_empty() {
-            write!(f, "{}: ", self.place)?;
+            f.write_str(&named(&self.place, self.endpoint.as_ref()))?;
+            f.write_str(": ")?;
         }
         self.kind.fmt(f)
     }
