@@ -13,7 +13,7 @@ use airlift_oci::types::{Digest, Location, Manifest, Version};
 use airlift_tape::archive::ArchiveOptions;
 use airlift_tape::batch::{ArchiveName, BatchLine, Record, SENT_FILE, Sent, parse_list};
 use airlift_tape::device::Destination;
-use airlift_tape::{Compression, SerializeOptions, serialize};
+use airlift_tape::{Compression, Resume, SerializeError, SerializeOptions, serialize};
 use anyhow::Context;
 use clap::Args as Derive;
 
@@ -219,10 +219,22 @@ impl Batch<'_> {
             },
             referrers: self.args.recursive,
             compression: self.args.compression,
+            resume: Resume::Auto,
             ..SerializeOptions::default()
         };
-        let destination = Destination::File(path);
-        let written = serialize(source, root, destination, &options, self.observer.clone()).await?;
+        let write = |options: SerializeOptions| {
+            let (source, root, observer) = (source.clone(), root.clone(), self.observer.clone());
+            let to = Destination::File(path.clone());
+            async move { serialize(source, root, to, &options, observer).await }
+        };
+        let mut written = write(options.clone()).await;
+        // The number is this run's alone: what an interrupted one left there of something else
+        // is of no use to anybody.
+        if let Err(SerializeError::Resume(_)) = written {
+            let anew = SerializeOptions { resume: Resume::No, force: true, ..options };
+            written = write(anew).await;
+        }
+        let written = written?;
         Ok(Totals {
             moved: written.blobs + written.manifests,
             bytes: written.bytes,

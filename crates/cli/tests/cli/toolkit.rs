@@ -187,6 +187,31 @@ async fn a_batch_goes_on_where_it_stopped_at_both_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_batch_left_is_gone_on_with_or_made_anew() {
+    let place = Place::new();
+    let registry = gathered(&place).await;
+    let host = registry.host();
+    place.file("b.csv", format!("name,artifact\ntools,{host}/gather:1\n"));
+    place.airlift(&format!("serialize {host}/gather:1 whole.tar")).with(0);
+    let whole = std::fs::read(place.path().join("whole.tar")).expect("is there");
+    let mut other = whole.clone();
+    other[0] ^= 0xff;
+    for left in [&[][..], &whole[..whole.len() / 2], &other] {
+        place.file("sync/000001-tools.tar.partial", left);
+        place.airlift("batch-serialize b.csv sync").with(0).says("1 done");
+        let sync = place.path().join("sync");
+        let mut names: Vec<_> = std::fs::read_dir(&sync)
+            .expect("reads")
+            .map(|entry| entry.expect("one").file_name())
+            .collect();
+        names.sort();
+        assert_eq!(names, ["000001-tools.tar", "record-keeping.csv"]);
+        assert!(std::fs::read(sync.join("000001-tools.tar")).expect("is there") == whole);
+        std::fs::remove_dir_all(sync).expect("is there");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_archive_of_a_batch_holds_back_only_its_own_name() {
     let place = Place::new();
     let registry = gathered(&place).await;

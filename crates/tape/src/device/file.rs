@@ -58,7 +58,9 @@ impl FileDevice {
         if !force && !resume && name.exists() {
             return Err(DeviceError::Exists(name.to_owned()));
         }
-        if !resume && !force && partial.exists() {
+        // One without a byte is what a run left that was killed before its first.
+        let left = std::fs::metadata(&partial).is_ok_and(|meta| meta.len() > 0);
+        if !resume && !force && left {
             return Err(DeviceError::Partial(partial));
         }
         let parent = directory(name);
@@ -154,6 +156,17 @@ mod tests {
         memory.extend((0..length + 2 * 4096).map(|at| (at % 251) as u8));
         let start = memory.as_ptr().align_offset(4096) + off;
         &memory[start..start + length]
+    }
+
+    #[test]
+    fn only_a_partial_file_with_bytes_is_in_the_way() {
+        let directory = tempfile::tempdir().unwrap();
+        let name = directory.path().join("a.tar");
+        std::fs::write(FileDevice::partial(&name), "").unwrap();
+        FileDevice::check(&name, false, false).unwrap();
+        std::fs::write(FileDevice::partial(&name), "bytes").unwrap();
+        let refused = FileDevice::check(&name, false, false);
+        assert!(matches!(refused, Err(DeviceError::Partial(_))), "{refused:?}");
     }
 
     #[test]
