@@ -42,4 +42,7 @@ printf '{"schemaVersion":2,"manifests":[{"mediaType":"%s","digest":"sha256:%s","
     "$manifest" "$1" "$2" >"$layout/index.json"
 printf '{"imageLayoutVersion":"1.0.0"}' >"$layout/oci-layout"
 
+# With a third drive, in which the first one's medium is write-protected.
+PATH=$here/bin:$PATH
+export PATH
 "$lab" --job "$here/scenarios.sh" --share "$share" --bin "$airlift" --bin "$xtask" --tapes 2 --tape-mb 10 --timeout 900

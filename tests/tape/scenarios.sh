@@ -1,5 +1,6 @@
 # Runs in the tape lab's guest (busybox sh): the scenarios, one after the other. Two drives with
-# media of 10 MB each; the image of run.sh in /share/store.
+# media of 10 MB each, and a third that has the first one's medium, write-protected; the image of
+# run.sh in /share/store.
 image=oci:/share/store:t
 failed=0
 cd /tmp || exit 1
@@ -89,6 +90,28 @@ refuse "a tape with data is not overwritten" "say --force" \
 rewind /dev/nst0
 refuse "a drive in fixed blocks refuses others" "no multiple" sh -c \
     'mtst -f /dev/nst0 setblk 4096; airlift serialize '"$image"' /dev/nst0 --force -b 10Ki; code=$?; mtst -f /dev/nst0 setblk 0; exit $code'
+
+# A write-protected tape: the third drive has the first one's. It stays where it stands, also when it
+# is to be overwritten or gone on with, and is read as any other.
+rewind /dev/nst0
+rewind /dev/nst2
+check "write-protected: the third drive stands at the second block" \
+    dd if=/dev/nst2 of=/dev/null bs=64k count=1
+for how in "" --force --resume; do
+    refuse "write-protected: not written with '$how'" "is write-protected" \
+        airlift serialize "$image" /dev/nst2 $how -b 64Ki
+    airlift serialize "$image" /dev/nst2 $how -b 64Ki >/dev/null 2>&1
+    code=$?
+    check "write-protected: the exit code with '$how' is 2" test $code = 2
+    check "write-protected: not moved with '$how'" \
+        sh -c 'mtst -f /dev/nst2 status | grep -q "block number=1,"'
+done
+refuse "write-protected: no mbuffer" "is write-protected" \
+    sh -c 'airlift mbuffer /dev/nst2 --force -b 64Ki </tmp/whole.tar'
+rewind /dev/nst2
+check "write-protected: read" airlift deserialize /dev/nst2 /tmp/all.tar oci:/tmp/protected:in
+rm -rf /tmp/protected
+rewind /dev/nst0
 
 # Two archives on one tape, each to its filemark.
 rewind /dev/nst1

@@ -158,7 +158,9 @@ fn check(path: &Path, state: &Status, block: u64) -> Result<(), DeviceError> {
         return refuse(format!("there is no tape in {place}, or the drive is not ready"));
     }
     if state.is_protected() {
-        return refuse(format!("the tape in {place} is write-protected"));
+        return refuse(format!(
+            "the tape in {place} is write-protected: set its tab, or take another tape"
+        ));
     }
     if block > LARGEST_BLOCK as u64 {
         return refuse(format!("blocks of {block} bytes are too large for a tape; at most 16 MiB"));
@@ -177,8 +179,11 @@ fn refusal(path: &Path, source: io::Error) -> DeviceError {
     let text = match Errno::from_io_error(&source) {
         Some(Errno::BUSY) => format!("{place} is in use by another program"),
         Some(Errno::NOMEDIUM) => format!("there is no tape in {place}"),
-        Some(Errno::ROFS | Errno::ACCESS) => {
-            format!("the tape in {place} is write-protected, or you may not write the device")
+        Some(Errno::ROFS) => {
+            format!("the tape in {place} is write-protected: set its tab, or take another tape")
+        }
+        Some(Errno::ACCESS) => {
+            format!("you may not write {place}, or the tape in it is write-protected")
         }
         Some(Errno::NXIO | Errno::NODEV | Errno::NOENT) => {
             format!("{place} is no device of this system")
