@@ -11,9 +11,14 @@ fn far() -> FaultPlan {
 /// Puts eight small blobs and one that is larger, one after the other. The first four show how far
 /// away the registry is.
 async fn fill(registry: &TestRegistry) -> Vec<Watched> {
+    fill_with(registry, 10_000).await
+}
+
+/// The same with eight blobs of `size` bytes.
+async fn fill_with(registry: &TestRegistry, size: usize) -> Vec<Watched> {
     let store = open(registry);
-    let small = (0..8).map(|seed| bytes(seed * 2 + 11, 10_000));
-    let blobs: Vec<_> = small.chain([bytes(101, 1_000_000)]).map(Watched::new).collect();
+    let first = (0..8).map(|seed| bytes(seed * 2 + 11, size));
+    let blobs: Vec<_> = first.chain([bytes(101, 1_000_000)]).map(Watched::new).collect();
     for blob in &blobs {
         assert_eq!(put(&*store, blob, &absent()).await, Put::Written);
         assert!(holds(registry, blob));
@@ -21,13 +26,47 @@ async fn fill(registry: &TestRegistry) -> Vec<Watched> {
     blobs
 }
 
+/// A blob that is sent as it is read, and that may show how the registry takes it.
+const STREAMED: usize = 600_000;
+
 #[tokio::test]
 async fn far_away_a_blob_costs_one_request_once_that_is_known_to_work() {
+    // How far it is shows by answers to what has no body that is streamed.
+    for (size, upload_put) in [(10_000, 4), (STREAMED, 8)] {
+        let registry = TestRegistry::start(far()).await;
+        fill_with(&registry, size).await;
+        // Of the first that goes so it is made sure that it is there.
+        let expected = Counts { upload_post: 9, upload_put, blob_head: 1, ..Counts::default() };
+        assert_eq!(registry.counts(), expected, "{size}");
+    }
+}
+
+#[tokio::test]
+async fn what_waits_for_its_turn_learns_from_those_before_it() {
     let registry = TestRegistry::start(far()).await;
-    fill(&registry).await;
-    // Of the first that goes so it is made sure that it is there.
-    let expected = Counts { upload_post: 9, upload_put: 4, blob_head: 1, ..Counts::default() };
+    let client = client_with(Settings { max_connections_per_host: 10, ..quick() });
+    let store = client.repository(registry.name("a"));
+    let blobs: Vec<_> = (0..100).map(|seed| Watched::new(bytes(seed * 2 + 11, STREAMED))).collect();
+    let hints = absent();
+    let puts = blobs.iter().map(|blob| put(&*store, blob, &hints));
+    let puts: Vec<Put> = futures_util::future::join_all(puts).await;
+    assert!(puts.iter().all(|put| *put == Put::Written));
+    assert!(blobs.iter().all(|blob| holds(&registry, blob)));
+    let counts = registry.counts();
+    // All came at once; no more than could be under way while it was found out took two requests.
+    assert_eq!((counts.upload_post, counts.blob_head), (100, 1), "{counts:?}");
+    assert!(counts.upload_put < 50, "{counts:?}");
+}
+
+#[tokio::test]
+async fn a_streamed_blob_that_is_not_taken_is_sent_into_an_upload() {
+    let plan = far().with(Quirk::SinglePostIgnored);
+    let registry = TestRegistry::start(plan).await;
+    let blobs = fill_with(&registry, STREAMED).await;
+    let expected = Counts { upload_post: 9, upload_put: 9, ..Counts::default() };
     assert_eq!(registry.counts(), expected);
+    let again = blobs.iter().filter(|blob| blob.opened().len() > 1).count();
+    assert_eq!(again, 1, "one was sent in vain");
 }
 
 #[tokio::test]
@@ -61,12 +100,15 @@ async fn whatever_else_comes_of_it_is_no_failure_of_the_blob() {
         Fault::status(201),
     ];
     for fault in faults {
-        let shown = format!("{fault:?}");
-        let registry = TestRegistry::start(far().on(Kind::UploadPost, When::Nth(5), fault)).await;
-        fill(&registry).await;
-        // What was tried again at once has passed.
-        let puts = registry.counts().upload_put;
-        assert!(puts == 9 || puts == 4, "{shown}: {puts}");
+        for (size, nth) in [(10_000, 5), (STREAMED, 9)] {
+            let shown = format!("{fault:?}, {size}");
+            let plan = far().on(Kind::UploadPost, When::Nth(nth), fault.clone());
+            let registry = TestRegistry::start(plan).await;
+            fill_with(&registry, size).await;
+            // What was tried again at once has passed.
+            let puts = registry.counts().upload_put;
+            assert!(puts == 9 || puts == nth - 1, "{shown}: {puts}");
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use super::presence::{self, Opening};
 use super::repo::Repo;
 use super::retry::Backoff;
 use super::session::Session;
-use super::single::{self, Sent, Single};
+use super::single::{Sent, Single};
 use super::upload::Upload;
 use super::upload_body::{Feed, Outgoing};
 use super::upload_fault::Fault;
@@ -27,10 +27,7 @@ pub(super) async fn put(
         Opening::There(put) => return Ok(put),
         Opening::Upload(session) => session,
     };
-    let single = match session {
-        None => Single::chosen(repo, descriptor.size),
-        Some(_) => Single::No,
-    };
+    let whole = session.is_none();
     let mut upload = Upload {
         repo,
         content,
@@ -39,7 +36,7 @@ pub(super) async fn put(
         backoff: Backoff::new(&repo.host.wire.common.settings.retries),
         damage: Damage::default(),
         pieces: Pieces::default(),
-        single,
+        whole,
     };
     let sent = match descriptor.size {
         size @ 0..=SMALL if repo.host.facts.takes_whole(size) => upload.send_small().await,
@@ -61,7 +58,7 @@ impl Upload<'_> {
     /// Content that fits into memory: read first, then sent as a request like any other.
     async fn send_small(&mut self) -> Result<(), StoreError> {
         let (repo, digest) = (self.repo, &self.content.descriptor().digest);
-        let bytes = match std::mem::take(&mut self.single) {
+        let bytes = match self.chosen() {
             Single::No => self.begin_small().await?,
             single => {
                 let bytes = self.read_small().await?;
@@ -112,9 +109,19 @@ impl Upload<'_> {
         if self.session.is_some() {
             return self.read_small().await;
         }
+        if self.reads_last() {
+            self.session = Some(Session::start(self.repo).await?);
+            return self.read_small().await;
+        }
         let (bytes, session) = tokio::join!(self.read_small(), Session::start(self.repo));
         self.session = Some(session?);
         bytes
+    }
+
+    /// Whether the content is opened only once an upload is: where uploads are not known to work
+    /// nothing is to be read in vain.
+    fn reads_last(&self) -> bool {
+        self.repo.host.facts.uploads.get() != Some(true)
     }
 
     async fn read_small(&self) -> Result<Bytes, StoreError> {
@@ -144,15 +151,17 @@ impl Upload<'_> {
             self.pieces = pieces;
             let tried = match chunk {
                 Some(chunk) => self.send_chunks(chunk).await,
-                None if self.goes_whole() => match self.send_whole().await {
-                    Ok(Sent::There) => return Ok(()),
-                    Ok(Sent::Not(session)) => {
-                        self.session = session;
-                        continue;
-                    }
-                    Err(fault) => Err(fault),
+                None => match self.turn().await {
+                    (Single::No, permit) => self.send_rest(permit).await,
+                    (single, permit) => match self.send_whole(&single, permit).await {
+                        Ok(Sent::There) => return Ok(()),
+                        Ok(Sent::Not(session)) => {
+                            self.session = session;
+                            continue;
+                        }
+                        Err(fault) => Err(fault),
+                    },
                 },
-                None => self.send_rest().await,
             };
             let there = match tried {
                 Ok(()) => true,
@@ -176,40 +185,55 @@ impl Upload<'_> {
         }
     }
 
-    /// Whether all of it is sent in the request that would open the upload.
-    fn goes_whole(&mut self) -> bool {
-        let single = std::mem::take(&mut self.single);
-        matches!(single, Single::Known)
+    /// How it is sent, and the right to send when there is no upload yet: while that is waited for
+    /// others may show how the host takes blobs.
+    async fn turn(&mut self) -> (Single, Option<Permit>) {
+        if self.session.is_some() {
+            return (Single::No, None);
+        }
+        let permit = self.repo.host.wire.admit(Lane::Up).await;
+        (self.chosen(), Some(permit))
+    }
+
+    fn chosen(&mut self) -> Single {
+        if std::mem::take(&mut self.whole) {
+            return Single::chosen(self.repo, self.content.descriptor().size);
+        }
+        Single::No
     }
 
     /// Everything, without an upload. What breaks is sent into one then, which can be gone on with.
-    async fn send_whole(&mut self) -> Result<Sent, Fault> {
+    async fn send_whole(&mut self, single: &Single, permit: Option<Permit>) -> Result<Sent, Fault> {
         let (repo, descriptor) = (self.repo, self.content.descriptor());
         self.offset = 0;
-        let permit = repo.host.wire.admit(Lane::Up).await;
+        let permit = match permit {
+            Some(permit) => permit,
+            None => repo.host.wire.admit(Lane::Up).await,
+        };
         let blob = self.content.open(0).await.map_err(Fault::of_content)?;
         let feed = Feed::new(blob);
         let outgoing = Outgoing::new(&feed, descriptor.size);
         let progress = outgoing.progress();
-        let sent = single::send(repo, &descriptor.digest, outgoing, permit).await;
+        let sent = Single::send(repo, &descriptor.digest, outgoing, permit).await;
         if let Some(error) = progress.take_error() {
             return Err(Fault::of_content(error));
         }
-        sent.map_err(Fault::of_sending)
+        single.judge(repo, &descriptor.digest, sent).await.map_err(Fault::of_sending)
     }
 
-    /// Everything from the offset on, in one request.
-    async fn send_rest(&mut self) -> Result<(), Fault> {
+    /// Everything from the offset on, in one request; by `permit`, when no upload is open yet.
+    async fn send_rest(&mut self, permit: Option<Permit>) -> Result<(), Fault> {
         let (repo, descriptor) = (self.repo, self.content.descriptor());
         let digest = &descriptor.digest;
         let left = descriptor.size - self.offset;
         if left == 0 {
+            drop(permit);
             let offset = self.offset;
             let session = self.session().await.map_err(Fault::Refused)?;
             let answer = session.finish(repo, digest, offset, None).await;
             return self.judge(answer.map_err(Fault::Refused)?);
         }
-        let (permit, blob) = self.begin_large().await?;
+        let (permit, blob) = self.begin_large(permit).await?;
         let offset = self.offset;
         let left = descriptor.size - offset;
         let feed = Feed::new(blob);
@@ -224,26 +248,35 @@ impl Upload<'_> {
         self.judge(answer.map_err(Fault::of_sending)?)
     }
 
-    /// The right to send, and the content from the offset on; an upload is open then.
-    async fn begin_large(&mut self) -> Result<(Permit, Blob), Fault> {
+    /// The right to send, and the content from the offset on; an upload is open then. Opened by
+    /// `permit`, it takes the body by the same: who waited once does not wait again.
+    async fn begin_large(&mut self, permit: Option<Permit>) -> Result<(Permit, Blob), Fault> {
         let repo = self.repo;
-        if let Some(session) = &self.session {
+        let (Some(permit), None) = (permit, &self.session) else {
             // Admitted first, opened then: what is opened is read at once.
+            let session = self.session().await.map_err(Fault::Refused)?;
             let permit = session.admit(repo).await.map_err(Fault::Refused)?;
             let blob = self.content.open(self.offset).await.map_err(Fault::of_content)?;
             return Ok((permit, blob));
-        }
-        self.offset = 0;
-        let content = async {
-            let permit = repo.host.wire.admit(Lane::Up).await;
-            self.content.open(0).await.map(|blob| (permit, blob))
         };
-        let (opened, session) = tokio::join!(content, Session::start(repo));
-        let session = self.session.insert(session.map_err(Fault::Refused)?);
-        let (mut permit, blob) = opened.map_err(Fault::of_content)?;
-        if !session.is_home(repo) {
-            permit = session.admit(repo).await.map_err(Fault::Refused)?;
-        }
+        self.offset = 0;
+        let upload = Session::start_with(repo, permit);
+        let (opened, (session, permit)) = if self.reads_last() {
+            let upload = upload.await.map_err(Fault::Refused)?;
+            (self.content.open(0).await, upload)
+        } else {
+            let (opened, upload) = tokio::join!(self.content.open(0), upload);
+            (opened, upload.map_err(Fault::Refused)?)
+        };
+        let session = self.session.insert(session);
+        let blob = opened.map_err(Fault::of_content)?;
+        let permit = match permit.filter(|_| session.is_home(repo)) {
+            Some(permit) => {
+                repo.host.wire.again().await;
+                permit
+            }
+            None => session.admit(repo).await.map_err(Fault::Refused)?,
+        };
         Ok((permit, blob))
     }
 

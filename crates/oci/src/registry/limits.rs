@@ -116,6 +116,12 @@ impl Limits {
         }
     }
 
+    /// Waits until another request may be sent with a right to send that was had before.
+    pub(super) async fn again(&self) {
+        self.calm().await;
+        self.slot().await;
+    }
+
     /// The right to send, when there is room that nobody waits for.
     pub(super) fn try_admit(self: &Arc<Self>, lane: Lane) -> Option<Permit> {
         let mut state = self.lock();
@@ -199,7 +205,7 @@ impl Limits {
 
     async fn acquire(self: &Arc<Self>, lane: Lane) -> Permit {
         loop {
-            let turn = {
+            let mut turn = {
                 let mut state = self.lock();
                 state.used[lane as usize] = Some(Instant::now());
                 if state.fits(lane) {
@@ -210,7 +216,16 @@ impl Limits {
                 state.waiting[lane as usize].push_back(sender);
                 turn
             };
-            if let Ok(permit) = turn.await {
+            let turn = loop {
+                let kept = self.lock().kept_for();
+                match tokio::time::timeout(kept, &mut turn).await {
+                    Ok(turn) => break turn,
+                    // Room was kept that is kept no longer, and large bodies may be long in
+                    // giving other room back.
+                    Err(_) => self.wake(),
+                }
+            };
+            if let Ok(permit) = turn {
                 return permit;
             }
         }
@@ -271,6 +286,12 @@ impl State {
             .map(|other| share.saturating_sub(self.under_way[other]))
             .sum();
         self.total() + kept < self.limit
+    }
+
+    /// How long room is still kept for some lane, if no lane is used.
+    fn kept_for(&self) -> Duration {
+        let left = self.used.iter().flatten().map(|used| KEPT.saturating_sub(used.elapsed()));
+        left.filter(|left| !left.is_zero()).min().unwrap_or(KEPT)
     }
 
     fn pause_left(&mut self) -> Option<(Instant, Duration)> {

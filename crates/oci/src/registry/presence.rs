@@ -78,16 +78,7 @@ pub(super) async fn open(
         }
         _ => {}
     }
-    start(repo).await
-}
-
-/// Opens an upload. Where uploads are known to work that is left to be done while the content is
-/// opened; where they are not, nothing is to be read in vain.
-async fn start(repo: &Repo) -> Result<Opening, StoreError> {
-    match repo.host.facts.uploads.get() {
-        Some(true) => Ok(Opening::Upload(None)),
-        _ => Ok(Opening::Upload(Some(Session::start(repo).await?))),
-    }
+    Ok(Opening::Upload(None))
 }
 
 /// One request, where mounts are known to work.
@@ -98,7 +89,7 @@ async fn ask_by_mount(repo: &Repo, descriptor: &Descriptor) -> Result<Opening, S
             repo.facts.looked(false);
             Ok(Opening::Upload(Some(session)))
         }
-        Mounted::Refused(_) => start(repo).await,
+        Mounted::Refused(_) => Ok(Opening::Upload(None)),
     }
 }
 
@@ -122,7 +113,7 @@ async fn ask_both_ways(repo: &Repo, descriptor: &Descriptor) -> Result<Opening, 
             if seen(repo, descriptor).await {
                 return Ok(Opening::There(Put::Existed));
             }
-            start(repo).await
+            Ok(Opening::Upload(None))
         }
     }
 }

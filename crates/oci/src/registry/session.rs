@@ -43,13 +43,33 @@ pub(super) enum Mounted {
 impl Session {
     /// Opens an upload.
     pub(super) async fn start(repo: &Repo) -> Result<Self, StoreError> {
+        Ok(Session::open(repo, None).await?.0)
+    }
+
+    /// Opens an upload by the right to send that `permit` is; it is given back, for the body.
+    pub(super) async fn start_with(
+        repo: &Repo,
+        permit: Permit,
+    ) -> Result<(Self, Option<Permit>), StoreError> {
+        Session::open(repo, Some(permit)).await
+    }
+
+    async fn open(
+        repo: &Repo,
+        permit: Option<Permit>,
+    ) -> Result<(Self, Option<Permit>), StoreError> {
         let read = Read::Whole(ANSWER);
-        let call = repo.call(Kind::UploadStart, Method::POST, "blobs/uploads/", read);
-        let answer = repo.push(&call).await?;
-        if answer.status == StatusCode::ACCEPTED {
-            return Session::of(repo, &answer);
+        let mut call = repo.call(Kind::UploadStart, Method::POST, "blobs/uploads/", read);
+        if permit.is_some() {
+            call.lane = Lane::Up;
+            call.permit = permit.into();
         }
-        Err(answer.error_about(&NO_REPOSITORY))
+        let mut answer = repo.push(&call).await?;
+        if answer.status != StatusCode::ACCEPTED {
+            return Err(answer.error_about(&NO_REPOSITORY));
+        }
+        let permit = answer.permit.take();
+        Ok((Session::of(repo, &answer)?, permit))
     }
 
     /// Asks for `digest` to be taken over from the repository `from`.

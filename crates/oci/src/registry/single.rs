@@ -24,8 +24,8 @@ use crate::types::Digest;
 
 /// A larger blob is worth an upload that can be gone on with when it breaks, in bytes.
 const LARGEST: u64 = 4 << 20;
-/// The largest blob by which it is found out.
-const LARGEST_TRIAL: u64 = 64 << 10;
+/// The largest blob by which it is found out: as much is sent in vain at most, once.
+const LARGEST_TRIAL: u64 = 1 << 20;
 
 /// Whether a blob goes without an upload of its own.
 #[derive(Debug, Default)]
@@ -48,7 +48,7 @@ pub(super) enum Sent {
 }
 
 impl Single {
-    /// How a blob of `size` bytes is sent.
+    /// How a blob of `size` bytes is sent, by what is known now.
     pub(super) fn chosen(repo: &Repo, size: u64) -> Self {
         let facts = &repo.host.facts;
         if size > LARGEST || !facts.takes_whole(size) || !repo.host.wire.limits.is_surely_far() {
@@ -64,7 +64,7 @@ impl Single {
     }
 
     /// Sends a blob that is at hand. A trial that fails in whatever way is none of the blob's
-    /// failures: an upload shows what is wrong.
+    /// failures, of this size or a larger one: an upload shows what is wrong.
     pub(super) async fn send_small(
         &self,
         repo: &Repo,
@@ -75,41 +75,46 @@ impl Single {
         call.payload = Payload::Bytes(bytes);
         // What refuses it again and again is not insisted on.
         call.hasty |= matches!(self, Single::Trial);
-        let sent = match repo.push(&call).await {
-            Ok(answer) => Sent::of(repo, digest, &answer),
-            Err(error) if matches!(self, Single::Known) => return Err(error),
-            Err(error) => {
-                tracing::debug!(place = repo.place, %error, "a blob was not taken without an upload");
-                Sent::Not(None)
-            }
-        };
-        if matches!(self, Single::Trial) {
-            let there = match &sent {
-                Sent::There => blob_read::has(repo, digest).await.unwrap_or(false),
-                Sent::Not(_) => false,
-            };
-            repo.host.facts.single.set(there);
-            if !there && matches!(sent, Sent::There) {
-                return Ok(Sent::Not(None));
-            }
-        }
-        Ok(sent)
+        let sent = repo.push(&call).await.map(|answer| Sent::of(repo, digest, &answer));
+        self.judge(repo, digest, sent).await
     }
-}
 
-/// Sends a blob as it is read, to a host that is known to take it.
-pub(super) async fn send(
-    repo: &Repo,
-    digest: &Digest,
-    outgoing: Outgoing,
-    permit: Permit,
-) -> Result<Sent, StoreError> {
-    let mut call = Session::whole_call(repo, digest);
-    call.payload = Payload::Streamed;
-    let scopes = &Scopes::push(&repo.path);
-    let who = Identity { authority: &repo.host.authority, scopes };
-    let answer = repo.host.wire.call_once(&call, outgoing, Some(&who), permit).await?;
-    Ok(Sent::of(repo, digest, &answer))
+    /// Sends a blob as it is read.
+    pub(super) async fn send(
+        repo: &Repo,
+        digest: &Digest,
+        outgoing: Outgoing,
+        permit: Permit,
+    ) -> Result<Sent, StoreError> {
+        let mut call = Session::whole_call(repo, digest);
+        call.payload = Payload::Streamed;
+        let scopes = &Scopes::push(&repo.path);
+        let who = Identity { authority: &repo.host.authority, scopes };
+        let answer = repo.host.wire.call_once(&call, outgoing, Some(&who), permit).await?;
+        Ok(Sent::of(repo, digest, &answer))
+    }
+
+    /// What sending came to; of a trial, what it shows.
+    pub(super) async fn judge(
+        &self,
+        repo: &Repo,
+        digest: &Digest,
+        sent: Result<Sent, StoreError>,
+    ) -> Result<Sent, StoreError> {
+        if !matches!(self, Single::Trial) {
+            return sent;
+        }
+        let sent = sent.unwrap_or_else(|error| {
+            tracing::debug!(place = repo.place, %error, "a blob was not taken without an upload");
+            Sent::Not(None)
+        });
+        let there = match &sent {
+            Sent::There => blob_read::has(repo, digest).await.unwrap_or(false),
+            Sent::Not(_) => false,
+        };
+        repo.host.facts.single.set(there);
+        Ok(if there || matches!(sent, Sent::Not(_)) { sent } else { Sent::Not(None) })
+    }
 }
 
 impl Sent {

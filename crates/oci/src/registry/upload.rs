@@ -7,7 +7,6 @@ use super::pieces::{Load, Pieces};
 use super::repo::Repo;
 use super::retry::Backoff;
 use super::session::Session;
-use super::single::Single;
 use super::upload_fault::Fault;
 use super::wire::Why;
 use crate::observe::{Meter, Pause};
@@ -25,8 +24,8 @@ pub(super) struct Upload<'a> {
     pub(super) damage: Damage,
     /// How large its bodies may be.
     pub(super) pieces: Pieces,
-    /// Whether it goes in the request that would open the upload. Tried once.
-    pub(super) single: Single,
+    /// Whether it may go in the request that would open the upload. Tried once.
+    pub(super) whole: bool,
 }
 
 impl Upload<'_> {

@@ -82,6 +82,14 @@ impl Wire {
         permit
     }
 
+    /// Waits until another request may be sent with a permit that was had before.
+    pub(super) async fn again(&self) {
+        let begun = Instant::now();
+        self.common.pace.open().await;
+        self.limits.again().await;
+        Meter::waited(begun.elapsed());
+    }
+
     /// Sends once, following redirects, and reads as much of the answer as the call says.
     pub(super) async fn send_once(&self, call: &Call, proof: &Proof) -> Result<Answer, StoreError> {
         let held = call.permit.lock().unwrap_or_else(PoisonError::into_inner).take();

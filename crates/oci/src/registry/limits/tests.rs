@@ -33,6 +33,17 @@ async fn nothing_is_kept_for_long_for_a_lane_that_is_not_used() {
 }
 
 #[tokio::test]
+async fn who_waits_gets_what_is_kept_no_longer_though_nothing_ends() {
+    let limits = Limits::new(10, 10, None);
+    let bodies = fill(&limits, Lane::Up);
+    assert_eq!(bodies.len(), 9);
+    let last = tokio::time::timeout(20 * KEPT, limits.admit(Lane::Up)).await;
+    assert!(last.is_ok(), "it waits for what nobody uses");
+    assert_eq!(limits.lock().total(), 10);
+    drop((bodies, last));
+}
+
+#[tokio::test]
 async fn one_connection_still_lets_a_registry_copy_within_itself() {
     let limits = Limits::new(1, 1, None);
     let down = fill(&limits, Lane::Down);
