@@ -45,4 +45,17 @@ printf '{"imageLayoutVersion":"1.0.0"}' >"$layout/oci-layout"
 # With a third drive, in which the first one's medium is write-protected.
 PATH=$here/bin:$PATH
 export PATH
+# One that lacks its only layer.
+layout=$share/thin
+mkdir -p "$layout/blobs/sha256"
+printf '{"architecture":"arm64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}' >"$share/c"
+config=$(descriptor application/vnd.oci.image.config.v1+json $(put "$share/c"))
+layer=$(descriptor application/vnd.oci.image.layer.v1.tar+gzip "$(printf lost | sha256sum | cut -d' ' -f1)" 4)
+printf '{"schemaVersion":2,"mediaType":"%s","config":%s,"layers":[%s]}' \
+    "$manifest" "$config" "$layer" >"$share/m"
+set -- $(put "$share/m")
+printf '{"schemaVersion":2,"manifests":[{"mediaType":"%s","digest":"sha256:%s","size":%s,"annotations":{"org.opencontainers.image.ref.name":"t"}}]}' \
+    "$manifest" "$1" "$2" >"$layout/index.json"
+printf '{"imageLayoutVersion":"1.0.0"}' >"$layout/oci-layout"
+
 "$lab" --job "$here/scenarios.sh" --share "$share" --bin "$airlift" --bin "$xtask" --tapes 2 --tape-mb 10 --timeout 900

@@ -190,6 +190,24 @@ check "damaged on the way: the tape is the file" \
     sh -c 'dd if=/dev/nst0 bs=64k 2>/dev/null | cmp - /tmp/whole.tar'
 kill $rough
 
+# An image that lacks a layer loses no other: the archive is begun anew without it, behind what the
+# tape held before.
+echo "$image" >/tmp/one.list
+printf '%s\noci:/share/thin:t\n' "$image" >/tmp/both.list
+check "one image of two" airlift archive /tmp/one.list /tmp/one.tar t -b 64Ki \
+    --existing-from-checkpoint /tmp/some:99999999999
+rewind /dev/nst1
+check "an archive before it" airlift serialize "$image" /dev/nst1 --force -b 64Ki \
+    --existing-from-checkpoint /tmp/all:99999999999
+rewind /dev/nst1
+check "behind it" mtst -f /dev/nst1 fsf 1
+refuse "an image that lacks a layer" "begun anew" airlift archive /tmp/both.list /dev/nst1 t --force -b 64Ki \
+    --existing-from-checkpoint /tmp/some:99999999999
+rewind /dev/nst1
+check "to the second archive" mtst -f /dev/nst1 fsf 1
+check "begun anew: the tape is the file of one image" \
+    sh -c 'dd if=/dev/nst1 bs=64k 2>/dev/null | cmp - /tmp/one.tar'
+
 # What is no archive: written by mbuffer, in whole blocks and a rest.
 rewind /dev/nst0
 check "mbuffer" sh -c 'head -c 1000001 /tmp/whole.tar | airlift mbuffer /dev/nst0 --force -b 64Ki'

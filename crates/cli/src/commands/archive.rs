@@ -1,14 +1,15 @@
 //! `airlift archive`: gather and serialize with nothing between.
 
+mod begun_anew;
+
 use std::path::PathBuf;
 
 use airlift_oci::mirror::Report;
 use airlift_oci::mirror::gather::GatherOptions;
-use airlift_oci::mirror::unite;
 use airlift_oci::types::{Location, Tag};
-use airlift_tape::serialize;
 use clap::Args as Derive;
 
+use self::begun_anew::Archive;
 use crate::commands::gather::{Choice, VERSION};
 use crate::commands::serialize::{Writing, destination, existing, summary};
 use crate::exit::{Exit, exit_codes};
@@ -23,7 +24,8 @@ use crate::shard::Sharding;
 ///
 /// The archive is the one that gather and serialize would have made, byte for byte, but no
 /// registry and no disk is needed: content goes from the sources straight to the medium. A source
-/// that fails is listed and left out; the others are written.
+/// that fails is listed and left out; the others are written. When a blob of one turns out to be
+/// lacking while they are, the archive is begun anew in its place without that one.
 #[derive(Debug, Derive)]
 #[command(after_long_help = concat!(
     "Examples:\n  \
@@ -84,12 +86,11 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
         let stores = session.stores(watch.observer())?;
         let Opened { sources, failed } = inputs::open(&lines, &stores).await;
         let existing = existing(&args.existing, args.choice.recursive, &stores).await?;
-        let union = unite(&session.executor(watch.observer()), sources, &options).await?;
-        let report = Opened::join(failed, union.report);
-        let Some(index) = union.index else { return Ok((report, None)) };
-        let options = args.writing.options(Some(tag), existing, args.choice.recursive)?;
-        let written = serialize(union.source, index, medium, &options, watch.observer()).await?;
-        anyhow::Ok((report, Some(written)))
+        let writing = args.writing.options(Some(tag), existing, args.choice.recursive)?;
+        let executor = session.executor(watch.observer());
+        let archive = Archive { executor, sources, options, writing, observer: watch.observer() };
+        let (report, written) = archive.write(medium).await?;
+        anyhow::Ok((Opened::join(failed, report), written))
     });
     drop(watch);
     let result = result.map_err(|error| go_on(error, || args.writing.resuming(&args.dest)));

@@ -18,6 +18,7 @@ mod help;
 mod interop;
 mod interrupt;
 mod kubernetes;
+mod lacking;
 mod login;
 mod look;
 mod media;

@@ -22,6 +22,7 @@ mod report;
 pub mod scatter;
 mod sources;
 mod union;
+mod unite;
 
 pub use executor::{Executor, ExecutorOptions, TransferError};
 pub use join::join;
@@ -29,4 +30,5 @@ pub use plan::{Root, Target, Transfer};
 pub use platforms::{PlatformFault, Selection, select};
 pub use report::{Cause, ItemReport, Report, Status};
 pub use sources::{ReadSource, SourceFault, SourceImage, read_source, resolve_source};
-pub use union::{Union, UnionSource, unite};
+pub use union::UnionSource;
+pub use unite::{Union, unite, unite_without};

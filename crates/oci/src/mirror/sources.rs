@@ -6,7 +6,7 @@ use super::executor::TransferError;
 use super::platforms::{PlatformFault, select};
 use crate::inventory::{Item, Labels};
 use crate::store::{Source, StoreError};
-use crate::types::{Descriptor, Manifest, Name, Platform, Version};
+use crate::types::{Descriptor, Digest, Manifest, Name, Platform, Version};
 
 /// One source, opened.
 #[derive(Clone)]
@@ -53,6 +53,16 @@ pub enum SourceFault {
         /// Why.
         #[source]
         source: PlatformFault,
+    },
+    /// A blob of it cannot be had.
+    #[error("{text} lacks {digest}: {reason}")]
+    Lacks {
+        /// The source.
+        text: String,
+        /// The blob.
+        digest: Digest,
+        /// Why it cannot be had.
+        reason: String,
     },
     /// It could not be copied.
     #[error(transparent)]

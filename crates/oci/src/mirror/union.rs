@@ -1,25 +1,19 @@
-//! Many sources as one: what `gather` would have made, read where it is, without gathering it.
+//! Many sources as one source of content.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures_util::{StreamExt, stream};
 
-use super::executor::Executor;
-use super::gather::GatherOptions;
-use super::report::{ItemReport, Report};
-use super::sources::{SourceFault, SourceImage, read_source};
-use crate::graph::{Graph, SizeCounter, WalkOptions, walk};
-use crate::inventory::{Inventory, InventoryError, Item};
-use crate::observe::Totals;
+use crate::graph::Graph;
 use crate::store::{Blob, ErrorKind, Line, Source, StoreError};
 use crate::types::{Descriptor, Digest, Manifest, Tag, Version};
 
 /// The content of many images, under a gathered index of them that is stored nowhere.
+#[derive(Default)]
 pub struct UnionSource {
-    manifests: HashMap<Digest, Manifest>,
+    pub(super) manifests: HashMap<Digest, Manifest>,
     blobs: HashMap<Digest, Vec<Arc<dyn Source>>>,
     referrers: HashMap<Digest, BTreeMap<Digest, Descriptor>>,
     tags: BTreeMap<Tag, Digest>,
@@ -30,80 +24,8 @@ pub struct UnionSource {
 /// Sources that are asked for what the way to all of them is like.
 const SOME: usize = 8;
 
-/// A union with its gathered index, and what became of each source.
-pub struct Union {
-    /// The content.
-    pub source: Arc<UnionSource>,
-    /// The gathered index: the same bytes that a gather of the same sources writes. `None` when
-    /// no source could be read.
-    pub index: Option<Manifest>,
-    /// What became of each source.
-    pub report: Report,
-}
-
-/// Reads all manifests of all sources, and makes the index that gathering them would have made.
-/// A source that fails is reported and left out.
-pub async fn unite(
-    executor: &Executor,
-    sources: Vec<SourceImage>,
-    options: &GatherOptions,
-) -> Result<Union, InventoryError> {
-    let reads = stream::iter(sources).map(|source| async move {
-        let read = read_graph(&source, options).await;
-        (source, read)
-    });
-    let mut reads = reads.buffered(executor.images());
-    let mut union = UnionSource {
-        manifests: HashMap::new(),
-        blobs: HashMap::new(),
-        referrers: HashMap::new(),
-        tags: BTreeMap::new(),
-        some: Vec::new(),
-    };
-    let (mut items, mut sizes, mut report) =
-        (Vec::new(), SizeCounter::default(), Report::default());
-    while let Some((source, read)) = reads.next().await {
-        let mut line = ItemReport::new(&source.text);
-        match read {
-            Ok((item, graph)) => {
-                line.digest = Some(item.descriptor.digest.clone());
-                line.succeed(Totals {
-                    moved: graph.len() as u64,
-                    bytes: graph.bytes(),
-                    ..Totals::default()
-                });
-                sizes.add(&graph);
-                union.add(&source.store, &graph);
-                items.push(item);
-            }
-            Err(error) => line.fail_by(&error),
-        }
-        report.items.push(line);
-    }
-    if items.is_empty() && !options.empty {
-        return Ok(Union { source: Arc::new(union), index: None, report });
-    }
-    let (version, user) = (&options.version, &options.annotations);
-    let index = Inventory::write(items, sizes.sizes(), version, user, options.index_fallback)?;
-    report.index = Some(index.digest().clone());
-    union.manifests.insert(index.digest().clone(), index.clone());
-    Ok(Union { source: Arc::new(union), index: Some(index), report })
-}
-
-async fn read_graph(
-    source: &SourceImage,
-    options: &GatherOptions,
-) -> Result<(Item, Graph), SourceFault> {
-    let read = read_source(source, &options.platforms).await?;
-    let walk_options = WalkOptions { referrers: options.referrers, ..WalkOptions::default() };
-    let graph = walk(&source.store, read.root, &walk_options).await;
-    let graph =
-        graph.map_err(|error| SourceFault::Read { text: source.text.clone(), source: error })?;
-    Ok((read.item, graph))
-}
-
 impl UnionSource {
-    fn add(&mut self, store: &Arc<dyn Source>, graph: &Graph) {
+    pub(super) fn add(&mut self, store: &Arc<dyn Source>, graph: &Graph) {
         for manifest in graph.manifests() {
             if let Some(subject) = manifest.subject() {
                 let list = self.referrers.entry(subject.digest.clone()).or_default();

@@ -206,6 +206,13 @@ impl StoreError {
         }
     }
 
+    /// Whether asking again later will be answered in the same way: the content is not there, is not
+    /// to be had with these credentials, or is damaged where it is kept.
+    pub fn is_final(&self) -> bool {
+        let trouble = self.trouble();
+        matches!(trouble, Some(Trouble::Missing | Trouble::Denied | Trouble::Damaged))
+    }
+
     /// Whether the content is simply not there.
     pub fn is_not_found(&self) -> bool {
         matches!(self.kind, ErrorKind::NotFound(_))

@@ -9,6 +9,7 @@ mod file;
 mod mtio;
 mod pipe;
 mod read;
+mod start;
 mod tape;
 
 use std::io;
@@ -21,6 +22,7 @@ pub use file::FileDevice;
 pub use pipe::PipeDevice;
 pub(crate) use read::PlainReader;
 pub use read::ReadDevice;
+pub use start::Start;
 pub use tape::{TAPE_BLOCK, TapeDevice, TapeReader};
 
 use crate::archive::{BLOCK, DEFAULT_RECORD};

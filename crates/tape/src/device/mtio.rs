@@ -24,6 +24,8 @@ pub(super) enum Operation {
     WriteMarks = 5,
     /// Back to the start of the tape.
     Rewind = 6,
+    /// To the block of a number that [`position`] told.
+    Seek = 22,
 }
 
 /// `struct mtop`.
@@ -82,6 +84,17 @@ pub(super) fn position(tape: impl AsFd) -> io::Result<u64> {
     // SAFETY: as above; another kind of file refuses it.
     let position = unsafe { ioctl(tape, request) }?;
     u64::try_from(position.block).map_err(io::Error::other)
+}
+
+/// Goes to the block of a number that [`position`] told. Afterwards the driver may not know in which
+/// file of the tape that is.
+pub(super) fn seek(tape: impl AsFd, block: u64) -> io::Result<()> {
+    let number = i32::try_from(block).map_err(io::Error::other)?;
+    perform(&tape, Operation::Seek, number)?;
+    match position(&tape)? {
+        found if found == block => Ok(()),
+        found => Err(io::Error::other(format!("the tape stands at block {found}, not {block}"))),
+    }
 }
 
 impl Status {

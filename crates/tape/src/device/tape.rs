@@ -1,6 +1,7 @@
 //! A tape drive behind Linux's `st` driver: one write a block, a filemark at the end.
 
 mod reader;
+mod standing;
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -9,11 +10,12 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
-use super::mtio::{Operation, Status, perform, position, status};
+use super::mtio::{Operation, Status, perform, position, seek, status};
 use super::read::ReadDevice;
 use super::{Device, DeviceError, OpenOptions};
 
 pub use reader::TapeReader;
+pub(super) use standing::Standing;
 
 /// Bytes of a block on a tape when nothing else is asked for.
 pub const TAPE_BLOCK: u64 = 1 << 20;
@@ -29,6 +31,10 @@ pub struct TapeDevice {
     start: u64,
     /// The file of the tape that holds the archive.
     file: Option<u32>,
+    /// The drive's number, from the tape's start, of the archive's first block, where that is the
+    /// one at which this run began. More to be relied on than the file's: at the end of the data
+    /// that is a guess with some drives.
+    origin: Option<u64>,
     /// The drive's number, from the tape's start, of the block at which this run began.
     first: Option<u64>,
     /// Bytes since this run began, or since it went back.
@@ -53,7 +59,8 @@ impl TapeDevice {
         }
         let (path, file) = (path.to_owned(), state.file());
         let first = position(&tape).ok();
-        Ok(TapeDevice { tape, path, block, start: 0, file, first, written: 0 })
+        let origin = first.filter(|_| !options.resume);
+        Ok(TapeDevice { tape, path, block, start: 0, file, origin, first, written: 0 })
     }
 
     /// Blocks of the drive's since this run began. The driver's own count would not do: it begins
@@ -122,7 +129,10 @@ impl Device for TapeDevice {
         self.written = 0;
         let state = status(&self.tape)?;
         let drives = if state.block_size() == 0 { self.block } else { state.block_size() };
-        locate(&self.tape, self.file, offset / drives)?;
+        let sought = self.origin.map(|origin| seek(&self.tape, origin + offset / drives));
+        if !matches!(sought, Some(Ok(()))) {
+            locate(&self.tape, self.file, offset / drives)?;
+        }
         (self.start, self.first) = (offset, position(&self.tape).ok());
         Ok(())
     }
