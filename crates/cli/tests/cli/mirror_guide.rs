@@ -146,14 +146,23 @@ async fn serialize_without_what_is_there() {
         text.parse().expect("a number")
     };
     let mut line = format!("ace-dt mirror serialize {GATHERED} sync45-4.tar --checkpoint cp4.txt");
+    let mut parts = Vec::new();
     let all = lines.len();
     for (number, end) in [(1, all - 4), (2, all - 3), (3, all - 2)] {
         let part = lines[..end].join("\n") + "\n";
         guide.place.file(&format!("cp{number}.txt"), part);
         let end = offset(lines[end - 1]);
         line.extend([format!(" --existing-from-checkpoint cp{number}.txt:{end}")]);
+        parts.push(format!("cp{number}.txt:{end}"));
     }
     guide.run(&line);
+    // As the program's help has it, in one word.
+    let parts = parts.join(",");
+    guide.run(&format!(
+        "ace-dt mirror serialize {GATHERED} sync45-5.tar --existing-from-checkpoint {parts}"
+    ));
+    let bytes = |name: &str| std::fs::read(guide.place.path().join(name)).expect(name);
+    assert!(bytes("sync45-4.tar") == bytes("sync45-5.tar"), "the same ledgers, the same archive");
     let left_out = |name: &str| -> u64 {
         let shown = guide.run(&format!("ace-dt inspect {name} -o json")).out;
         let shown: serde_json::Value = serde_json::from_str(&shown).expect("JSON");

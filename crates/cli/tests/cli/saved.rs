@@ -1,6 +1,7 @@
 //! What `docker save` wrote, taken for what `airlift` writes: whoever does is told what to do with it.
 
 use airlift_oci::types::Digest;
+use airlift_tests::{FaultPlan, TestRegistry, image};
 use serde_json::{Value, json};
 
 use crate::harness::Place;
@@ -123,4 +124,28 @@ fn what_docker_save_wrote_is_read_where_no_gathered_index_is_needed() {
     ] {
         place.airlift(line).with(0);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn images_beside_the_one_that_is_tagged_are_told_of() {
+    let place = Place::new();
+    let registry = TestRegistry::start(FaultPlan::none()).await;
+    let host = registry.host();
+    for (number, name) in [(1, "first"), (2, "second")] {
+        image::simple(number).push(registry.store(name).as_ref(), Some("1")).await;
+        let spec = json!({"src": format!("{host}/{name}:1"), "dst": format!("oci:layout:{name}")});
+        place.file("specs.json", spec.to_string());
+        place.airlift("copy --specs specs.json").with(0);
+    }
+    // As others name images, which is no tag.
+    let index = place.read("layout/index.json").replace("\"second\"", "\"team/second:2\"");
+    place.file("layout/index.json", index);
+    let mut tar = tar::Builder::new(Vec::new());
+    tar.append_dir_all(".", place.path().join("layout")).expect("reads it");
+    place.file("layout.tar", tar.into_inner().expect("in memory"));
+    let ended = place.airlift("deserialize layout.tar oci:landed:1").with(0);
+    ended.says("the archive holds team/second:2 (sha256:").says("beside what was tagged");
+    place.airlift("serialize oci:landed:1 one.tar").with(0);
+    let ended = place.airlift("deserialize one.tar oci:again:1").with(0);
+    assert!(!ended.err.contains("beside"), "{}", ended.err);
 }

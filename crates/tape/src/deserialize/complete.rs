@@ -1,7 +1,7 @@
 //! The end of reading back: what is not in the archives is looked for at the destination, then the
 //! manifests go in, children first, and the tags last.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -59,7 +59,15 @@ impl Completion<'_> {
             self.put_partial(&partial, index.as_ref()).await?;
             Some(partial)
         };
+        let beside = if whole { beside(&catalog, &tags) } else { Vec::new() };
         self.tag(&catalog, tags).await?;
+        for (digest, names) in beside {
+            let text = format!(
+                "the archive holds {names} ({digest}) beside what was tagged; in {} it has no tag",
+                self.sink.place()
+            );
+            self.observer.event(&Event::Warning { text: &text });
+        }
         for damage in &mut ills.damage {
             if let Some(digest) = blob_digest(&damage.at.entry) {
                 damage.images = catalog.images_with(&digest);
@@ -260,6 +268,26 @@ impl Completion<'_> {
         };
         Ok(self.sink.put_manifest(&manifest, Some(tag)).await?)
     }
+}
+
+/// The images that `index.json` names and nothing else does, with their names: a layout may hold
+/// several, whose names need not be tags.
+fn beside(catalog: &Catalog, tags: &[Vec<(Tag, Digest)>; 3]) -> Vec<(Digest, String)> {
+    let mut alone: BTreeMap<&Digest, _> = catalog.images.iter().collect();
+    let roots = catalog.roots.iter().map(|(root, _)| root);
+    for known in roots.chain(tags.iter().flatten().map(|(_, digest)| digest)) {
+        alone.remove(known);
+    }
+    for manifest in catalog.manifests.values() {
+        for child in manifest.manifests() {
+            alone.remove(&child.digest);
+        }
+        if manifest.subject().is_some() {
+            alone.remove(manifest.digest());
+        }
+    }
+    let named = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(", ");
+    alone.into_iter().map(|(digest, names)| (digest.clone(), named(names))).collect()
 }
 
 /// The manifests that are put with their tags alone: nothing that is put before names them.
