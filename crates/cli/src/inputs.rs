@@ -73,15 +73,16 @@ pub(crate) async fn open(lines: &[SourceLine], stores: &Stores) -> Opened {
     all
 }
 
-/// `-a KEY=VALUE[,KEY=VALUE]..`, repeatable. A value may hold a comma when the option holds one pair.
+/// `-a KEY=VALUE[,KEY=VALUE]..`, repeatable. A value may hold a comma when the option holds one pair,
+/// or the pair stands in quotes, as in CSV.
 pub(crate) fn annotations(texts: &[String]) -> anyhow::Result<Annotations> {
     let mut annotations = Annotations::new();
     for text in texts {
         let pairs = match text.matches('=').count() {
-            1 => vec![text.as_str()],
-            _ => text.split(',').collect(),
+            1 => vec![text.trim_matches('"').to_owned()],
+            _ => fields(text),
         };
-        for pair in pairs {
+        for pair in &pairs {
             let Some((key, value)) = pair.split_once('=').filter(|(key, _)| !key.is_empty()) else {
                 return Err(Usage::new(
                     format!("`{pair}` is no annotation"),
@@ -93,6 +94,24 @@ pub(crate) fn annotations(texts: &[String]) -> anyhow::Result<Annotations> {
         }
     }
     Ok(annotations)
+}
+
+/// The fields of a line of CSV. A quote that is not closed closes at the end.
+fn fields(line: &str) -> Vec<String> {
+    let mut fields = Vec::new();
+    let mut field = String::new();
+    let (mut quoted, mut rest) = (false, line.chars().peekable());
+    while let Some(char) = rest.next() {
+        match char {
+            '"' if quoted && rest.next_if_eq(&'"').is_some() => field.push('"'),
+            '"' if quoted => quoted = false,
+            '"' if field.is_empty() => quoted = true,
+            ',' if !quoted => fields.push(std::mem::take(&mut field)),
+            char => field.push(char),
+        }
+    }
+    fields.push(field);
+    fields
 }
 
 /// Platforms, as clap wants the parser.
@@ -203,6 +222,10 @@ mod tests {
         let read = annotations(&texts(&["a=1,b=2", "c=x,y"])).expect("reads");
         let pairs: Vec<_> = read.iter().map(|(k, v)| format!("{k}:{v}")).collect();
         assert_eq!(pairs, ["a:1", "b:2", "c:x,y"]);
+        let quoted = [r#"a=1,"b=x,y","c=say ""so""""#, r#""d=x,y""#, r#"e=1,f="g""#];
+        let read = annotations(&texts(&quoted)).expect("reads");
+        let pairs: Vec<_> = read.iter().map(|(k, v)| format!("{k}:{v}")).collect();
+        assert_eq!(pairs, ["a:1", "b:x,y", "c:say \"so\"", "d:x,y", "e:1", "f:\"g\""]);
         for wrong in ["a", "=1", "a=1,b=2,c"] {
             assert!(annotations(&texts(&[wrong])).is_err(), "{wrong}");
         }

@@ -168,6 +168,8 @@ impl<'a> Intake<'a> {
         };
         match (head.kind, head.name.as_str()) {
             (Kind::Directory, "" | "." | "blobs" | "blobs/sha256" | "blobs/sha512") => Ok(()),
+            // Where layouts on disk keep what is not whole yet, ours and those of oras.
+            (Kind::Directory, "ingest") => Ok(()),
             (Kind::File, "index.json") => {
                 let text = self.document(reader, head).await?;
                 self.ills.index = Some((text.clone(), *spot(reader, head)));

@@ -72,12 +72,13 @@ impl Args {
     }
 }
 
-/// What was asked for; `None` when nothing was, nothing in it when that was `all`.
+/// What was asked for, the names parted by commas or blanks; `None` when nothing was, nothing in it
+/// when that was `all`.
 fn chosen(list: &[String]) -> Option<Vec<String>> {
-    if list.iter().any(|name| name == "all") {
+    let names: Vec<String> =
+        list.iter().flat_map(|names| names.split_whitespace()).map(ToOwned::to_owned).collect();
+    if names.iter().any(|name| name == "all") {
         return Some(Vec::new());
     }
-    let names: Vec<String> =
-        list.iter().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect();
     (!names.is_empty()).then_some(names)
 }

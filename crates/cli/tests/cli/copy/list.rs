@@ -26,6 +26,9 @@ async fn the_documents_sample_with_its_default_architectures() {
     site.place.airlift("copy -f list.txt -a arm,s390x").with(0);
     let index = site.arrived("library/hello-world", "latest").await;
     assert_eq!(platforms(&index), ["linux/arm/v7", "linux/s390x"]);
+    let words = ["copy", "-f", "list.txt", "-a", "arm s390x"];
+    let again = site.place.run(site.place.command().args(words));
+    again.with(0).says("copy: 1 unchanged");
     site.place.airlift("copy -f list.txt -a all --os linux -j 20").with(0);
     site.assert_same(("library/hello-world", "latest"), ("library/hello-world", "latest")).await;
     site.place.airlift("copy -f list.txt -a riscv64").with(1).says("wanted any/riscv64");
