@@ -167,9 +167,10 @@ impl<'a> Intake<'a> {
             reason,
         };
         match (head.kind, head.name.as_str()) {
-            (Kind::Directory, "" | "." | "blobs" | "blobs/sha256" | "blobs/sha512") => Ok(()),
-            // Where layouts on disk keep what is not whole yet, ours and those of oras.
-            (Kind::Directory, "ingest") => Ok(()),
+            // In `ingest` layouts on disk keep what is not whole yet, ours and those of oras.
+            (Kind::Directory, "" | "." | "blobs" | "blobs/sha256" | "blobs/sha512" | "ingest") => {
+                Ok(())
+            }
             (Kind::File, "index.json") => {
                 let text = self.document(reader, head).await?;
                 self.ills.index = Some((text.clone(), *spot(reader, head)));
