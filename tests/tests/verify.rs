@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use airlift_oci::observe::silent;
 use airlift_oci::store::{MemoryStore, Source, chain};
+use airlift_oci::types::{Digest, media};
 use airlift_tape::archive::ArchiveOptions;
 use airlift_tape::device::Destination;
 use airlift_tape::{
@@ -182,4 +183,48 @@ async fn mbuffer_writes_whole_blocks_and_the_rest() {
     assert_eq!(tape.bytes(), bytes);
     let sizes = tape.block_sizes();
     assert!(sizes[..15].iter().all(|size| *size == 65_536) && sizes[15..] == [16_961]);
+}
+
+/// Another program's archive of an image whose layer is named with a size.
+fn foreign(size: u64) -> Vec<u8> {
+    let (config, layer) = (&b"{}"[..], &b"a layer"[..]);
+    let named = |bytes: &[u8], size: u64| {
+        let digest = Digest::of(bytes);
+        format!(r#"{{"mediaType":"application/octet-stream","digest":"{digest}","size":{size}}}"#)
+    };
+    let (first, second) = (named(config, config.len() as u64), named(layer, size));
+    let image = format!(r#"{{"schemaVersion":2,"config":{first},"layers":[{second}]}}"#);
+    let listed = named(image.as_bytes(), image.len() as u64);
+    let listed = listed.replace("application/octet-stream", media::OCI_MANIFEST);
+    let mut builder = tar::Builder::new(Vec::new());
+    let blob = |bytes: &[u8]| format!("blobs/sha256/{}", Digest::of(bytes).hex());
+    for (name, bytes) in [
+        ("oci-layout".to_owned(), &br#"{"imageLayoutVersion":"1.0.0"}"#[..]),
+        // The layer before what names it: the order of other programs.
+        (blob(layer), layer),
+        (blob(config), config),
+        (blob(image.as_bytes()), image.as_bytes()),
+        (
+            "index.json".to_owned(),
+            format!(r#"{{"schemaVersion":2,"manifests":[{listed}]}}"#).as_bytes(),
+        ),
+    ] {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        builder.append_data(&mut header, name, bytes).unwrap();
+    }
+    builder.into_inner().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn content_of_another_size_than_it_is_named_with_is_damage() {
+    assert!(report(&[&foreign(7)]).await.is_good());
+    for size in [6, 8, u64::MAX] {
+        let found = report(&[&foreign(size)]).await;
+        let told = " has 7 bytes where ";
+        assert!(found.damage.len() == 1 && !found.is_good(), "{:?}", found.damage);
+        let reason = &found.damage[0].reason;
+        assert!(reason.contains(told) && reason.ends_with(&format!(" says {size}")), "{reason}");
+    }
 }

@@ -43,7 +43,7 @@ pub async fn walk(
     found.preorder(&root, &mut seen, &mut order);
     let own = order.len();
     if !options.referrers {
-        return Ok(Graph::new(order, own, Vec::new(), Vec::new()));
+        return measured(source, Graph::new(order, own, Vec::new(), Vec::new()));
     }
     let tags = list_tags(source).await?;
     let mut referring = Vec::new();
@@ -67,7 +67,24 @@ pub async fn walk(
             found.preorder(&referrer, &mut seen, &mut order);
         }
     }
-    Ok(Graph::new(order, own, referring, used.into_iter().collect()))
+    measured(source, Graph::new(order, own, referring, used.into_iter().collect()))
+}
+
+/// A graph of sizes that can be, in which every sum can be counted. The specification's sizes end
+/// where those of files do.
+fn measured(source: &Arc<dyn Source>, graph: Graph) -> Result<Graph, StoreError> {
+    let mut sum = 0_u64;
+    for blob in graph.blobs() {
+        sum = sum.saturating_add(blob.size);
+        if i64::try_from(sum).is_err() {
+            let text = format!(
+                "{} of {} bytes, with what is named before it, is more than there can be",
+                blob.digest, blob.size
+            );
+            return Err(StoreError::new(source.place(), ErrorKind::Protocol(text)));
+        }
+    }
+    Ok(graph)
 }
 
 #[derive(Default)]
@@ -208,6 +225,21 @@ mod tests {
             store.put_manifest(manifest, tag.as_ref()).await.unwrap();
         }
         Arc::new(store)
+    }
+
+    #[tokio::test]
+    async fn sizes_that_cannot_be_are_an_error_not_an_overflow() {
+        let text = r#"{"schemaVersion":2,"config":CONFIG,"layers":[LAYER,{"mediaType":"l","digest":"DIGEST","size":SIZE}]}"#;
+        let json =
+            |text: &str| serde_json::to_string(&Descriptor::of("l", text.as_bytes())).unwrap();
+        for size in ["9223372036854775807", "18446744073709551615"] {
+            let text = text.replace("CONFIG", &json("c")).replace("LAYER", &json("x"));
+            let text = text.replace("DIGEST", &Digest::of(b"y").to_string()).replace("SIZE", size);
+            let image = Manifest::parse(media::OCI_MANIFEST, text.into()).unwrap();
+            let source = store(&[(&image, None)]).await;
+            let error = walk(&source, image, &WalkOptions::default()).await.unwrap_err();
+            assert!(error.to_string().contains("more than there can be"), "{error}");
+        }
     }
 
     #[tokio::test]

@@ -296,13 +296,27 @@ impl Catalog {
     }
 
     /// What is needed and not among what was `seen`, sorted.
-    pub(crate) fn absent(&self, seen: &HashSet<Digest>) -> Vec<Missing> {
+    pub(crate) fn absent(&self, seen: &HashMap<Digest, u64>) -> Vec<Missing> {
         let blobs = self.as_blob.values().filter(|named| !named.descriptor.is_foreign());
         let absent = self.as_manifest.values().chain(blobs);
-        let absent = absent.filter(|named| !seen.contains(&named.descriptor.digest));
+        let absent = absent.filter(|named| !seen.contains_key(&named.descriptor.digest));
         let mut all: Vec<Missing> = absent.map(|named| self.describe(named)).collect();
         all.sort_by(|a, b| a.descriptor.digest.cmp(&b.descriptor.digest));
         all
+    }
+
+    /// What of what was `seen`, with its size in bytes, has another one than what names it says, in
+    /// the order of the digests: each with why.
+    pub(crate) fn missized(&self, seen: &HashMap<Digest, u64>) -> Vec<(Digest, String)> {
+        let wrong = self.as_manifest.values().chain(self.as_blob.values()).filter_map(|named| {
+            let Descriptor { digest, size, .. } = &named.descriptor;
+            let found = seen.get(digest).filter(|found| *found != size)?;
+            let text = format!("{digest} has {found} bytes where {} says {size}", named.by);
+            Some((digest.clone(), text))
+        });
+        let mut wrong: Vec<_> = wrong.collect();
+        wrong.sort();
+        wrong
     }
 
     /// Says what is known of something that is missing.

@@ -303,7 +303,7 @@ impl<'a> Intake<'a> {
         self.observer.event(&Event::Planned {
             items: 0,
             blobs: transfer.blobs.len() as u64,
-            bytes: transfer.blobs.iter().map(|blob| blob.size).sum(),
+            bytes: transfer.blobs.iter().fold(0, |sum, blob| sum.saturating_add(blob.size)),
         });
     }
 }

@@ -163,9 +163,9 @@ impl<'a> Salvage<'a> {
             }
             stack.extend(manifest.manifests().map(|child| &child.digest));
             for blob in manifest.blobs() {
-                sizes.total += blob.size;
+                sizes.total = sizes.total.saturating_add(blob.size);
                 if blobs.insert(&blob.digest) {
-                    sizes.deduplicated += blob.size;
+                    sizes.deduplicated = sizes.deduplicated.saturating_add(blob.size);
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Checks the entries of media as they pass.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -42,7 +42,8 @@ pub(super) struct Checker {
     archive: Archive,
     report: VerifyReport,
     damaged: Vec<(usize, Digest)>,
-    seen: HashSet<Digest>,
+    /// With their sizes, in bytes.
+    seen: HashMap<Digest, u64>,
 }
 
 impl Checker {
@@ -53,7 +54,7 @@ impl Checker {
             archive: Archive::default(),
             report: VerifyReport::default(),
             damaged: Vec::new(),
-            seen: HashSet::new(),
+            seen: HashMap::new(),
         }
     }
 
@@ -104,6 +105,10 @@ impl Checker {
     pub(super) fn finish(mut self) -> VerifyReport {
         while let Err(error) = self.catalog.settle() {
             self.damage(Spot::nowhere(), chain(&error));
+        }
+        for (digest, reason) in self.catalog.missized(&self.seen) {
+            self.damaged.push((self.report.damage.len(), digest));
+            self.damage(Spot::nowhere(), reason);
         }
         for (index, digest) in std::mem::take(&mut self.damaged) {
             let images = &mut self.report.damage[index].images;
@@ -176,6 +181,7 @@ impl Checker {
         }
         let found = hasher.finish();
         if found == digest {
+            self.seen.insert(digest.clone(), head.size);
             if let Some(transfer) = self.good(&digest, role, kept.into(), at) {
                 reader.follow(Chart::of(&transfer, head));
             }
@@ -188,7 +194,6 @@ impl Checker {
 
     /// Takes in content that is what it says; of a transfer list, says what it says.
     fn good(&mut self, digest: &Digest, role: Role, raw: Bytes, at: Spot) -> Option<Transfer> {
-        self.seen.insert(digest.clone());
         let failed = match role {
             Role::Blob(_) => return None,
             Role::Transfer => match self.catalog.transfer(&raw) {
