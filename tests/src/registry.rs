@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use crate::FaultPlan;
 use crate::fault::{Faults, lay, lay_elsewhere};
 use crate::listener::{listen, serve};
-use crate::traffic::{Counts, Exchange};
+use crate::traffic::{Counts, Exchange, Kind};
 
 /// A registry on a free port of the loopback interface, in memory, with faults laid over it, and a
 /// second host beside it for redirects. Dropping it ends both, and every connection to them.
@@ -87,6 +87,24 @@ impl TestRegistry {
     /// How often what was asked of it since the start or the last reset.
     pub fn counts(&self) -> Counts {
         self.faults.traffic.counts()
+    }
+
+    /// Requests since the start or the last reset.
+    pub fn heard(&self) -> usize {
+        self.faults.traffic.len()
+    }
+
+    /// Blobs that were sent to it and taken since the start or the last reset: in two requests or more
+    /// each, or in one, as small ones are where the registry answers as late as one far away. On a
+    /// busy machine any does.
+    pub fn sent(&self) -> u64 {
+        let log = self.log();
+        let taken = log.iter().filter(|exchange| {
+            // A session is opened with 202, a blob taken with 201.
+            matches!(exchange.kind, Kind::UploadPost | Kind::UploadPut)
+                && exchange.status.is_some_and(|status| status.as_u16() == 201)
+        });
+        taken.count() as u64
     }
 
     /// Every request since the start or the last reset, in the order of their arrival.

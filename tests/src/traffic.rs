@@ -245,6 +245,10 @@ impl Traffic {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).exchanges.clone()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).exchanges.len()
+    }
+
     pub(crate) fn counts(&self) -> Counts {
         let mut counts = Counts::default();
         self.log().iter().for_each(|exchange| counts.add(exchange));

@@ -167,7 +167,7 @@ async fn everything_is_gathered_once_and_again_for_next_to_nothing() {
     assert_eq!(report.count(Status::Done), 3, "{report:?}");
     // Blobs: four configurations, base, base arm64, app amd64, app arm64, tool, other.
     assert_eq!(bench.low.counts().blob_get, 10);
-    assert_eq!(bench.near.counts().upload_put, 10);
+    assert_eq!(bench.near.sent(), 10);
     let gathered = bench.near.store("gathered");
     let index = gathered.fetch(&Version::Tag(tag("sync"))).await.unwrap();
     assert_eq!(Some(index.digest()), report.index.as_ref());
@@ -195,7 +195,7 @@ async fn scattering_in_one_registry_moves_no_blob() {
     bench.forget();
     let report = bench.scatter(&bench.near, &ScatterOptions::default()).await;
     assert_eq!(report.count(Status::Done), 3, "{report:?}");
-    assert_eq!((bench.near.counts().blob_get, bench.near.counts().upload_put), (0, 0));
+    assert_eq!((bench.near.counts().blob_get, bench.near.sent()), (0, 0));
     let arrived = bench.near.store("high/team/app").fetch(&Version::Tag(tag("1"))).await.unwrap();
     assert_eq!(arrived.raw(), app.raw());
 
@@ -215,7 +215,7 @@ async fn scattering_to_another_registry_sends_each_blob_once() {
     let report = bench.scatter(&bench.low, &ScatterOptions::default()).await;
     assert_eq!(report.count(Status::Done), 3, "{report:?}");
     assert_eq!(bench.near.counts().blob_get, 10);
-    assert_eq!(bench.low.counts().upload_put, 10);
+    assert_eq!(bench.low.sent(), 10);
 }
 
 #[tokio::test]
@@ -371,7 +371,7 @@ async fn cloning_to_two_registries_reads_the_source_once() {
     assert_eq!(report.count(Status::Done), 3, "{report:?}");
     assert_eq!(bench.low.counts().blob_get, 10);
     for registry in [&bench.near, &far] {
-        assert_eq!(registry.counts().upload_put, 10);
+        assert_eq!(registry.sent(), 10);
         let arrived = registry.store("team/app").fetch(&Version::Tag(tag("1"))).await.unwrap();
         assert_eq!(arrived.raw(), app.raw());
     }
