@@ -17,6 +17,7 @@ use self::back::Back;
 use self::block::Block;
 use crate::device::{Device, DeviceError};
 use crate::ledger::{LedgerWriter, Line};
+use crate::pool::Pool;
 use airlift_oci::observe::{Event, Observer};
 
 pub(crate) use self::back::Here;
@@ -58,14 +59,12 @@ pub struct Flow {
     pub full: u64,
 }
 
-/// Blocks that are kept for further bytes where the memory of an empty buffer is lent.
-const SPARE_OF_LENT: usize = 4;
-
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
     space: Semaphore,
     observer: Arc<dyn Observer>,
+    pool: Pool,
     /// Bytes of a block, and of the whole buffer.
     sizes: (u64, u64),
 }
@@ -74,7 +73,7 @@ struct Shared {
 struct State {
     blocks: VecDeque<Block>,
     spare: Vec<Block>,
-    /// Whether only a few of them are kept.
+    /// Whether they go back to where others take theirs from.
     lent: bool,
     marks: VecDeque<Line>,
     /// Where the device is to be taken back to.
@@ -138,9 +137,10 @@ impl BlockBuffer {
         let capacity = capacity.min(Semaphore::MAX_PERMITS);
         let level = (capacity * usize::from(options.high_water.min(100)) / 100).max(1);
         let space = Semaphore::new(capacity);
+        let pool = Pool::new(block, usize::MAX);
         let sizes = (block as u64, (capacity * block) as u64);
         let (state, changed) = (Mutex::default(), Condvar::new());
-        let shared = Arc::new(Shared { state, changed, space, observer, sizes });
+        let shared = Arc::new(Shared { state, changed, space, observer, pool, sizes });
         let place = device.place();
         let (report, outcome) = oneshot::channel();
         let marked = ledger.is_some();
@@ -150,7 +150,7 @@ impl BlockBuffer {
             let _ = report.send(worker.run());
         });
         let thread = thread.map_err(|source| DeviceError::Open { place: place.clone(), source })?;
-        let current = Block::new(block);
+        let current = Block::from(&shared.pool);
         let (thread, before) = (Some(thread), start);
         Ok(BlockBuffer { shared, thread, outcome, place, current, before, block, marked })
     }
@@ -173,9 +173,13 @@ impl BlockBuffer {
         Ok(())
     }
 
+    /// Where the memory of blocks comes from.
+    pub(crate) fn pool(&self) -> Pool {
+        self.shared.pool.clone()
+    }
+
     /// From now on memory that the buffer does not use is for others: what they take of it comes
-    /// back with the bytes that are written, by [`BlockBuffer::charge`]. Otherwise blocks are kept:
-    /// giving them back and taking others costs memory in the end.
+    /// back with the bytes that are written, by [`BlockBuffer::charge`].
     pub(crate) fn lend(&self) {
         self.shared.lock().lent = true;
     }
@@ -215,7 +219,7 @@ impl BlockBuffer {
         permit.forget();
         self.before += self.current.bytes().len() as u64;
         let mut state = self.shared.lock();
-        let spare = state.spare.pop().unwrap_or_else(|| Block::new(self.block));
+        let spare = state.spare.pop().unwrap_or_else(|| Block::from(&self.shared.pool));
         let block = std::mem::replace(&mut self.current, spare);
         state.blocks.push_back(block);
         self.shared.tell(&state);

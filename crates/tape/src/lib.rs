@@ -15,6 +15,7 @@ pub mod ledger;
 mod mbuffer;
 mod medium;
 mod needed;
+mod pool;
 mod prefetch;
 mod resume;
 mod serialize;

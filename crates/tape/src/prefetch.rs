@@ -16,9 +16,10 @@ use futures_util::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use self::pieces::{Pieces, Pool};
+use self::pieces::{Pieces, taken};
 use self::segments::{Room, Segment, Segments};
 pub(crate) use self::segments::{SHORTEST, is_far};
+use crate::pool::Pool;
 use airlift_oci::store::{ErrorKind, Source, StoreError};
 use airlift_oci::types::Descriptor;
 
@@ -40,13 +41,15 @@ pub(crate) struct Chunk {
 }
 
 /// Bytes that may be held of blobs.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Ahead {
     /// Bytes that nobody else uses.
     pub(crate) own: u64,
     /// Bytes that may be used as well. Whoever takes chunks keeps their shares as long as the bytes
     /// are with him, and can hold no more bytes than this. Without, chunks have no shares.
     pub(crate) lent: u64,
+    /// Where the memory for them comes from when some is lent, so that it is the same.
+    pub(crate) pool: Option<Pool>,
 }
 
 /// Blobs on their way, in order. Dropped, it stops fetching.
@@ -69,14 +72,16 @@ impl Prefetch {
         concurrency: usize,
     ) -> Self {
         let concurrency = concurrency.clamp(1, 1024);
-        let room = Room::new(ahead.own, ahead.lent, concurrency);
+        let pool = ahead.pool.filter(|_| ahead.lent > 0);
+        let piece = pool.as_ref().map(|pool| pool.size() as u64);
+        let room = Room::new(ahead.own, ahead.lent, concurrency).in_pieces(piece);
         let budget = Arc::new(Semaphore::new(units(room.budget) as usize));
         let (sender, queue) = mpsc::channel(4096);
         let place = source.place();
         let mut tasks = JoinSet::new();
         let way = source.clone();
         let segments = Segments::new(blobs, bytes, room, move || way.line());
-        tasks.spawn(run(source, segments, budget, room, sender));
+        tasks.spawn(run(source, segments, budget, room, pool, sender));
         Prefetch { queue, current: None, place, lent: ahead.lent > 0, _tasks: tasks }
     }
 
@@ -119,16 +124,18 @@ async fn run(
     segments: impl Iterator<Item = Segment>,
     budget: Arc<Semaphore>,
     room: Room,
+    pool: Option<Pool>,
     sender: mpsc::Sender<mpsc::UnboundedReceiver<Passed>>,
 ) {
     let connections = Arc::new(Semaphore::new(room.concurrency));
-    let pool = room.exact.then(Pool::default);
     let mut fetches = JoinSet::new();
     for segment in segments {
         while fetches.try_join_next().is_some() {}
         // Neither semaphore is ever closed.
         let Ok(connection) = connections.clone().acquire_owned().await else { return };
-        let cost = units(segment.held + room.beside(segment.held));
+        let held = room.piece.map_or(segment.held, |piece| taken(segment.held, piece));
+        // What nobody lends suffices for any of them.
+        let cost = units((held + room.beside(segment.held)).min(room.own));
         let Ok(share) = budget.clone().acquire_many_owned(cost).await else { return };
         let (chunks, receiver) = mpsc::unbounded_channel();
         if sender.send(receiver).await.is_err() {

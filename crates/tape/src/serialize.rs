@@ -1,6 +1,7 @@
 //! The verb serialize: a graph, from wherever it lives, onto a medium.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use crate::framing::{Compression, Encoder};
 use crate::ledger::LedgerDraft;
 use crate::medium::apart;
 use crate::needed::named;
+use crate::pool::Pool;
 use crate::prefetch::{Ahead, Prefetch, is_far};
 use crate::resume::{Point, Resume, ResumeError, prepare, whole};
 use crate::writer::{LARGEST_CHARGE, Writer};
@@ -24,6 +26,12 @@ use airlift_oci::types::{Digest, Manifest};
 const MAX_AHEAD: u64 = 16 << 20;
 /// The same where the source is near, which needs fewer at once.
 const MAX_AHEAD_NEAR: u64 = 12 << 20;
+
+/// Lengths of blocks of which the memory serves for what is fetched ahead, too.
+const PIECES: RangeInclusive<u64> = (256 << 10)..=(2 << 20);
+/// Else this is the length of its pieces, and how many are kept at most.
+const PIECE: usize = 256 << 10;
+const SPARE: usize = 32;
 
 /// How an archive is written.
 #[derive(Debug, Clone)]
@@ -307,7 +315,7 @@ async fn stream(
 ) -> Result<Flow, SerializeError> {
     let first = plan.layout.entry_at(point.archive);
     let bytes = blobs(&plan.layout.placed()[first..]).map(Entry::size).sum();
-    let ahead = ahead(&*source, options, buffer.block() as u64);
+    let ahead = ahead(&*source, options, &buffer);
     if ahead.lent > 0 {
         buffer.lend();
     }
@@ -331,12 +339,15 @@ fn blobs(entries: &[Placed]) -> impl Iterator<Item = &Entry> {
 /// What is fetched ahead. Over a long line many connections with long requests need memory, so
 /// that of the buffer before the device serves for it too, as long as the buffer is empty: bytes go
 /// from one to the other as they are. Not where they are compressed in between.
-fn ahead(source: &dyn Source, options: &SerializeOptions, block: u64) -> Ahead {
+fn ahead(source: &dyn Source, options: &SerializeOptions, buffer: &BlockBuffer) -> Ahead {
+    let block = buffer.block() as u64;
     let far = is_far(&source.line());
     let lends = options.compression == Compression::None && far;
     let lent = if lends { options.memory + block + LARGEST_CHARGE } else { 0 };
     let own = if far { MAX_AHEAD } else { MAX_AHEAD_NEAR };
-    Ahead { own: options.memory.min(own), lent }
+    // Blocks that are far shorter or longer than what is read at once are of no use for it.
+    let pool = if PIECES.contains(&block) { buffer.pool() } else { Pool::new(PIECE, SPARE) };
+    Ahead { own: options.memory.min(own), lent, pool: Some(pool) }
 }
 
 fn end_of_medium(

@@ -41,7 +41,7 @@ impl BlockBuffer {
             Err(_) => return Err(io::Error::other("its thread ended")),
         }
         self.before = here.before;
-        self.current = Block::new(self.block);
+        self.current = Block::from(&self.shared.pool);
         self.current.fill(&here.head);
         Ok(())
     }

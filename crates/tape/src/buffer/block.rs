@@ -2,9 +2,11 @@
 
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::pool::Pool;
+
 /// Where a block begins in memory is a multiple of this: devices that take bytes past the page
 /// cache want it so.
-pub(crate) const ALIGNMENT: usize = 4096;
+pub(crate) use crate::pool::ALIGNMENT;
 
 /// Bytes of a block, and what its memory is taken from.
 pub(super) struct Block {
@@ -16,9 +18,9 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// An empty block that takes `size` bytes.
-    pub(super) fn new(size: usize) -> Self {
-        let mut memory: Vec<u8> = Vec::with_capacity(size.saturating_add(ALIGNMENT));
+    /// An empty block that takes `pool.size()` bytes.
+    pub(super) fn from(pool: &Pool) -> Self {
+        let (mut memory, size) = (pool.take(), pool.size());
         // Where it is not known, the block stands where it stands.
         let start = Some(memory.as_ptr().align_offset(ALIGNMENT));
         let start = start.filter(|start| *start < ALIGNMENT).unwrap_or(0);
@@ -48,6 +50,11 @@ impl Block {
         }
     }
 
+    /// Gives its memory back.
+    pub(super) fn give_back(self, pool: &Pool) {
+        pool.give(self.memory);
+    }
+
     pub(super) fn clear(&mut self) {
         self.memory.truncate(self.start);
         self.share = None;
@@ -62,7 +69,7 @@ mod tests {
 
     #[test]
     fn blocks_are_aligned_however_often_they_are_filled() {
-        let mut block = Block::new(10_000);
+        let mut block = Block::from(&Pool::new(10_000, 0));
         for length in [0, 1, 9_999, 10_000] {
             block.fill(&vec![7; length]);
             assert_eq!((block.bytes().len(), block.room()), (length, 10_000 - length));
@@ -74,7 +81,7 @@ mod tests {
     #[test]
     fn what_it_holds_is_given_back_when_it_is_cleared() {
         let budget = Arc::new(Semaphore::new(5));
-        let mut block = Block::new(10);
+        let mut block = Block::from(&Pool::new(10, 0));
         for _ in 0..2 {
             block.charge(budget.clone().try_acquire_many_owned(2).unwrap());
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Back, Block, End, Flow, SPARE_OF_LENT, Shared, State};
+use super::{Back, Block, End, Flow, Shared, State};
 use crate::device::{Device, DeviceError};
 use crate::ledger::{LedgerWriter, Line};
 
@@ -131,7 +131,9 @@ impl Drive {
         self.written += block.bytes().len() as u64;
         block.clear();
         let mut state = self.shared.lock();
-        if !state.lent || state.spare.len() < SPARE_OF_LENT {
+        if state.lent {
+            block.give_back(&self.shared.pool);
+        } else {
             state.spare.push(block);
         }
         self.shared.tell(&state);

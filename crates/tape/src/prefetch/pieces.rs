@@ -3,62 +3,9 @@
 //! As they come they stand in whatever the connection allocated for them, which may be much more.
 //! Where the memory for them is what bounds how long a request is, copying them costs less.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
 use bytes::Bytes;
 
-/// Bytes that are held together.
-const PIECE: u64 = 256 << 10;
-
-/// Pieces that are kept for further bytes, at most: what is taken and given back all the time leaves
-/// holes among what connections take and give back, and memory grows by these.
-const SPARE: usize = 32;
-
-/// The memory of pieces that nobody holds any more.
-#[derive(Clone, Default)]
-pub(super) struct Pool(Arc<Mutex<Vec<Vec<u8>>>>);
-
-/// A piece that comes back when it is dropped.
-struct Pooled {
-    piece: Vec<u8>,
-    pool: Pool,
-}
-
-impl Pool {
-    fn lock(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn take(&self) -> Vec<u8> {
-        let spare = self.lock().pop();
-        spare.unwrap_or_else(|| Vec::with_capacity(PIECE as usize))
-    }
-
-    /// As bytes; their memory comes back here.
-    fn hand_out(&self, piece: Vec<u8>) -> Bytes {
-        if piece.capacity() < PIECE as usize {
-            return piece.into();
-        }
-        Bytes::from_owner(Pooled { piece, pool: self.clone() })
-    }
-}
-
-impl AsRef<[u8]> for Pooled {
-    fn as_ref(&self) -> &[u8] {
-        &self.piece
-    }
-}
-
-impl Drop for Pooled {
-    fn drop(&mut self) {
-        let mut piece = std::mem::take(&mut self.piece);
-        let mut spare = self.pool.lock();
-        if spare.len() < SPARE {
-            piece.clear();
-            spare.push(piece);
-        }
-    }
-}
+use crate::pool::Pool;
 
 /// Makes pieces of what comes.
 pub(super) struct Pieces {
@@ -84,28 +31,42 @@ impl Pieces {
         while !bytes.is_empty() {
             if self.whole == 0 {
                 // More than was said to come is an error, which whoever gives the bytes finds.
-                let length = self.left.clamp(1, PIECE);
+                let length = self.left.clamp(1, pool.size() as u64);
                 self.left = self.left.saturating_sub(length);
                 self.whole = length as usize;
-                // What is short has memory of its own length.
-                let short = length <= PIECE / 2;
-                self.piece = if short { Vec::with_capacity(self.whole) } else { pool.take() };
+                let whole = is_whole(self.whole as u64, pool.size() as u64);
+                self.piece = if whole { pool.take() } else { Vec::with_capacity(self.whole) };
             }
             let room = self.whole - self.piece.len();
             let part = bytes.split_to(room.min(bytes.len()));
             self.piece.extend_from_slice(&part);
             if self.piece.len() == self.whole {
                 self.whole = 0;
-                ready.push(pool.hand_out(std::mem::take(&mut self.piece)));
+                let piece = std::mem::take(&mut self.piece);
+                let pooled = is_whole(piece.len() as u64, pool.size() as u64);
+                ready.push(if pooled { pool.bytes(piece) } else { piece.into() });
             }
         }
     }
+}
+
+/// Whether so many bytes get a whole piece of `size` bytes: fewer have memory of their own length.
+fn is_whole(length: u64, size: u64) -> bool {
+    length > size / 2
+}
+
+/// Memory that so many bytes take, in pieces of `size` bytes.
+pub(super) fn taken(length: u64, size: u64) -> u64 {
+    let rest = length % size.max(1);
+    if is_whole(rest, size) { length - rest + size } else { length }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    const PIECE: u64 = 256 << 10;
 
     proptest! {
         #[test]
@@ -114,35 +75,22 @@ mod tests {
             exact in any::<bool>(),
         ) {
             let all: Vec<u8> = (0..lengths.iter().sum::<usize>()).map(|at| at as u8).collect();
-            let pool = Pool::default();
+            let pool = Pool::new(PIECE as usize, 100);
             let mut pieces = Pieces::new(exact.then(|| pool.clone()), all.len() as u64);
             let (mut rest, mut ready) = (Bytes::from(all.clone()), Vec::new());
             for length in lengths {
                 pieces.add(rest.split_to(length), &mut ready);
             }
-            if exact {
-                let sizes: Vec<_> = ready.iter().map(Bytes::len).collect();
-                prop_assert!(sizes.iter().rev().skip(1).all(|size| *size as u64 == PIECE));
-            }
             prop_assert!(ready.concat() == all);
-            let kept = if exact { ready.iter().filter(|piece| piece.len() as u64 > PIECE / 2).count() } else { 0 };
+            let sizes: Vec<_> = ready.iter().map(|piece| piece.len() as u64).collect();
             drop(ready);
-            prop_assert_eq!(pool.lock().len(), kept.min(SPARE));
-            prop_assert!(pool.lock().iter().all(Vec::is_empty));
+            if exact {
+                prop_assert!(sizes.iter().rev().skip(1).all(|size| *size == PIECE));
+                let whole = sizes.iter().filter(|size| **size > PIECE / 2).count() as u64;
+                prop_assert_eq!(pool.free() as u64, whole);
+                let short: u64 = sizes.iter().filter(|size| **size <= PIECE / 2).sum();
+                prop_assert_eq!(taken(all.len() as u64, PIECE), whole * PIECE + short);
+            }
         }
-    }
-
-    #[test]
-    fn a_piece_comes_back_once_nobody_holds_any_of_it() {
-        let pool = Pool::default();
-        let mut pieces = Pieces::new(Some(pool.clone()), 2 * PIECE);
-        let mut ready = Vec::new();
-        pieces.add(Bytes::from(vec![7; 2 * PIECE as usize]), &mut ready);
-        let part = ready[0].slice(10..20);
-        drop(ready);
-        assert_eq!(pool.lock().len(), 1);
-        assert_eq!(part, [7; 10].as_slice());
-        drop(part);
-        assert_eq!(pool.lock().len(), 2);
     }
 }

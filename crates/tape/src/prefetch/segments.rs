@@ -54,6 +54,10 @@ pub(super) struct Room {
     pub(super) concurrency: usize,
     /// Whether what is held of bytes is to be no more than they are.
     pub(super) exact: bool,
+    /// What nobody lends.
+    pub(super) own: u64,
+    /// The pieces in which memory is taken, when it is in such.
+    pub(super) piece: Option<u64>,
 }
 
 /// Part of a blob.
@@ -87,7 +91,13 @@ impl Room {
         let exact = lent > 0;
         // What a connection holds beside the longest segment is its own, too.
         let most = if exact { own.saturating_sub(CONNECTION).max(SHORTEST) } else { own };
-        Room { budget: own + lent, most, concurrency: concurrency.max(1), exact }
+        let (budget, concurrency) = (own + lent, concurrency.max(1));
+        Room { budget, most, concurrency, exact, own, piece: None }
+    }
+
+    /// The same where memory is taken in pieces of so many bytes.
+    pub(super) fn in_pieces(self, piece: Option<u64>) -> Self {
+        Room { piece, ..self }
     }
 
     /// What the connection holds that reads a segment, beside the `held` bytes of it. It comes to
@@ -105,7 +115,20 @@ impl Room {
         if rest > WINDOW && self.passes(line) {
             return (equal(LONGEST_PASSED), WINDOW.min(length));
         }
-        (equal(length), equal(length))
+        let length = match self.piece.filter(|piece| self.fits_whole(length, *piece)) {
+            // A short last one is part of the one before.
+            Some(piece) => {
+                let whole = (length + piece / 2) / piece * piece;
+                if rest > whole + whole / 2 { whole } else { rest }
+            }
+            None => equal(length),
+        };
+        (length, length)
+    }
+
+    /// Whether segments are made of whole pieces: what is left of one is memory that nobody has.
+    fn fits_whole(&self, length: u64, piece: u64) -> bool {
+        piece > 0 && length >= piece / 2 && length.max(piece) + piece / 2 <= self.most * 2 / 3
     }
 
     /// Whether long segments pass through windows.
@@ -251,9 +274,10 @@ mod tests {
             at_once in prop::option::of(0_usize..100),
             round_trip in prop::option::of(0_u64..500),
             rate in prop::option::of(0.0..1e9),
+            piece in prop::option::of((256 << 10)..(2 * MIB)),
         ) {
             let round_trip = round_trip.map(Duration::from_millis);
-            let room = Room::new(ahead, lent, concurrency);
+            let room = Room::new(ahead, lent, concurrency).in_pieces(piece);
             let line = Line { at_once, round_trip, rate };
             let blobs = blobs(&sizes);
             let bytes = sizes.iter().sum();

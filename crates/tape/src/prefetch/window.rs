@@ -168,7 +168,7 @@ mod tests {
         });
         let source = Arc::new(Narrow { connection: Arc::new(Semaphore::new(1)), asked: 0.into() });
         let bytes = sizes.iter().sum::<usize>();
-        let ahead = Ahead { own: 16 << 20, lent: 0 };
+        let ahead = Ahead { own: 16 << 20, lent: 0, pool: None };
         let mut prefetch =
             Prefetch::start(source.clone(), blobs.into_iter(), bytes as u64, ahead, 48);
         let mut expected = sizes.into_iter();
