@@ -20,7 +20,7 @@ const SHORTEST_AT_THE_END: u64 = 2 << 20;
 const ROUND_TRIPS: f64 = 16.0;
 /// What a connection holds beside the bytes that came, at most, as long as it reads: a buffer that
 /// is being filled, one on its way to whoever copies it.
-const CONNECTION: u64 = 768 << 10;
+const CONNECTION: u64 = 1 << 20;
 /// An answer that begins later than this after the request is one over a long line.
 const FAR: Duration = Duration::from_millis(15);
 /// Reads at once for which the budget is meant where the place is near. More would be shorter, and
@@ -225,7 +225,9 @@ mod tests {
         }
         // Before anything was measured, too; and many connections share what there is.
         assert!(room.length(u64::MAX, &line(10, 40, None)) >= 4 * MIB);
-        assert!(room.length(u64::MAX, &line(48, 40, None)) >= MIB * 3 / 4);
+        assert!(room.next(200 * MIB, u64::MAX, &line(48, 40, None)).0 >= MIB / 2);
+        let pieces = room.in_pieces(Some(MIB));
+        assert_eq!(pieces.next(200 * MIB, u64::MAX, &line(48, 40, None)).0, MIB);
     }
 
     #[test]
