@@ -58,7 +58,8 @@ impl Table {
         text
     }
 
-    /// Columns, each as wide as it must be. A column without any content is left out.
+    /// Columns, each as wide as it must be. A column without any content is left out, unless there is
+    /// no row at all: a header alone says that nothing was found.
     fn text(&self) -> String {
         let rows: Vec<Vec<Cow<'_, str>>> =
             self.rows.iter().map(|row| row.iter().map(|cell| shown(cell)).collect()).collect();
@@ -67,7 +68,9 @@ impl Table {
             row.get(column).map_or(0, |c| c.chars().count())
         };
         let used: Vec<(usize, usize)> = (0..columns)
-            .filter(|column| rows.iter().skip(1).any(|row| cell(row, *column) > 0))
+            .filter(|column| {
+                rows.len() == 1 || rows.iter().skip(1).any(|row| cell(row, *column) > 0)
+            })
             .map(|column| {
                 let width = rows.iter().map(|row| cell(row, column)).max();
                 (column, width.unwrap_or_default())
@@ -124,6 +127,11 @@ fn quoted(cell: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::Table;
+
+    #[test]
+    fn without_rows_the_header_is_shown() {
+        assert_eq!(Table::new(["A", "B"]).text(), "A  B\n");
+    }
 
     #[test]
     fn control_characters_reach_no_terminal() {
