@@ -114,7 +114,7 @@ async fn lines_come_from_standard_input_without_a_list_and_bad_ones_stop_all() {
         site.feed("copy", "hello-world private.io/a latest\nhello-world\na b:1 c\n").with(2);
     ended
         .says("standard input: 2 violations")
-        .says("line 2: expected `SOURCE DEST TAG`, found 1 fields")
+        .says("line 2: expected `SOURCE DEST TAG`, found 1 field")
         .says("line 3: \"b:1\" has a tag or digest of its own");
     assert_eq!(site.requests(), (0, 0));
 }

@@ -57,7 +57,7 @@ async fn one_image_a_line_until_the_end_of_input() {
     let mut terminal = Terminal::start(&site, "copy -d custom.example.org");
     terminal.expect(">>> ");
     terminal.send("hello-world\r");
-    terminal.expect("expected `SOURCE DEST TAG`, found 1 fields");
+    terminal.expect("expected `SOURCE DEST TAG`, found 1 field");
     terminal.expect(">>> ");
     // Typed wrongly, and put right with the cursor keys.
     terminal.send("ello-world library/hello-world latest\u{1b}[Hh\r");
