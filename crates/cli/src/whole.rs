@@ -64,7 +64,10 @@ fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = tempfile::Builder::new()
         .prefix(".airlift-")
         .tempfile_in(directory_of(&target))
-        .map_err(|error| io::Error::from(error.kind()))?;
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::StorageFull => io::ErrorKind::StorageFull.into(),
+            _ => error,
+        })?;
     file.write_all(content)?;
     file.as_file().sync_all()?;
     file.persist(&target)?;

@@ -30,9 +30,13 @@ pub(super) fn sync_directory(directory: &Path) -> std::io::Result<()> {
 
 /// The error without the name of a temporary file, which nobody has heard of.
 pub(super) fn plain(error: std::io::Error) -> std::io::Error {
-    match (error.raw_os_error(), error.kind()) {
-        (Some(_), _) | (None, std::io::ErrorKind::Other) => error,
-        (None, kind) => kind.into(),
+    use std::io::ErrorKind as Io;
+    match error.kind() {
+        kind @ (Io::StorageFull | Io::QuotaExceeded | Io::PermissionDenied | Io::NotFound) => {
+            kind.into()
+        }
+        // Of others the kind alone does not say what happened.
+        _ => error,
     }
 }
 
@@ -51,4 +55,19 @@ pub(super) fn temporary(root: &Path, text: &[u8]) -> std::io::Result<tempfile::N
     rustix::fs::fchmod(file.as_file(), rustix::fs::Mode::from_raw_mode(0o644))?;
     file.as_file().sync_data()?;
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_temporary_name_goes_and_what_happened_stays() {
+        let kind = std::io::ErrorKind::StorageFull;
+        let told = plain(std::io::Error::new(kind, "full at /x/.tmp1"));
+        assert!(told.kind() == kind && !told.to_string().contains(".tmp1"), "{told}");
+        // Too many open files: its kind has no words.
+        let told = plain(std::io::Error::from_raw_os_error(24));
+        assert_eq!(told.raw_os_error(), Some(24));
+    }
 }
