@@ -50,6 +50,19 @@ impl Written {
     }
 }
 
+impl Written {
+    /// Where the index is over in the archive that is not compressed; in others it is by here.
+    fn after_index(&self, kind: usize) -> usize {
+        match ALL[kind] {
+            Compression::None => {
+                let archive = &self.archives[kind];
+                archive.windows(6).position(|name| name == b"blobs\0").expect("a directory")
+            }
+            _ => 4096,
+        }
+    }
+}
+
 async fn to_file(
     sample: &Sample,
     path: &std::path::Path,
@@ -216,7 +229,8 @@ proptest! {
         let path = directory.path().join("archive");
         // The start tells which archive it is; behind it anything may have been left. Of a
         // compressed archive the start is a frame, which nothing may follow before it is whole.
-        let at = 4096 + at.index(whole.len() - 4096);
+        let start = WRITTEN.after_index(kind);
+        let at = start + at.index(whole.len() - start);
         let mut left = whole[..at].to_vec();
         if ALL[kind] == Compression::None {
             left.extend(garbage);

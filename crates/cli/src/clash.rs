@@ -9,6 +9,7 @@ use airlift_oci::types::Location;
 use clap::ArgMatches;
 
 use crate::failure::Usage;
+use crate::ledger_parts::LedgerParts;
 use crate::whole::is_stdout;
 
 /// Arguments that name a file to be written.
@@ -67,8 +68,8 @@ fn files(matches: &ArgMatches, id: &str) -> Vec<Named> {
     let mut paths: Vec<PathBuf> = Vec::new();
     if let Ok(Some(values)) = matches.try_get_many::<PathBuf>(id) {
         paths.extend(values.cloned());
-    } else if let Ok(Some(values)) = matches.try_get_many::<(PathBuf, u64)>(id) {
-        paths.extend(values.map(|(path, _)| path.clone()));
+    } else if let Ok(Some(values)) = matches.try_get_many::<LedgerParts>(id) {
+        paths.extend(values.flat_map(LedgerParts::each).map(|(path, _)| path.clone()));
     } else if let Ok(Some(values)) = matches.try_get_many::<Location>(id) {
         paths.extend(values.filter_map(|location| match location {
             Location::Archive { file, .. } => Some(file.clone()),

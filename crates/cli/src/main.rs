@@ -23,6 +23,7 @@ mod help_examples;
 mod inputs;
 mod interrupt;
 mod leaving;
+mod ledger_parts;
 mod logs;
 mod medium;
 mod outcome;

@@ -20,13 +20,11 @@ use self::pieces::{Pieces, taken};
 use self::segments::{Room, Segment, Segments};
 pub(crate) use self::segments::{SHORTEST, is_far};
 use crate::pool::Pool;
-use airlift_oci::store::{ErrorKind, Source, StoreError};
+use airlift_oci::store::{Damage, ErrorKind, Source, StoreError};
 use airlift_oci::types::Descriptor;
 
 /// A unit of the budget, in bytes.
 const UNIT: u64 = 1024;
-/// Further tries for a blob that came damaged.
-const MORE_TRIES: usize = 2;
 
 type Passed = Result<Chunk, StoreError>;
 
@@ -169,14 +167,13 @@ async fn fetch_whole(
     (pool, mut share): (Option<Pool>, OwnedSemaphorePermit),
     chunks: &mpsc::UnboundedSender<Passed>,
 ) {
-    let mut read = read_whole(source, &segment.descriptor, pool.as_ref()).await;
-    for _ in 0..MORE_TRIES {
-        match &read {
-            Err(error) if matches!(error.kind(), ErrorKind::Digest { .. }) => {}
-            _ => break,
+    let mut damage = Damage::default();
+    let read = loop {
+        match read_whole(source, &segment.descriptor, pool.as_ref()).await {
+            Err(error) if error.is_damage() && damage.may_pass(&error) => {}
+            read => break read,
         }
-        read = read_whole(source, &segment.descriptor, pool.as_ref()).await;
-    }
+    };
     let read = match read {
         Ok(read) => read,
         // Nobody listens when the run was given up; so below.

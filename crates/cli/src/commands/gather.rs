@@ -60,7 +60,7 @@ pub(crate) struct Args {
 /// What is taken of each source.
 #[derive(Debug, Clone, Default, Derive)]
 pub(crate) struct Choice {
-    /// Take only these platforms: OS/ARCHITECTURE[/VARIANT][:VERSION]; repeatable
+    /// Take only these platforms: OS/ARCHITECTURE[/VARIANT], of Windows also with :VERSION; repeatable
     #[arg(short, long, value_name = "PLATFORM", value_delimiter = ',', value_parser = inputs::platform)]
     pub(crate) platforms: Vec<Platform>,
     /// Take signatures, SBOMs and other referrers along, and theirs

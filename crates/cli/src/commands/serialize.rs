@@ -19,6 +19,7 @@ use crate::exit::{Exit, exit_codes};
 use crate::failure::Usage;
 use crate::interrupt::go_on;
 use crate::leaving::Leaving;
+use crate::ledger_parts::LedgerParts;
 use crate::session::Session;
 use crate::size::{human, parse, parse_positive};
 use crate::whole::{writable, write_whole};
@@ -84,7 +85,7 @@ pub(crate) struct Writing {
     pub(crate) resume_from_offset: Option<u64>,
     /// Leave out what the ledger FILE says is on another medium before BYTES; repeatable, or several
     /// separated by commas
-    #[arg(long, value_name = "FILE:BYTES", value_parser = ledger_parts)]
+    #[arg(long, value_name = "FILE:BYTES", value_parser = LedgerParts::parse)]
     pub(crate) existing_from_checkpoint: Vec<LedgerParts>,
     /// Compress: zstd or gzip, with a level if need be (zstd:9, gzip:6)
     #[arg(long, value_name = "NAME[:LEVEL]", default_value = "none")]
@@ -124,7 +125,7 @@ impl Writing {
         mut existing: BTreeMap<Digest, String>,
         referrers: bool,
     ) -> anyhow::Result<SerializeOptions> {
-        for (path, offset) in self.existing_from_checkpoint.iter().flat_map(|parts| &parts.0) {
+        for (path, offset) in self.existing_from_checkpoint.iter().flat_map(LedgerParts::each) {
             existing.append(&mut Ledger::read(path)?.existing(path, *offset));
         }
         let resume = match (&self.resume_from_checkpoint, self.resume_from_offset) {
@@ -179,22 +180,6 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
     }
     session.say(&summary(&result?));
     Ok(leaving.exit(exit))
-}
-
-/// Ledgers, and how much of the medium of each counts.
-#[derive(Debug, Clone)]
-pub(crate) struct LedgerParts(Vec<(PathBuf, u64)>);
-
-/// One ledger, or several; a comma that does not part two of them belongs to a path.
-fn ledger_parts(text: &str) -> Result<LedgerParts, String> {
-    let several: Result<Vec<_>, _> = text.split(',').map(|part| ledger_part(part.trim())).collect();
-    several.or_else(|_| Ok(vec![ledger_part(text)?])).map(LedgerParts)
-}
-
-fn ledger_part(text: &str) -> Result<(PathBuf, u64), String> {
-    let fail = || format!("expected FILE:BYTES, such as tape-1.ledger:34752000, not {text:?}");
-    let (path, offset) = text.rsplit_once(':').ok_or_else(fail)?;
-    Ok((PathBuf::from(path), offset.parse().map_err(|_| fail())?))
 }
 
 /// The destination of an archive.

@@ -114,7 +114,7 @@ async fn a_destination_never_replaces_a_source_and_a_full_one_says_so() {
     assert_eq!(store.resolve(&version).await.expect("is there"), before);
     place.airlift("gather s.list oci:out:1").with(0);
     let full = place.airlift("serialize oci:out:1 /dev/full").with(1);
-    full.says("/dev/full is full").says("hint: make room there and say --resume");
+    full.says("/dev/full is full").says("hint: make room there, or write to another place");
     place.file("l.list", "oci:out:1\n");
     place.airlift("gather l.list oci:./out:1").with(2).says("would replace it");
     place.airlift("gather l.list oci:out:2").with(0);
