@@ -56,7 +56,7 @@ impl Written {
         match ALL[kind] {
             Compression::None => {
                 let archive = &self.archives[kind];
-                archive.windows(6).position(|name| name == b"blobs\0").expect("a directory")
+                archive.windows(6).position(|name| name == b"blobs\0").unwrap()
             }
             _ => 4096,
         }
