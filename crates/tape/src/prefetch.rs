@@ -133,7 +133,7 @@ async fn run(
         let Ok(connection) = connections.clone().acquire_owned().await else { return };
         let held = room.piece.map_or(segment.held, |piece| taken(segment.held, piece));
         // What nobody lends suffices for any of them.
-        let cost = units((held + room.beside(segment.held)).min(room.own));
+        let cost = units((held + segment.beside).min(room.own));
         let Ok(share) = budget.clone().acquire_many_owned(cost).await else { return };
         let (chunks, receiver) = mpsc::unbounded_channel();
         if sender.send(receiver).await.is_err() {

@@ -23,7 +23,9 @@ use airlift_oci::store::{Source, StoreError};
 use airlift_oci::types::{Digest, Manifest};
 
 /// Bytes of blobs that are fetched ahead, at most, besides what the buffer has no use for.
-const MAX_AHEAD: u64 = 12 << 20;
+const MAX_AHEAD: u64 = 30 << 20;
+/// The same where the place is near: nothing is gained by more.
+const MAX_AHEAD_NEAR: u64 = 12 << 20;
 
 /// Lengths of blocks of which the memory serves for what is fetched ahead, too.
 const PIECES: RangeInclusive<u64> = (256 << 10)..=(2 << 20);
@@ -344,7 +346,8 @@ fn ahead(source: &dyn Source, options: &SerializeOptions, buffer: &BlockBuffer) 
     let lent = if lends { options.memory + block + LARGEST_CHARGE } else { 0 };
     // Blocks that are far shorter or longer than what is read at once are of no use for it.
     let pool = if PIECES.contains(&block) { buffer.pool() } else { Pool::new(PIECE, SPARE) };
-    Ahead { own: options.memory.min(MAX_AHEAD), lent, pool: Some(pool) }
+    let most = if far { MAX_AHEAD } else { MAX_AHEAD_NEAR };
+    Ahead { own: options.memory.min(most), lent, pool: Some(pool) }
 }
 
 fn end_of_medium(

@@ -20,7 +20,7 @@ const SHORTEST_AT_THE_END: u64 = 2 << 20;
 const ROUND_TRIPS: f64 = 16.0;
 /// What a connection holds beside the bytes that came, at most, as long as it reads: a buffer that
 /// is being filled, one on its way to whoever copies it.
-const CONNECTION: u64 = 1 << 20;
+const CONNECTION: u64 = 512 << 10;
 /// An answer that begins later than this after the request is one over a long line.
 const FAR: Duration = Duration::from_millis(15);
 /// Reads at once for which the budget is meant where the place is near. More would be shorter, and
@@ -68,6 +68,8 @@ pub(super) struct Segment {
     pub(super) length: u64,
     /// Bytes of it that are held at once, at most: all, or fewer.
     pub(super) held: u64,
+    /// Bytes that its connection holds beside those, as long as it reads.
+    pub(super) beside: u64,
 }
 
 /// The segments of blobs, in order. How long one is shows when it is asked for.
@@ -102,7 +104,7 @@ impl Room {
 
     /// What the connection holds that reads a segment, beside the `held` bytes of it. It comes to
     /// no more than a few times what is sent.
-    pub(super) fn beside(&self, held: u64) -> u64 {
+    fn beside(&self, held: u64) -> u64 {
         if self.exact { CONNECTION.min(held) } else { 0 }
     }
 
@@ -144,7 +146,7 @@ impl Room {
         let at_once = if is_far(line) { known } else { known.min(NEAR_AT_ONCE) } as u64;
         // Some stays for what came already and waits for its turn.
         let fair = self.budget / (at_once + at_once.div_ceil(6));
-        let fair = if self.exact { fair.saturating_sub(CONNECTION) } else { fair };
+        let fair = fair.saturating_sub(self.beside(fair));
         let enough = match (line.round_trip, line.rate) {
             (Some(round_trip), Some(rate)) => {
                 (ROUND_TRIPS * round_trip.as_secs_f64() * rate) as u64
@@ -185,8 +187,9 @@ where
             {
                 let rest = descriptor.size - *offset;
                 let (length, held) = self.room.next(rest, self.left, &(self.line)());
+                let beside = self.room.beside(held);
                 let (descriptor, start) = (descriptor.clone(), *offset);
-                let segment = Segment { descriptor, offset: start, length, held };
+                let segment = Segment { descriptor, offset: start, length, held, beside };
                 *offset += length;
                 self.left = self.left.saturating_sub(length);
                 return Some(segment);
@@ -293,7 +296,7 @@ mod tests {
                     prop_assert!(segment.held > 0 && segment.held <= room.most);
                     prop_assert!(segment.held <= segment.length);
                     // The turn of each comes, whatever else holds of what is lent.
-                    prop_assert!(segment.held + room.beside(segment.held) <= room.budget - lent);
+                    prop_assert!(segment.held + segment.beside <= room.budget - lent);
                     next += segment.length;
                 }
                 prop_assert_eq!(next, blob.size);
