@@ -4,6 +4,7 @@
 //! known before any byte is written, and its bytes depend only on the graph and the options, so
 //! writing, resuming, estimating and checking are one calculation.
 
+mod apart;
 pub mod archive;
 pub mod batch;
 pub mod buffer;

@@ -5,13 +5,13 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::apart::apart;
 use crate::archive::{ArchiveOptions, Body, Entry, Layout, Omitted, Placed, Plan, PlanError};
 use crate::buffer::{BlockBuffer, BufferOptions, Flow};
 use crate::defaults::{CONCURRENCY, DEFAULT_MEMORY};
 use crate::device::{Destination, Device, DeviceError, OpenOptions};
 use crate::framing::{Compression, Encoder};
 use crate::ledger::LedgerDraft;
-use crate::medium::apart;
 use crate::needed::named;
 use crate::pool::Pool;
 use crate::prefetch::{Ahead, Prefetch, is_far};

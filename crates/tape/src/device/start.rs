@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::tape::Standing;
 use super::{Destination, FileDevice};
+use crate::apart::apart;
 
 /// The place at which an archive begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,13 +22,15 @@ enum Kind {
 
 impl Destination {
     /// Where the archive will begin; `None` where nothing can be begun twice (a pipe), or where it
-    /// is not known. To be asked before the destination is opened.
-    pub fn start(&self) -> Option<Start> {
+    /// is not known. To be asked before the destination is opened. A drive may take its time.
+    pub async fn start(&self) -> Option<Start> {
         let kind = match self {
             Destination::File(path) => Kind::File(path.clone()),
             Destination::Block(path) => Kind::Block(path.clone()),
             Destination::Tape(path) => {
-                Kind::Tape(path.clone(), Standing::of(&File::open(path).ok()?)?)
+                let drive = path.clone();
+                let standing = apart(move || Standing::of(&File::open(drive).ok()?)).await;
+                Kind::Tape(path.clone(), standing.flatten()?)
             }
             Destination::Pipe(_) | Destination::Stdout | Destination::Device(_) => return None,
         };
@@ -36,13 +39,16 @@ impl Destination {
 }
 
 impl Start {
-    /// The destination once more, with what is written to it going over what was. Takes a tape back.
-    pub fn again(&self) -> io::Result<Destination> {
+    /// The destination once more, with what is written to it going over what was. Takes a tape back,
+    /// which may take minutes.
+    pub async fn again(&self) -> io::Result<Destination> {
         Ok(match &self.0 {
             Kind::File(path) => Destination::File(path.clone()),
             Kind::Block(path) => Destination::Block(path.clone()),
             Kind::Tape(path, standing) => {
-                standing.go_back(&File::open(path)?)?;
+                let (drive, standing) = (path.clone(), *standing);
+                let gone = apart(move || standing.go_back(&File::open(drive)?)).await;
+                gone.unwrap_or_else(|| Err(io::Error::other("the thread that winds it ended")))?;
                 Destination::Tape(path.clone())
             }
         })

@@ -91,18 +91,6 @@ impl Medium {
     }
 }
 
-/// Does what may block for ever, as opening a FIFO that nobody else opens, on a thread that nobody
-/// waits for when the run ends. `None`: it ended without saying why.
-pub(crate) async fn apart<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Option<T> {
-    let (sender, receiver) = tokio::sync::oneshot::channel();
-    // Nobody listens when the run was given up.
-    let work = move || drop(sender.send(work()));
-    std::thread::Builder::new().name("opening".to_owned()).spawn(work).ok()?;
-    receiver.await.ok()
-}
-
 /// Why opening ended without saying why.
 fn lost() -> io::Error {
     io::Error::other("the thread that opens it ended unexpectedly")

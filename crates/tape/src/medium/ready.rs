@@ -7,7 +7,8 @@ use std::path::Path;
 use bytes::Bytes;
 
 use super::compression::Compression;
-use super::{Medium, ReadError, apart, lost};
+use super::{Medium, ReadError, lost};
+use crate::apart::apart;
 use crate::archive::{BLOCK, Parser, Step};
 use crate::device::ReadDevice;
 

@@ -10,7 +10,8 @@ use super::compression::Compression;
 use super::in_place::InPlace;
 use super::pieces::{Front, Piece, Pieces};
 use super::read_ahead::{Reading, read_ahead};
-use super::{Medium, apart, decode, lost};
+use super::{Medium, decode, lost};
+use crate::apart::apart;
 use crate::archive::{BLOCK, Parser};
 
 /// The uncompressed bytes of a medium, in order.

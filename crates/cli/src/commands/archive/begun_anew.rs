@@ -31,7 +31,7 @@ impl Archive {
         mut medium: Destination,
     ) -> anyhow::Result<(Report, Option<Written>)> {
         // What a run that goes on finds there stays.
-        let start = medium.start().filter(|_| self.writing.resume == Resume::No);
+        let start = medium.start().await.filter(|_| self.writing.resume == Resume::No);
         let mut union = unite(&self.executor, self.sources.clone(), &self.options).await?;
         let mut lost = BTreeMap::new();
         loop {
@@ -53,7 +53,7 @@ impl Archive {
             let Some(again) = again else { return Err(error.into()) };
             let text = format!("{}; the archive is begun anew without it", chain(&error));
             self.observer.event(&Event::Warning { text: &text });
-            medium = again.again().context("going back to where the archive began failed")?;
+            medium = again.again().await.context("going back to where the archive began failed")?;
             self.writing.force = true;
             let sources = self.sources.clone();
             union = unite_without(&self.executor, sources, &self.options, lost.clone()).await?;
