@@ -1,5 +1,6 @@
 //! `cargo xtask ci`: every check, one after another, with its name and time.
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -69,7 +70,20 @@ pub(crate) fn run() -> anyhow::Result<()> {
             "  skipped the tests with {program}: not installed (Debian: apt-get install {program})"
         );
     }
+    if !has_fixtures() {
+        println!(
+            "  skipped the tests with archives of ace-dt: AIRLIFT_FIXTURES names no directory that \
+             has them"
+        );
+    }
     result
+}
+
+/// Whether the tests find the archives that ace-dt wrote, where `serve`'s look for them.
+fn has_fixtures() -> bool {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/fixtures");
+    let fixtures = std::env::var_os("AIRLIFT_FIXTURES").map_or(beside, PathBuf::from);
+    fixtures.join("ace-dt/archives").is_dir()
 }
 
 fn seconds(time: Duration) -> String {
