@@ -3,9 +3,11 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, IoSlice, Write};
+use std::num::NonZeroU64;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::{Buf, Bytes};
@@ -21,6 +23,13 @@ use crate::types::{Algorithm, Digest, Hasher};
 
 /// Pieces that are written at once, at most.
 const PIECES: usize = 256;
+
+/// Bytes after which the disk is told to begin: what is on its way already need not be waited for at
+/// the end, while whoever sent the blob waits for an answer.
+const STRIDE: u64 = 4 << 20;
+
+/// Where a stride comes in less, the disk is what is waited for anyway.
+const SLOWLY: Duration = Duration::from_millis(100);
 
 /// A blob being written. SHA-256 is computed on the way; another algorithm reads the file again.
 /// The file is locked as long as somebody writes to it, so that what was left behind can be told
@@ -38,6 +47,8 @@ pub(super) struct FileIngest {
     path: TempPath,
     hasher: Hasher,
     written: u64,
+    /// How far the strides go that have ended, and when the last one did.
+    stride: (u64, Instant),
 }
 
 /// What could not be written, in order, and why.
@@ -64,6 +75,7 @@ impl FileIngest {
             path,
             hasher: Hasher::new(Algorithm::Sha256),
             written: 0,
+            stride: (0, Instant::now()),
         })
     }
 
@@ -77,10 +89,24 @@ impl FileIngest {
     fn begin(&mut self) {
         let (mut pieces, file) = (std::mem::take(&mut self.pending), self.file.clone());
         self.held = 0;
+        let slow = self.slow_stride();
         self.writing = Some(spawn_blocking(move || {
             let done = write_all(&file, &mut pieces);
+            if let Some(stride) = slow.filter(|_| done.is_ok()) {
+                start_writeback(&file, &stride);
+            }
             (pieces, done)
         }));
+    }
+
+    /// The stride that ends here, when one does and it came slowly.
+    fn slow_stride(&mut self) -> Option<Range<u64>> {
+        let (start, since) = self.stride;
+        if self.written - start < STRIDE {
+            return None;
+        }
+        self.stride = (self.written, Instant::now());
+        (since.elapsed() >= SLOWLY).then_some(start..self.written)
     }
 
     /// Waits for what is being written. What could not be written is pending again.
@@ -158,6 +184,14 @@ impl Ingest for FileIngest {
     }
 }
 
+/// Has the disk begin with these bytes of the file, and waits for nothing. That they are not wanted
+/// any more is the one way to say so without `unsafe`; those that are not on the disk yet stay in memory.
+fn start_writeback(file: &File, stride: &Range<u64>) {
+    let length = NonZeroU64::new(stride.end - stride.start);
+    // A file system that cannot do it writes at the end, as it would have.
+    let _advice = rustix::fs::fadvise(file, stride.start, length, rustix::fs::Advice::DontNeed);
+}
+
 /// Makes what was written durable. Everything is to be there: an error of a write may have come when
 /// nobody was waiting for it any more.
 fn secure(file: &File, written: u64) -> io::Result<()> {
@@ -207,74 +241,9 @@ fn hash_file(path: &Path, algorithm: Algorithm) -> std::io::Result<Digest> {
     }
 }
 
-/// How long a file must have been left alone before it counts as left behind.
-const LEFT: Duration = Duration::from_secs(60);
-
-/// Removes what writers left behind that were killed. How many files it was.
-pub(super) fn sweep(root: &Path) -> std::io::Result<usize> {
-    let mut removed = 0;
-    for (directory, prefix) in [(root.join("ingest"), ""), (root.to_owned(), durable::TEMPORARY)] {
-        let entries = match std::fs::read_dir(&directory) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            entries => entries?,
-        };
-        for entry in entries {
-            let entry = entry?;
-            let ours = entry.file_name().as_encoded_bytes().starts_with(prefix.as_bytes());
-            // Whoever writes to it may finish at any moment: then there is nothing to remove.
-            if ours && unless_gone(is_left(&entry))?.unwrap_or(false) {
-                removed += usize::from(unless_gone(std::fs::remove_file(entry.path()))?.is_some());
-            }
-        }
-    }
-    Ok(removed)
-}
-
-/// `None` when the file was not there any more.
-fn unless_gone<T>(done: std::io::Result<T>) -> std::io::Result<Option<T>> {
-    match done {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        done => done.map(Some),
-    }
-}
-
-/// Whether nobody writes to a file: it is old, and not locked.
-fn is_left(entry: &std::fs::DirEntry) -> std::io::Result<bool> {
-    let meta = entry.metadata()?;
-    if !meta.is_file() || meta.modified()?.elapsed().is_ok_and(|age| age < LEFT) {
-        return Ok(false);
-    }
-    let file = std::fs::File::open(entry.path())?;
-    Ok(rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok())
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
-
     use super::*;
-
-    /// A file in `ingest/` that nobody wrote to for two hours.
-    fn old_file(root: &Path, name: &str) -> std::fs::File {
-        std::fs::create_dir_all(root.join("ingest")).unwrap();
-        let file = std::fs::File::create(root.join("ingest").join(name)).unwrap();
-        file.set_modified(SystemTime::now() - Duration::from_secs(7200)).unwrap();
-        file
-    }
-
-    #[tokio::test]
-    async fn only_what_was_left_behind_is_swept() {
-        let root = tempfile::tempdir().unwrap();
-        drop(old_file(root.path(), "left"));
-        let locked = old_file(root.path(), "locked");
-        rustix::fs::flock(&locked, FlockOperation::LockExclusive).unwrap();
-        let mut ingest = Box::new(FileIngest::start(root.path(), Arc::default()).await.unwrap());
-        assert_eq!(sweep(root.path()).unwrap(), 1);
-        assert!(!root.path().join("ingest/left").exists());
-        assert!(root.path().join("ingest/locked").exists());
-        ingest.write(Bytes::from_static(b"bytes")).await.unwrap();
-        ingest.finish(&Digest::of(b"bytes")).await.unwrap();
-    }
 
     #[tokio::test]
     async fn a_dropped_write_is_made_up_for() {

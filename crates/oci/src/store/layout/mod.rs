@@ -10,6 +10,7 @@ mod durable;
 mod edits;
 mod index;
 mod ingest;
+mod left;
 mod names;
 
 use std::collections::HashMap;
@@ -118,7 +119,7 @@ impl LayoutStore {
     /// written, by whatever process, stays.
     pub fn sweep(&self) -> Result<usize, StoreError> {
         collect::bring_back(&self.root)?;
-        ingest::sweep(&self.root).map_err(|error| StoreError::io("cleaning", &self.root, error))
+        left::sweep(&self.root).map_err(|error| StoreError::io("cleaning", &self.root, error))
     }
 
     /// Every descriptor in `index.json`, in its order.
