@@ -334,3 +334,32 @@ async fn copied_within_a_registry_with_one_connection() {
         assert_eq!(done.unwrap(), Put::Written);
     }
 }
+
+#[tokio::test]
+async fn an_upload_that_cannot_be_opened_at_once_lets_others_end() {
+    // Where there is one connection for each direction, one has a blob open and the other the right
+    // to send: neither may wait for what the other has.
+    let plan = FaultPlan::none().refusing_mounts();
+    let plan = plan.on(Kind::UploadPost, When::Nth(2), Fault::status(503));
+    let registry = TestRegistry::start(plan).await;
+    let blobs: Vec<_> = (0..4).map(|seed| Watched::new(bytes(seed * 2 + 1, LARGE))).collect();
+    for blob in &blobs {
+        registry.store("a").put(&blob.inner, &Hints::default()).await.unwrap();
+    }
+    let client = client_with(Settings { max_connections_per_host: 1, ..quick() });
+    let from: Arc<dyn Source> = client.repository(registry.name("a"));
+    let to = client.repository(registry.name("b"));
+    let hints = absent();
+    // Uploads are known to work from then on, so that content is opened meanwhile.
+    put(&*to, &small(), &hints).await;
+    let contents: Vec<_> = blobs
+        .iter()
+        .map(|blob| airlift_oci::store::Remote::new(from.clone(), blob.descriptor().clone()))
+        .collect();
+    let puts = contents.iter().map(|content| to.put(content, &hints));
+    let puts = futures_util::future::join_all(puts);
+    let done = tokio::time::timeout(Duration::from_secs(20), puts).await;
+    let done = done.expect("each waits for the other");
+    assert!(done.into_iter().all(|put| put.unwrap() == Put::Written));
+    assert_eq!(registry.faults(), 1);
+}

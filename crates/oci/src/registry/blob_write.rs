@@ -261,23 +261,29 @@ impl Upload<'_> {
         };
         self.offset = 0;
         let upload = Session::start_with(repo, permit);
-        let (opened, (session, permit)) = if self.reads_last() {
-            let upload = upload.await.map_err(Fault::Refused)?;
-            (self.content.open(0).await, upload)
+        let (opened, upload) = if self.reads_last() || repo.host.facts.uploads_away() {
+            (None, upload.await)
         } else {
             let (opened, upload) = tokio::join!(self.content.open(0), upload);
-            (opened, upload.map_err(Fault::Refused)?)
+            (Some(opened), upload)
         };
+        let (session, permit) = upload.map_err(Fault::Refused)?;
         let session = self.session.insert(session);
-        let blob = opened.map_err(Fault::of_content)?;
         let permit = match permit.filter(|_| session.is_home(repo)) {
-            Some(permit) => {
-                repo.host.wire.again().await;
+            Some(mut permit) => {
+                repo.host.wire.again(&mut permit).await;
                 permit
             }
-            None => session.admit(repo).await.map_err(Fault::Refused)?,
+            None => {
+                repo.host.facts.learn_uploads_away();
+                session.admit(repo).await.map_err(Fault::Refused)?
+            }
         };
-        Ok((permit, blob))
+        let opened = match opened {
+            Some(opened) => opened,
+            None => self.content.open(0).await,
+        };
+        Ok((permit, opened.map_err(Fault::of_content)?))
     }
 
     /// Everything from the offset on, in pieces of at most `chunk` bytes.

@@ -1,6 +1,6 @@
 //! Requests before they are sent.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
@@ -23,8 +23,36 @@ pub(super) struct Call {
     pub(super) read: Read,
     /// There is another endpoint to ask, so that this one is not insisted on.
     pub(super) hasty: bool,
-    /// The right to send, when it was had before; of use for the first try.
-    pub(super) permit: Mutex<Option<Permit>>,
+    /// The right to send, when it was had before.
+    pub(super) permit: Lent,
+}
+
+/// The right to send that a call was given, if any. It stays with the call over all its tries: who
+/// has opened content by it may not wait behind others, who wait for that content's connection.
+#[derive(Debug, Default)]
+pub(super) struct Lent {
+    lent: bool,
+    permit: Mutex<Option<Permit>>,
+}
+
+impl Lent {
+    /// Takes it for a try.
+    pub(super) fn take(&self) -> Option<Permit> {
+        self.permit.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Keeps the permit of a try that failed for the next, if the call was given one.
+    pub(super) fn keep(&self, permit: Option<Permit>) {
+        if self.lent {
+            *self.permit.lock().unwrap_or_else(PoisonError::into_inner) = permit;
+        }
+    }
+}
+
+impl From<Option<Permit>> for Lent {
+    fn from(permit: Option<Permit>) -> Self {
+        Lent { lent: permit.is_some(), permit: Mutex::new(permit) }
+    }
 }
 
 impl Call {

@@ -56,6 +56,8 @@ pub(super) struct HostFacts {
     pub(super) puts: Puts,
     /// Whether it has taken an upload.
     pub(super) uploads: Learned,
+    /// Whether it has sent an upload on to another host, where the right to send is another.
+    away: AtomicBool,
     /// Whether it takes a blob in the request that would open its upload.
     pub(super) single: Learned,
     /// Whether somebody has set out to learn that.
@@ -85,6 +87,7 @@ impl HostFacts {
             keeps_lists: Learned::default(),
             puts: Puts::default(),
             uploads: Learned::default(),
+            away: AtomicBool::new(false),
             single: Learned::default(),
             single_asked: AtomicBool::new(false),
             ranges: Learned::default(),
@@ -95,6 +98,16 @@ impl HostFacts {
             chunk: AtomicU64::new(0),
             subjects: Mutex::default(),
         }
+    }
+
+    /// Whether uploads go to another host: then content is opened only by the right to send there.
+    pub(super) fn uploads_away(&self) -> bool {
+        self.away.load(Ordering::Relaxed)
+    }
+
+    /// An upload goes to another host.
+    pub(super) fn learn_uploads_away(&self) {
+        self.away.store(true, Ordering::Relaxed);
     }
 
     /// Bytes a second of one download of late.

@@ -37,19 +37,22 @@ impl Wire {
             if refused.as_ref() == Some(&proof) {
                 return Err(self.denied(call, who, None).await);
             }
-            let outcome = self.send_once(call, &proof).await;
-            if let Ok(answer) = &outcome {
+            let mut outcome = self.send_once(call, &proof).await;
+            if let Ok(answer) = &mut outcome {
                 if answer.status != StatusCode::UNAUTHORIZED || answer.foreign {
                     who.authority.answered();
                 } else if who.authority.challenged(&answer.headers, who.scopes, &proof) {
                     refused = Some(proof);
+                    call.permit.keep(answer.permit.take());
+                    drop(first);
+                    self.ready(call).await;
                     continue;
                 } else {
                     return Err(self.denied(call, who, Some(answer)).await);
                 }
             }
             drop(first);
-            if let Verdict::Break(result) = self.weigh(outcome, &mut tries, &call.place).await {
+            if let Verdict::Break(result) = self.weigh(outcome, &mut tries, call).await {
                 return match result {
                     Ok(answer) if answer.status == StatusCode::FORBIDDEN => Err(answer.error()),
                     result => result,

@@ -117,9 +117,10 @@ impl Limits {
     }
 
     /// Waits until another request may be sent with a right to send that was had before.
-    pub(super) async fn again(&self) {
+    pub(super) async fn again(&self, permit: &mut Permit) {
         self.calm().await;
         self.slot().await;
+        permit.round = self.lock().round;
     }
 
     /// The right to send, when there is room that nobody waits for.

@@ -1,12 +1,12 @@
 //! One repository at one endpoint: what the operations work on.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use http::Method;
 
 use super::answer::Answer;
 use super::auth::Scopes;
-use super::call::{Call, Payload, Read};
+use super::call::{Call, Lent, Payload, Read};
 use super::facts::RepoFacts;
 use super::host::Host;
 use super::identity::Identity;
@@ -44,7 +44,7 @@ impl Repo {
             place: self.place.clone(),
             read,
             hasty: self.hasty,
-            permit: Mutex::default(),
+            permit: Lent::default(),
         }
     }
 

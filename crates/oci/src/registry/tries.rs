@@ -32,7 +32,7 @@ impl Wire {
         let mut tries = self.tries(call.hasty);
         loop {
             let outcome = self.send_once(call, &Proof::None).await;
-            if let Verdict::Break(result) = self.weigh(outcome, &mut tries, &call.place).await {
+            if let Verdict::Break(result) = self.weigh(outcome, &mut tries, call).await {
                 return result;
             }
         }
@@ -50,15 +50,29 @@ impl Wire {
         &self,
         outcome: Result<Answer, StoreError>,
         tries: &mut Tries<'_>,
-        place: &str,
+        call: &Call,
+    ) -> Verdict {
+        let verdict = self.judge(outcome, tries, call).await;
+        if verdict.is_continue() {
+            self.ready(call).await;
+        }
+        verdict
+    }
+
+    async fn judge(
+        &self,
+        outcome: Result<Answer, StoreError>,
+        tries: &mut Tries<'_>,
+        call: &Call,
     ) -> Verdict {
         let error = match outcome {
             Ok(answer) if !answer.troubled() => {
                 answer.good();
                 return Verdict::Break(Ok(answer));
             }
-            Ok(answer) => {
+            Ok(mut answer) => {
                 answer.overloaded();
+                call.permit.keep(answer.permit.take());
                 match self.patience(&answer, tries) {
                     Some(verdict) => return verdict,
                     None => answer.error(),
@@ -75,7 +89,7 @@ impl Wire {
         };
         Meter::again();
         Meter::waited(wait);
-        let cause = format!("{place}: {}, trying again", chain(error.kind()));
+        let cause = format!("{}: {}, trying again", call.place, chain(error.kind()));
         let (brief, tries) = (&*brief(&error), tries.backoff.failures());
         self.tell(wait, Pause::Failed, &Why { cause: &cause, brief, tries });
         tokio::time::sleep(wait).await;

@@ -2,7 +2,7 @@
 //! redirects are here and nowhere else. Whether to try again is for [`super::tries`] to say.
 
 use std::borrow::Cow;
-use std::sync::{Arc, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -83,17 +83,24 @@ impl Wire {
     }
 
     /// Waits until another request may be sent with a permit that was had before.
-    pub(super) async fn again(&self) {
+    pub(super) async fn again(&self, permit: &mut Permit) {
         let begun = Instant::now();
         self.common.pace.open().await;
-        self.limits.again().await;
+        self.limits.again(permit).await;
         Meter::waited(begun.elapsed());
+    }
+
+    /// Waits until the next try of a call may be sent by the permit that it was given, if it was.
+    pub(super) async fn ready(&self, call: &Call) {
+        if let Some(mut permit) = call.permit.take() {
+            self.again(&mut permit).await;
+            call.permit.keep(Some(permit));
+        }
     }
 
     /// Sends once, following redirects, and reads as much of the answer as the call says.
     pub(super) async fn send_once(&self, call: &Call, proof: &Proof) -> Result<Answer, StoreError> {
-        let held = call.permit.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let permit = match held {
+        let permit = match call.permit.take() {
             Some(permit) => permit,
             None => self.admit(call.lane).await,
         };
@@ -123,6 +130,7 @@ impl Wire {
                 if error.is_retryable() {
                     permit.overloaded();
                 }
+                call.permit.keep(Some(permit));
                 Err(error)
             }
         }
@@ -221,7 +229,8 @@ impl Wire {
             _ if call.method == Method::HEAD => {}
             Read::Stream if answer.status.is_success() => answer.stream = Some(reply),
             Read::Whole(limit) if answer.status.is_success() => {
-                answer.body = self.read(&call.place, reply, limit).await?;
+                let body = self.read(&call.place, reply, limit).await;
+                answer.body = body.inspect_err(|_| call.permit.keep(answer.permit.take()))?;
             }
             // An error is one whether or not its explanation arrives.
             _ => {

@@ -8,7 +8,7 @@ use url::Url;
 use super::challenge::Bearer;
 use super::scopes::Scopes;
 use super::token::Token;
-use crate::registry::call::{Call, Payload, Read};
+use crate::registry::call::{Call, Lent, Payload, Read};
 use crate::registry::credential::Credential;
 use crate::registry::failure::protocol;
 use crate::registry::kind::Kind;
@@ -138,7 +138,7 @@ impl Exchange<'_> {
             place: self.account.to_owned(),
             read: Read::Whole(ANSWER),
             hasty: false,
-            permit: std::sync::Mutex::default(),
+            permit: Lent::default(),
         }
     }
 
