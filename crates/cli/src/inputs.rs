@@ -79,7 +79,7 @@ pub(crate) fn annotations(texts: &[String]) -> anyhow::Result<Annotations> {
     let mut annotations = Annotations::new();
     for text in texts {
         let pairs = match text.matches('=').count() {
-            1 => vec![text.trim_matches('"').to_owned()],
+            1 => vec![unquoted(text).to_owned()],
             _ => fields(text),
         };
         for pair in &pairs {
@@ -94,6 +94,12 @@ pub(crate) fn annotations(texts: &[String]) -> anyhow::Result<Annotations> {
         }
     }
     Ok(annotations)
+}
+
+/// A pair without the quotes around it. One that only the value has is a part of it.
+fn unquoted(pair: &str) -> &str {
+    let within = pair.strip_prefix('"').and_then(|pair| pair.strip_suffix('"'));
+    within.unwrap_or(pair)
 }
 
 /// The fields of a line of CSV. A quote that is not closed closes at the end.
@@ -222,10 +228,10 @@ mod tests {
         let read = annotations(&texts(&["a=1,b=2", "c=x,y"])).expect("reads");
         let pairs: Vec<_> = read.iter().map(|(k, v)| format!("{k}:{v}")).collect();
         assert_eq!(pairs, ["a:1", "b:2", "c:x,y"]);
-        let quoted = [r#"a=1,"b=x,y","c=say ""so""""#, r#""d=x,y""#, r#"e=1,f="g""#];
+        let quoted = [r#"a=1,"b=x,y","c=say ""so""""#, r#""d=x,y""#, r#"e=1,f="g""#, r#"h="i""#];
         let read = annotations(&texts(&quoted)).expect("reads");
         let pairs: Vec<_> = read.iter().map(|(k, v)| format!("{k}:{v}")).collect();
-        assert_eq!(pairs, ["a:1", "b:x,y", "c:say \"so\"", "d:x,y", "e:1", "f:\"g\""]);
+        assert_eq!(pairs, ["a:1", "b:x,y", "c:say \"so\"", "d:x,y", "e:1", "f:\"g\"", "h:\"i\""]);
         for wrong in ["a", "=1", "a=1,b=2,c"] {
             assert!(annotations(&texts(&[wrong])).is_err(), "{wrong}");
         }

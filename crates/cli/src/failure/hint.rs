@@ -37,9 +37,7 @@ fn of_cause(cause: &(dyn Error + 'static)) -> Option<String> {
     }
     if let Some(MbufferError::Device(error)) = cause.downcast_ref() {
         return match error {
-            DeviceError::Full { .. } => {
-                Some(Trouble::Full).map(|full| trouble_hint(full, "", None))
-            }
+            DeviceError::Full { .. } => Some(trouble_hint(Trouble::Full, "", None)),
             error => {
                 of_device(error, "run the same command again, with --force or to another place")
             }

@@ -62,6 +62,23 @@ async fn all_that_are_lacking_are_found_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_far_side_has_need_not_be_there() {
+    let (full, before) = low(&[]).await;
+    let (_low, sources) = low(&[(0, Fault::status(404)), (1, Fault::status(404))]).await;
+    let place = Place::new();
+    place.file("base.list", &*before[0]);
+    place.file("all.list", sources.join("\n"));
+    place.airlift("archive base.list base.tar 6 --checkpoint base.ledger").with(0);
+    drop(full);
+    let size = std::fs::metadata(place.path().join("base.tar")).expect("is there").len();
+    let known = format!("--existing-from-checkpoint base.ledger:{size}");
+    let ended = place.airlift(&format!("archive all.list all.tar 7 {known}")).with(3);
+    ended.says("archive: 2 done, 1 failed").says(&sources[1]);
+    place.airlift("deserialize base.tar oci:far:6").with(0);
+    place.airlift("deserialize all.tar oci:far:7").with(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn where_nothing_is_left_nothing_is_written() {
     let all = [0, 1, 2].map(|number| (number, Fault::status(404)));
     let (_low, sources) = low(&all).await;

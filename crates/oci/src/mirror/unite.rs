@@ -62,12 +62,14 @@ pub async fn unite(
 }
 
 /// As [`unite`], but leaves out every image that needs one of the blobs `lost`, or one that no source
-/// has. Every blob is asked for, which is worth its requests once one was found to be lacking.
+/// has. Every blob is asked for, which is worth its requests once one was found to be lacking; but
+/// for those that are `elsewhere` already, which no image needs.
 pub async fn unite_without(
     executor: &Executor,
     sources: Vec<SourceImage>,
     options: &GatherOptions,
     mut lost: BTreeMap<Digest, String>,
+    elsewhere: &BTreeMap<Digest, String>,
 ) -> Result<Union, InventoryError> {
     let reads = stream::iter(sources).map(|source| async move {
         let read = read_graph(&source, options).await;
@@ -82,7 +84,7 @@ pub async fn unite_without(
         let own = graph.blobs().iter().filter(|blob| !blob.is_foreign());
         blobs.extend(own.map(|blob| (&blob.digest, blob)));
     }
-    blobs.retain(|digest, _| !lost.contains_key(*digest));
+    blobs.retain(|digest, _| !lost.contains_key(*digest) && !elsewhere.contains_key(*digest));
     let asked = stream::iter(blobs.into_values()).map(|blob| lacking(&all, blob));
     let mut asked = asked.buffered(executor.images() * ASKED_AT_ONCE);
     while let Some(found) = asked.next().await {

@@ -55,8 +55,9 @@ impl Archive {
             self.observer.event(&Event::Warning { text: &text });
             medium = again.again().await.context("going back to where the archive began failed")?;
             self.writing.force = true;
-            let sources = self.sources.clone();
-            union = unite_without(&self.executor, sources, &self.options, lost.clone()).await?;
+            let (sources, lost) = (self.sources.clone(), lost.clone());
+            let existing = &self.writing.archive.existing;
+            union = unite_without(&self.executor, sources, &self.options, lost, existing).await?;
         }
     }
 }
