@@ -34,6 +34,22 @@ async fn a_host_that_never_answered_is_given_up_early_and_then_at_once() {
 }
 
 #[tokio::test]
+async fn where_several_endpoints_are_asked_none_is_given_up_before_it_was_insisted_on() {
+    let heard = Arc::new(Heard::default());
+    let endpoints = [nobody(), nobody()].map(|host| airlift_oci::registry::Endpoint {
+        url: format!("http://{host}"),
+        ..Default::default()
+    });
+    let host = HostSettings { endpoints: endpoints.into(), ..HostSettings::default() };
+    let settings = Settings { hosts: [("a.example".to_owned(), host)].into(), ..patient() };
+    let client = Client::new(settings, heard.clone()).unwrap();
+    let error = client.repository(Name::new("a.example", "a").unwrap()).tags().await.unwrap_err();
+    assert!(chain(&error).contains("is the address right"), "{}", chain(&error));
+    // Each once more in passing, then as often as any host that never answered.
+    assert_eq!(tries_told(&heard), 2 * (1 + 5));
+}
+
+#[tokio::test]
 async fn a_host_that_answered_once_keeps_its_patience() {
     let (heard, registry) =
         (Arc::new(Heard::default()), with_blob(FaultPlan::none(), &small()).await);

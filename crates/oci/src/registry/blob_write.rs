@@ -269,15 +269,12 @@ impl Upload<'_> {
         };
         let (session, permit) = upload.map_err(Fault::Refused)?;
         let session = self.session.insert(session);
-        let permit = match permit.filter(|_| session.is_home(repo)) {
-            Some(mut permit) => {
-                repo.host.wire.again(&mut permit).await;
-                permit
-            }
-            None => {
-                repo.host.facts.learn_uploads_away();
-                session.admit(repo).await.map_err(Fault::Refused)?
-            }
+        let permit = if let Some(mut permit) = permit.filter(|_| session.is_home(repo)) {
+            repo.host.wire.again(&mut permit).await;
+            permit
+        } else {
+            repo.host.facts.learn_uploads_away();
+            session.admit(repo).await.map_err(Fault::Refused)?
         };
         let opened = match opened {
             Some(opened) => opened,

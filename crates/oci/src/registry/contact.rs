@@ -47,12 +47,15 @@ impl Contact {
         Some(if self.given_up.load(Ordering::Relaxed) { 0 } else { FURTHER })
     }
 
-    /// The error of a request that is given up, with what it may come from.
-    pub(super) fn give_up(&self, error: StoreError) -> StoreError {
+    /// The error of a request that is given up, with what it may come from. One that was not `hasty`
+    /// has shown what patience is worth there.
+    pub(super) fn give_up(&self, error: StoreError, hasty: bool) -> StoreError {
         if self.tries(&error).is_none() {
             return error;
         }
-        self.given_up.store(true, Ordering::Relaxed);
+        if !hasty {
+            self.given_up.store(true, Ordering::Relaxed);
+        }
         let place = error.place().to_owned();
         match (absence(&error), error.into_kind()) {
             (Some(absence), ErrorKind::Network(source)) => {
@@ -80,13 +83,13 @@ mod tests {
         let contact = Contact::default();
         assert_eq!(contact.tries(&refused), Some(FURTHER));
         assert_eq!(contact.tries(&reset), None, "somebody was there");
-        let given_up = contact.give_up(refused);
+        let given_up = contact.give_up(refused, false);
         assert!(given_up.is_retryable(), "it may pass all the same");
         let said = chain(&given_up);
         assert!(said.contains("is the address right") && said.contains("refused"), "{said}");
         assert_eq!(contact.tries(&error(111)), Some(0));
         contact.answered();
         assert_eq!(contact.tries(&error(111)), None, "it is there, and comes back");
-        assert!(!chain(&contact.give_up(error(111))).contains("is the address right"));
+        assert!(!chain(&contact.give_up(error(111), false)).contains("is the address right"));
     }
 }

@@ -85,7 +85,7 @@ impl Wire {
             tries.backoff.at_most(further);
         }
         let Some(wait) = tries.backoff.after_failure() else {
-            return Verdict::Break(Err(self.contact.give_up(error)));
+            return Verdict::Break(Err(self.contact.give_up(error, tries.hasty)));
         };
         Meter::again();
         Meter::waited(wait);
