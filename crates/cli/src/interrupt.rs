@@ -1,4 +1,7 @@
-//! SIGINT and SIGTERM: the first ends the run cleanly, the second ends the process at once.
+//! SIGINT, SIGTERM and SIGHUP: the first ends the run cleanly, the second ends the process at once.
+//!
+//! A terminal that is closed sends SIGHUP. Who started the run with `nohup` wants it to go on then;
+//! a server reads its files again instead.
 
 use std::future::Future;
 use std::time::Duration;
@@ -29,13 +32,13 @@ pub(crate) fn go_on(error: anyhow::Error, how: impl FnOnce() -> String) -> anyho
 impl Interrupt {
     /// Begins to listen, on a thread of its own: it must still answer to the second signal when
     /// the runtime is busy with ending. When this returns, no signal goes unheard.
-    pub(crate) fn listen() -> Self {
+    pub(crate) fn listen(hangup: Hangup) -> Self {
         let (sender, receiver) = watch::channel(false);
         let (ready, listening) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             if let Ok(runtime) = runtime {
-                runtime.block_on(wait_for_two(&sender, ready));
+                runtime.block_on(wait_for_two(&sender, ready, hangup));
             }
         });
         // An error means that signals cannot be heard here: then they do what they always do.
@@ -65,33 +68,78 @@ impl Interrupt {
     }
 }
 
+/// What SIGHUP means to a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hangup {
+    /// The same as SIGTERM, unless the process was started to ignore it.
+    Ends,
+    /// Something else, which others listen for.
+    IsTaken,
+}
+
 /// How long an interrupted run may take to end before it says why it does not.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-async fn wait_for_two(sender: &watch::Sender<bool>, ready: std::sync::mpsc::Sender<()>) {
-    let (Ok(mut int), Ok(mut term)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+async fn wait_for_two(
+    sender: &watch::Sender<bool>,
+    ready: std::sync::mpsc::Sender<()>,
+    hangup: Hangup,
+) {
+    let (Ok(int), Ok(term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
         return;
     };
+    let hangup = match hangup {
+        Hangup::Ends if !ignores_hangup() => signal(SignalKind::hangup()).ok(),
+        _ => None,
+    };
+    let mut signals = Signals { int, term, hangup };
     // Without somebody who listens, a file that grows beyond the limit of the process ends it,
     // with nothing said; with one, it is an error of the write like any other.
     let _too_large = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
     let _ = ready.send(());
-    next(&mut int, &mut term).await;
+    signals.next().await;
     // Nobody listens when the run has ended already: then there is nothing to tell.
     let _ = sender.send(true);
-    if tokio::time::timeout(PATIENCE, next(&mut int, &mut term)).await.is_err() {
+    if tokio::time::timeout(PATIENCE, signals.next()).await.is_err() {
         let text = "\ninterrupted: waiting for what is in flight; interrupt again to end at once";
         Screen::default().line(text);
-        next(&mut int, &mut term).await;
+        signals.next().await;
     }
     std::process::exit(Exit::Interrupted as i32);
 }
 
-async fn next(int: &mut Signal, term: &mut Signal) {
-    tokio::select! {
-        _ = int.recv() => {}
-        _ = term.recv() => {}
+/// The signals that interrupt.
+struct Signals {
+    int: Signal,
+    term: Signal,
+    hangup: Option<Signal>,
+}
+
+impl Signals {
+    /// Waits for any of them.
+    async fn next(&mut self) {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = self.int.recv() => {}
+            _ = self.term.recv() => {}
+            _ = hangup => {}
+        }
     }
+}
+
+/// Whether the process was started to ignore SIGHUP, as by `nohup`. Where the system does not tell,
+/// it was not.
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // Bits from the signal with the number 1 on, which is SIGHUP.
+    ignored
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & 1 == 1)
 }

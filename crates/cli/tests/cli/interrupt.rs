@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM: the first ends a run cleanly, the second at once; a server just stops.
+//! SIGINT, SIGTERM and SIGHUP: the first ends a run cleanly, the second at once; a server just stops.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
@@ -38,7 +38,7 @@ async fn hanging() -> (TestRegistry, Place, Child) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_signal_ends_cleanly_and_says_how_to_go_on() {
-    for name in ["INT", "TERM"] {
+    for name in ["INT", "TERM", "HUP"] {
         let (_registry, place, child) = hanging().await;
         signal(&child, name);
         let output = child.wait_with_output().expect("ends");
@@ -47,6 +47,29 @@ async fn the_first_signal_ends_cleanly_and_says_how_to_go_on() {
         assert!(err.contains("error: interrupted\nhint: run the same command again"), "{err}");
         assert!(place.read("r.json").contains("\"exit\": 130"));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_started_to_outlive_its_terminal_ignores_a_hangup() {
+    let plan = FaultPlan::none().on(Kind::ManifestGet, When::Always, Fault::Hang);
+    let registry = TestRegistry::start(plan).await;
+    let place = Place::new();
+    place.file("s.list", format!("{}/a:1\n", registry.host()));
+    let mut binary = place.command();
+    binary.args(["gather", "s.list", "oci:out:1"]);
+    let mut command = Command::new("sh");
+    command.args(["-c", r#"trap "" HUP; exec "$0" "$@""#]).arg(binary.get_program());
+    command.args(binary.get_args()).current_dir(place.path()).stderr(Stdio::null());
+    let mut child = command.spawn().expect("starts");
+    while registry.log().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).expect("runs");
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).expect("is told");
+    let ignored = u64::from_str_radix(ignored.trim(), 16).expect("is a mask");
+    signal(&child, "TERM");
+    assert_eq!(child.wait().expect("ends").code(), Some(130));
+    assert_eq!(ignored & 1, 1, "a hangup is still ignored when everything is under way");
 }
 
 #[test]

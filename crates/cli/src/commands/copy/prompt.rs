@@ -7,6 +7,7 @@ use rustyline::error::ReadlineError;
 
 use super::{Args, carry, docker};
 use crate::exit::Exit;
+use crate::interrupt::Hangup;
 use crate::session::Session;
 use crate::{dispatch, runtime};
 
@@ -19,7 +20,7 @@ pub(super) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
     session.say("Each line is an image: SOURCE DEST TAG. Ctrl-D ends.");
     let mut editor = DefaultEditor::new()?;
     let mut typed = Typed::default();
-    runtime::until_interrupted(|interrupt| async move {
+    runtime::until_interrupted(Hangup::Ends, |interrupt| async move {
         // The runtime has nothing else to do while a line is typed. Pasted lines come at once.
         while let Some(lines) = tokio::task::block_in_place(|| ask(&mut editor))? {
             for line in lines.lines() {

@@ -17,6 +17,7 @@ use self::settings::Settings;
 use crate::config::Environment;
 use crate::exit::{Exit, exit_codes};
 use crate::global::Global;
+use crate::interrupt::Hangup;
 use crate::screen::Screen;
 use crate::{duration, files, output, runtime};
 
@@ -54,7 +55,7 @@ pub(crate) fn run(args: &Args, global: &Global, screen: &Screen) -> anyhow::Resu
     let environment = Environment::of_process();
     let first = Settings::read(args, &environment)?;
     settings::log(first.config.logging, global, screen)?;
-    runtime::until_interrupted(|mut interrupt| async move {
+    runtime::until_interrupted(Hangup::IsTaken, |mut interrupt| async move {
         // Before anything listens: a signal that comes early shall not end the process.
         let hangup = signal(SignalKind::hangup()).context("listening for SIGHUP failed")?;
         let Settings { mut config, access } = first;

@@ -18,6 +18,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use self::door::Door;
 use self::garbage::Garbage;
 use crate::exit::{Exit, exit_codes};
+use crate::interrupt::Hangup;
 use crate::session::Session;
 use crate::{duration, files, inputs, output, runtime};
 
@@ -69,7 +70,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
     if args.garbage.is_asked_for() {
         return args.garbage.collect(&args.locations);
     }
-    runtime::until_interrupted(|mut interrupt| async move {
+    runtime::until_interrupted(Hangup::IsTaken, |mut interrupt| async move {
         // Before anything listens: a signal that comes early shall not end the process.
         let hangup = signal(SignalKind::hangup()).context("listening for SIGHUP failed")?;
         let (access, tls) = (args.door.access()?, args.door.tls()?);
