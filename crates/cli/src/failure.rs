@@ -13,7 +13,6 @@ use airlift_tape::{DeserializeError, MbufferError, ReadError, ResumeError, Seria
 use crate::config::ConfigError;
 use crate::exit::Exit;
 use crate::interrupt::Interrupted;
-use crate::output::Closed;
 use crate::screen::Screen;
 
 pub(crate) use hint::trouble_hint;
@@ -35,9 +34,6 @@ impl Usage {
 
 /// Shows `error` with all its causes, once, and what to do next; says with which code to end.
 pub(crate) fn tell(error: &anyhow::Error, screen: &Screen) -> Exit {
-    if error.downcast_ref::<Closed>().is_some() {
-        return Exit::Done;
-    }
     screen.set_bar(None);
     screen.line(message(error).trim_end());
     exit(error)

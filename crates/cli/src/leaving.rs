@@ -3,7 +3,6 @@
 use airlift_oci::store::chain;
 
 use crate::exit::Exit;
-use crate::output::Closed;
 use crate::session::Session;
 
 /// The files of one run's end. One that cannot be written is told and changes the exit code; it
@@ -21,12 +20,9 @@ impl<'a> Leaving<'a> {
 
     /// Does what leaves a file.
     pub(crate) fn file(&mut self, write: impl FnOnce() -> anyhow::Result<()>) {
-        match write() {
-            Err(error) if error.downcast_ref::<Closed>().is_none() => {
-                self.session.complain(&chain(error.as_ref()));
-                self.failed = true;
-            }
-            _ => {}
+        if let Err(error) = write() {
+            self.session.complain(&chain(error.as_ref()));
+            self.failed = true;
         }
     }
 

@@ -1,11 +1,9 @@
 //! Standard output: results, and nothing else. Progress, logs and errors go to standard error.
+//!
+//! A reader that closed it (`airlift … | head`) has seen enough: no failure, and no other exit code
+//! than the run would have had.
 
 use std::io::{self, Write};
-
-/// Standard output was closed by its reader (`airlift … | head`): no failure, the run ends quietly.
-#[derive(Debug, thiserror::Error)]
-#[error("standard output was closed")]
-pub(crate) struct Closed;
 
 /// Prints `text` and a newline.
 pub(crate) fn line(text: &str) -> anyhow::Result<()> {
@@ -27,7 +25,7 @@ fn write_all(parts: &[&[u8]]) -> anyhow::Result<()> {
     let result = parts.iter().try_for_each(|part| out.write_all(part));
     match result.and_then(|()| out.flush()) {
         Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Closed.into()),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         Err(error) => Err(anyhow::Error::new(error).context("writing to standard output failed")),
     }
 }
