@@ -3,6 +3,7 @@
 //! That they can be written shows before the run, and each has its old content or its new.
 
 use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -61,14 +62,20 @@ fn write(path: &Path, content: &[u8]) -> io::Result<()> {
         return std::fs::write(&target, content);
     }
     // The path that the error names is not the one that was given.
+    // Who may read the file before may read it after; a new one is like any other of the process.
+    let before = std::fs::metadata(&target).map(|meta| meta.permissions());
     let mut file = tempfile::Builder::new()
         .prefix(".airlift-")
+        .permissions(std::fs::Permissions::from_mode(0o666))
         .tempfile_in(directory_of(&target))
         .map_err(|error| match error.kind() {
             io::ErrorKind::StorageFull => io::ErrorKind::StorageFull.into(),
             _ => error,
         })?;
     file.write_all(content)?;
+    if let Ok(before) = before {
+        file.as_file().set_permissions(before)?;
+    }
     file.as_file().sync_all()?;
     file.persist(&target)?;
     Ok(())
@@ -94,6 +101,8 @@ fn directory_of(path: &Path) -> &Path {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::{writable, write_whole};
 
     #[test]
@@ -104,6 +113,22 @@ mod tests {
         write_whole(&path, b"new").expect("writes");
         assert_eq!(std::fs::read(&path).expect("reads"), b"new");
         assert_eq!(std::fs::read_dir(directory.path()).expect("lists").count(), 1);
+    }
+
+    #[test]
+    fn whoever_could_read_a_file_still_can() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mode = |name: &str| {
+            let path = directory.path().join(name);
+            std::fs::metadata(path).expect("is there").permissions().mode() & 0o777
+        };
+        std::fs::write(directory.path().join("plain"), b"").expect("writes");
+        write_whole(&directory.path().join("new"), b"new").expect("writes");
+        assert_eq!(mode("new"), mode("plain"));
+        let own = std::fs::Permissions::from_mode(0o640);
+        std::fs::set_permissions(directory.path().join("new"), own).expect("sets them");
+        write_whole(&directory.path().join("new"), b"newer").expect("writes");
+        assert_eq!(mode("new"), 0o640);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use airlift_oci::types::{Descriptor, Digest, media};
@@ -52,7 +53,10 @@ impl LedgerDraft {
         let parent = parent.unwrap_or(Path::new("."));
         // In the system's own words; the error below would name a file that nobody has heard of.
         std::fs::metadata(parent)?;
-        let new = tempfile::NamedTempFile::new_in(parent)
+        // For whoever may read the directory, as far as the process's umask lets them.
+        let new = tempfile::Builder::new()
+            .permissions(std::fs::Permissions::from_mode(0o644))
+            .tempfile_in(parent)
             .map_err(|error| io::Error::from(error.kind()))?;
         Ok(LedgerDraft { new, path: target })
     }
@@ -60,7 +64,6 @@ impl LedgerDraft {
     /// Begins the ledger with the lines that hold already. Until it stands, an older one does.
     pub fn begin(self, lines: &[Line]) -> io::Result<LedgerWriter> {
         let file = self.new.reopen()?;
-        rustix::fs::fchmod(&file, rustix::fs::Mode::from_raw_mode(0o644))?;
         let mut ledger = LedgerWriter { file, path: self.path };
         ledger.append(lines)?;
         self.new.persist(&ledger.path).map_err(|error| error.error)?;

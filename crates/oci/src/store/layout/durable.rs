@@ -1,7 +1,7 @@
 //! Files and names that are there after a loss of power.
 
 use std::io::Write;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 /// How files begin that are to be renamed.
@@ -47,12 +47,18 @@ pub(super) fn replace(root: &Path, path: &Path, text: &[u8]) -> std::io::Result<
     Stamp::of(&file)
 }
 
+/// Who may read a file of a layout: whoever may read the directory, as far as the process's umask
+/// lets them. A temporary file is private to its owner otherwise.
+pub(super) fn readable() -> std::fs::Permissions {
+    std::fs::Permissions::from_mode(0o644)
+}
+
 /// A file that is whole and synced, but has no name to stay under yet.
 pub(super) fn temporary(root: &Path, text: &[u8]) -> std::io::Result<tempfile::NamedTempFile> {
-    let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(root).map_err(plain)?;
+    let mut builder = tempfile::Builder::new();
+    let named = builder.prefix(TEMPORARY).permissions(readable());
+    let mut file = named.tempfile_in(root).map_err(plain)?;
     file.write_all(text)?;
-    // A temporary file is private to its owner; a layout is for whoever may read the directory.
-    rustix::fs::fchmod(file.as_file(), rustix::fs::Mode::from_raw_mode(0o644))?;
     file.as_file().sync_data()?;
     Ok(file)
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use bytes::{Buf, Bytes};
 use rustix::fs::FlockOperation;
-use tempfile::{NamedTempFile, TempPath};
+use tempfile::TempPath;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::directories::create_directories;
@@ -59,7 +59,9 @@ impl FileIngest {
         let directory = root.join("ingest");
         let made = tokio::fs::create_dir_all(&directory).await;
         made.map_err(|source| StoreError::io("creating", &directory, source))?;
-        let file = NamedTempFile::new_in(&directory).map_err(|error| {
+        let mut builder = tempfile::Builder::new();
+        let readable = builder.permissions(durable::readable());
+        let file = readable.tempfile_in(&directory).map_err(|error| {
             StoreError::io("creating a file in", &directory, durable::plain(error))
         })?;
         rustix::fs::flock(file.as_file(), FlockOperation::NonBlockingLockExclusive)
@@ -200,8 +202,6 @@ fn secure(file: &File, written: u64) -> io::Result<()> {
         let text = format!("{length} bytes are in the file where {written} were written");
         return Err(io::Error::other(text));
     }
-    // A temporary file is private to its owner; a layout is for whoever may read the directory.
-    rustix::fs::fchmod(file, rustix::fs::Mode::from_raw_mode(0o644))?;
     file.sync_data()
 }
 
