@@ -12,8 +12,8 @@ use airlift_oci::stores::Stores;
 use airlift_oci::types::{Digest, Location, Manifest, Version};
 use airlift_tape::archive::ArchiveOptions;
 use airlift_tape::batch::{ArchiveName, BatchLine, Record, SENT_FILE, Sent, parse_list};
-use airlift_tape::device::Destination;
-use airlift_tape::{Compression, Resume, SerializeError, SerializeOptions, serialize};
+use airlift_tape::device::{Destination, DeviceError};
+use airlift_tape::{Compression, Resume, SerializeError, SerializeOptions, Written, serialize};
 use anyhow::Context;
 use clap::Args as Derive;
 
@@ -63,10 +63,12 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
     check_directory(&args.sync_directory)?;
     let record = Record::<Sent>::open(&args.sync_directory.join(&args.tracker_filename))?;
     let next = next_number(&args.sync_directory, &record)?;
+    let unrecorded = unrecorded(&args.sync_directory, &record)?;
     let watch = session.watch()?;
     let result = runtime::guarded(async {
         let stores = session.stores(watch.observer())?;
-        let mut batch = Batch { args, stores, observer: watch.observer(), record, next };
+        let mut batch =
+            Batch { args, stores, observer: watch.observer(), record, next, unrecorded };
         let mut report = Report::default();
         for line in &lines {
             let mut item = ItemReport::new(&line.artifact);
@@ -85,7 +87,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
 fn list(path: &Path) -> anyhow::Result<Vec<BatchLine>> {
     let hint = "a header, then NAME,ARTIFACT a line";
     let name = path.display().to_string();
-    let text = std::fs::read(path)
+    let text = airlift_oci::store::read_small(path)
         .map_err(|error| Usage::new(format!("reading {name} failed: {error}"), hint))?;
     Ok(parse_list(&name, &text).map_err(|error| Usage::new(error.to_string(), hint))?)
 }
@@ -107,6 +109,17 @@ fn next_number(directory: &Path, record: &Record<Sent>) -> anyhow::Result<u64> {
     highest.checked_add(1).context("the numbers of the archives are used up")
 }
 
+/// The last archive, when the record does not know it: what a run leaves that ends between the two.
+fn unrecorded(directory: &Path, record: &Record<Sent>) -> anyhow::Result<Option<ArchiveName>> {
+    let last = archives(directory)?.into_iter().max();
+    let known = |name: &ArchiveName| {
+        let mut recorded =
+            record.rows().iter().filter_map(|row| ArchiveName::parse(&row.file).ok());
+        recorded.any(|recorded| recorded.number >= name.number)
+    };
+    Ok(last.filter(|last| !known(last)))
+}
+
 /// The archives in the directory whose names can be read.
 fn archives(directory: &Path) -> anyhow::Result<Vec<ArchiveName>> {
     let failed = || format!("reading {} failed", directory.display());
@@ -124,7 +137,11 @@ struct Batch<'a> {
     observer: Arc<dyn Observer>,
     record: Record<Sent>,
     next: u64,
+    unrecorded: Option<ArchiveName>,
 }
+
+/// What becomes an archive, and where it is.
+type Artifact = (Arc<dyn Source>, Manifest);
 
 impl Batch<'_> {
     /// Writes one artifact, unless its name was sent with the same content already.
@@ -143,12 +160,20 @@ impl Batch<'_> {
             Compression::Zstd(_) => ".tar.zst",
             Compression::Gzip(_) => ".tar.gz",
         };
-        let name = ArchiveName { number: self.next, name: line.name.clone(), ending };
-        let file = name.to_string();
+        let options = self.options(&line.location, existing);
+        let artifact: Artifact = (opened.store, root.clone());
+        let adopted = self.adopt(&line.name, ending, &artifact, &options).await?;
+        let (file, totals) = if let Some(adopted) = adopted {
+            adopted
+        } else {
+            let name = ArchiveName { number: self.next, name: line.name.clone(), ending };
+            let file = name.to_string();
+            item.destinations = vec![file.clone()];
+            let totals = self.write(&artifact, &file, options).await?;
+            self.next += 1;
+            (file, totals)
+        };
         item.destinations = vec![file.clone()];
-        let totals =
-            self.write(&line.location, opened.store, root.clone(), &file, existing).await?;
-        self.next += 1;
         let (artifact, digest) = (line.artifact.clone(), root.digest().clone());
         self.record.append(Sent { file, artifact, digest })?;
         Ok(totals)
@@ -201,16 +226,28 @@ impl Batch<'_> {
         Ok(graph.blobs().iter().map(|blob| blob.digest.clone()).collect())
     }
 
-    async fn write(
-        &self,
-        location: &Location,
-        source: Arc<dyn Source>,
-        root: Manifest,
-        file: &str,
-        existing: BTreeMap<Digest, String>,
-    ) -> anyhow::Result<Totals> {
-        let path = self.args.sync_directory.join(file);
-        let options = SerializeOptions {
+    /// The archive that an earlier run wrote whole, ending before its record could say so, when it is
+    /// the very one that this artifact would become. Anything else there is left as it is.
+    async fn adopt(
+        &mut self,
+        name: &str,
+        ending: &'static str,
+        artifact: &Artifact,
+        options: &SerializeOptions,
+    ) -> anyhow::Result<Option<(String, Totals)>> {
+        let is_it = |left: &mut ArchiveName| left.name == name && left.ending == ending;
+        let Some(left) = self.unrecorded.take_if(is_it) else { return Ok(None) };
+        let file = left.to_string();
+        match self.serialize(artifact, &file, options).await {
+            Err(SerializeError::Resume(_) | SerializeError::Device(DeviceError::Exists(_))) => {
+                Ok(None)
+            }
+            written => Ok(Some((file, totals(&written?)))),
+        }
+    }
+
+    fn options(&self, location: &Location, existing: BTreeMap<Digest, String>) -> SerializeOptions {
+        SerializeOptions {
             archive: ArchiveOptions {
                 tag: location.destination_tag(),
                 manifest_json: self.args.manifest_json,
@@ -221,25 +258,41 @@ impl Batch<'_> {
             compression: self.args.compression,
             resume: Resume::Auto,
             ..SerializeOptions::default()
-        };
-        let write = |options: SerializeOptions| {
-            let (source, root, observer) = (source.clone(), root.clone(), self.observer.clone());
-            let to = Destination::File(path.clone());
-            async move { serialize(source, root, to, &options, observer).await }
-        };
-        let mut written = write(options.clone()).await;
+        }
+    }
+
+    async fn serialize(
+        &self,
+        (source, root): &Artifact,
+        file: &str,
+        options: &SerializeOptions,
+    ) -> Result<Written, SerializeError> {
+        let to = Destination::File(self.args.sync_directory.join(file));
+        serialize(source.clone(), root.clone(), to, options, self.observer.clone()).await
+    }
+
+    async fn write(
+        &self,
+        artifact: &Artifact,
+        file: &str,
+        options: SerializeOptions,
+    ) -> anyhow::Result<Totals> {
+        let mut written = self.serialize(artifact, file, &options).await;
         // The number is this run's alone: what an interrupted one left there of something else
         // is of no use to anybody.
         if let Err(SerializeError::Resume(_)) = written {
             let anew = SerializeOptions { resume: Resume::No, force: true, ..options };
-            written = write(anew).await;
+            written = self.serialize(artifact, file, &anew).await;
         }
-        let written = written?;
-        Ok(Totals {
-            moved: written.blobs + written.manifests,
-            bytes: written.bytes,
-            mounted: 0,
-            skipped: written.omitted.len() as u64,
-        })
+        Ok(totals(&written?))
+    }
+}
+
+fn totals(written: &Written) -> Totals {
+    Totals {
+        moved: written.blobs + written.manifests,
+        bytes: written.bytes,
+        mounted: 0,
+        skipped: written.omitted.len() as u64,
     }
 }

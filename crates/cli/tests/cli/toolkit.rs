@@ -212,6 +212,40 @@ async fn what_a_killed_batch_left_is_gone_on_with_or_made_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_archive_that_was_finished_and_not_recorded_is_not_written_twice() {
+    let registry = TestRegistry::start(FaultPlan::none()).await;
+    let place = Place::new();
+    let host = registry.host();
+    std::fs::create_dir(place.path().join("sync")).expect("makes it");
+    for seed in [1, 2] {
+        let from = format!("team/app{seed}");
+        image::simple(seed).push(registry.store(&from).as_ref(), Some("1")).await;
+        place.file("s.list", format!("{host}/{from}:1\n"));
+        place.airlift(&format!("gather s.list {host}/gather:{seed}")).with(0);
+        place.file(&format!("{seed}.csv"), format!("name,artifact\ntools,{host}/gather:{seed}\n"));
+    }
+    let names = || {
+        let listed = std::fs::read_dir(place.path().join("sync")).expect("lists").flatten();
+        let mut names: Vec<_> = listed.map(|file| file.file_name()).collect();
+        names.sort();
+        names
+    };
+    place.airlift("batch-serialize 1.csv sync").with(0);
+    let (record, listed) = (place.read("sync/record-keeping.csv"), names());
+    // As if it had been killed between the two.
+    std::fs::remove_file(place.path().join("sync/record-keeping.csv")).expect("is there");
+    place.airlift("batch-serialize 1.csv sync").with(0).says("1 done");
+    assert_eq!((place.read("sync/record-keeping.csv"), names()), (record, listed.clone()));
+    // Of something else, it is left alone.
+    let first = std::fs::read(place.path().join("sync/000001-tools.tar")).expect("reads");
+    std::fs::remove_file(place.path().join("sync/record-keeping.csv")).expect("is there");
+    place.airlift("batch-serialize 2.csv sync").with(0).says("1 done");
+    let after = std::fs::read(place.path().join("sync/000001-tools.tar")).expect("reads");
+    assert!(first == after && names().len() == listed.len() + 1, "{:?}", names());
+    assert!(place.read("sync/record-keeping.csv").contains("\n000002-tools.tar,"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_archive_of_a_batch_holds_back_only_its_own_name() {
     let place = Place::new();
     let registry = gathered(&place).await;

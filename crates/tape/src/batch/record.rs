@@ -5,6 +5,8 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use airlift_oci::types::Digest;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 /// An archive that was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +89,9 @@ pub enum RecordError {
         #[source]
         source: io::Error,
     },
+    /// Another run has it open.
+    #[error("the record {0} is in use: another run is at work with it; wait for its end")]
+    InUse(PathBuf),
     /// A line is none of such a record.
     #[error(
         "{path}:{line}: expected {expected}, found {found:?}; mend or remove the line, or name another record"
@@ -105,11 +110,15 @@ pub enum RecordError {
 
 impl<R: Row> Record<R> {
     /// Opens the record at `path`, making it when there is none. Nothing is written before the
-    /// first row.
+    /// first row. It is this process's alone until it is dropped, where the file system has locks:
+    /// two runs would give the same numbers.
     pub fn open(path: &Path) -> Result<Self, RecordError> {
         let failed = |source| io_error("opening", path, source);
         let options = OpenOptions::new().read(true).append(true).create(true).clone();
         let mut file = options.open(path).map_err(failed)?;
+        if flock(&file, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
+            return Err(RecordError::InUse(path.to_owned()));
+        }
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(|source| io_error("reading", path, source))?;
         let rows = parse(path, &text)?;
@@ -223,6 +232,12 @@ mod tests {
         record.append(odd.clone()).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.starts_with("sync_name,artifact,digest\n000001-a.tar,"), "{text}");
+        let text = Record::<Sent>::open(&path).unwrap_err().to_string();
+        assert!(
+            text.ends_with("r.csv is in use: another run is at work with it; wait for its end"),
+            "{text}"
+        );
+        drop(record);
         assert_eq!(Record::<Sent>::open(&path).unwrap().rows(), [odd]);
     }
 
@@ -238,6 +253,7 @@ mod tests {
         std::fs::write(&path, whole).unwrap();
         let mut record = Record::<Sent>::open(&path).unwrap();
         record.append(sent("000002-a.tar", "a.io/g:2")).unwrap();
+        drop(record);
         assert_eq!(Record::<Sent>::open(&path).unwrap().rows().len(), 2);
     }
 }
