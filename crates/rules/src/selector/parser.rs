@@ -114,13 +114,10 @@ impl<'a> Parser<'a> {
         word.parse().map_err(|_| wrong())
     }
 
-    /// Values in parentheses; each may be empty, but there must be something.
+    /// Values in parentheses; each may be empty, and nothing is one that is, as in Kubernetes.
     fn values(&mut self) -> Result<BTreeSet<String>, Fault> {
         if !self.take_sign("(") {
             return Err(expected("'('", self.peek()));
-        }
-        if self.peek().1 == Token::Sign(")") {
-            return Err(expected("a value", self.peek()));
         }
         let mut values = BTreeSet::new();
         loop {
