@@ -2,11 +2,12 @@
 //!
 //! Everything here is checked before any byte moves; what is wrong ends the run with code 2.
 
-use std::io::Read;
+use std::io;
 use std::path::Path;
 
 use airlift_oci::inventory::{SourceLine, parse_sources};
 use airlift_oci::mirror::{ItemReport, Report, SourceImage};
+use airlift_oci::store::{read_small, read_small_from};
 use airlift_oci::stores::Stores;
 use airlift_oci::types::{Annotations, Location, Platform, Tag};
 use airlift_rules::{Ruleset, RulesetError, Selectors};
@@ -178,7 +179,7 @@ fn same_name(one: &Location, other: &Location) -> bool {
 
 /// A ruleset; the files that it names are read.
 pub(crate) fn ruleset(text: &str) -> anyhow::Result<Ruleset> {
-    let files = |path: &str| std::fs::read_to_string(path);
+    let files = |path: &str| file_text(Path::new(path));
     Ruleset::parse(text, &files).map_err(|error| {
         let message = airlift_oci::store::chain(&error);
         let kinds = "`airlift route --help` lists the kinds of rulesets";
@@ -205,14 +206,19 @@ pub(crate) fn selectors(texts: &[String]) -> anyhow::Result<Selectors> {
     })
 }
 
+/// The text of a file that is small enough to be read whole.
+pub(crate) fn file_text(path: &Path) -> io::Result<String> {
+    let invalid = |_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8");
+    String::from_utf8(read_small(path)?).map_err(invalid)
+}
+
 fn read(path: &Path) -> anyhow::Result<(String, Vec<u8>)> {
     if path == Path::new("-") {
-        let mut text = Vec::new();
-        std::io::stdin().read_to_end(&mut text).context("reading standard input failed")?;
+        let text = read_small_from(std::io::stdin()).context("reading standard input failed")?;
         return Ok(("standard input".to_owned(), text));
     }
     let name = path.display().to_string();
-    let text = std::fs::read(path).map_err(|error| {
+    let text = read_small(path).map_err(|error| {
         Usage::new(format!("reading {name} failed: {error}"), "name a file that can be read")
     })?;
     Ok((name, text))

@@ -1,6 +1,7 @@
 //! Standard error, shared by the progress line, the logs and the messages: nothing overwrites another.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -42,14 +43,46 @@ impl Screen {
     }
 }
 
-/// A message as a terminal may have it: it can hold what a foreign registry or archive says.
+/// Bytes of a line that a person reads; more is a file or an answer that came in whole.
+const LONGEST: usize = 16 << 10;
+
+/// A message as a terminal may have it: it can hold what a foreign registry or archive says, or a
+/// file that is one line.
 fn plain(text: &str) -> Cow<'_, str> {
-    let moves = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
-    if !text.contains(moves) {
+    let moves = |c: char| is_unsafe(c) && !matches!(c, '\n' | '\t');
+    let long = |line: &str| line.len() > LONGEST;
+    if !text.contains(moves) && !text.lines().any(long) {
         return text.into();
     }
     let plain = |c: char| if moves(c) { c.escape_default().to_string() } else { c.into() };
-    text.chars().map(plain).collect::<String>().into()
+    let mut shown = String::new();
+    for line in text.split_inclusive('\n') {
+        if long(line) {
+            let (head, tail) = ends(line, LONGEST / 4);
+            shown.extend(head.chars().map(plain));
+            // Writing to a string cannot fail.
+            let _ = write!(shown, " [… {} bytes …] ", line.len() - head.len() - tail.len());
+            shown.extend(tail.chars().map(plain));
+        } else {
+            shown.extend(line.chars().map(plain));
+        }
+    }
+    shown.into()
+}
+
+/// The first `most` bytes of a text and the last, as far as they are whole characters.
+fn ends(text: &str, most: usize) -> (&str, &str) {
+    let is_between = |at: &usize| text.is_char_boundary(*at);
+    let head = (0..=most.min(text.len())).rfind(is_between).unwrap_or_default();
+    let tail = (text.len().saturating_sub(most)..=text.len()).find(is_between);
+    (&text[..head], &text[tail.unwrap_or(text.len())..])
+}
+
+/// Whether a character moves the cursor, or turns the text around it so that it reads otherwise
+/// than it is (Unicode's controls of direction).
+pub(crate) fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Collects one log record and writes it as a whole.
@@ -92,5 +125,15 @@ mod tests {
     fn no_message_moves_the_cursor() {
         assert_eq!(plain("one\n\ttwo ü"), "one\n\ttwo ü");
         assert_eq!(plain("a\u{1b}]0;x\u{7}\r\u{9b}b"), "a\\u{1b}]0;x\\u{7}\\r\\u{9b}b");
+        assert_eq!(plain("a\u{202e}b"), "a\\u{202e}b");
+    }
+
+    #[test]
+    fn of_an_endless_line_both_ends_are_shown() {
+        let text = format!("one\nerror: {}: two\nthree", "ü".repeat(1 << 20));
+        let shown = plain(&text);
+        assert!(shown.len() < 10_000, "{}", shown.len());
+        assert!(shown.starts_with("one\nerror: üü") && shown.ends_with("ü: two\nthree"), "{shown}");
+        assert!(shown.contains("bytes …]"));
     }
 }

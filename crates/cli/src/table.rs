@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use clap::ValueEnum;
 
+use crate::screen::is_unsafe;
+
 /// The form of a listing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
@@ -103,10 +105,10 @@ impl Table {
 /// A cell as a terminal may have it: what a foreign registry or archive put into a name moves no
 /// cursor and begins no line.
 pub(crate) fn shown(cell: &str) -> Cow<'_, str> {
-    if !cell.contains(char::is_control) {
+    if !cell.contains(is_unsafe) {
         return cell.into();
     }
-    let plain = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.into() };
+    let plain = |c: char| if is_unsafe(c) { c.escape_default().to_string() } else { c.into() };
     cell.chars().map(plain).collect::<String>().into()
 }
 

@@ -1,7 +1,5 @@
 //! `airlift login`: check a user and password with a registry and keep them.
 
-use std::io::Read;
-
 use airlift_oci::observe;
 use airlift_oci::registry::{Client, Credential, Secret};
 use airlift_oci::types::Name;
@@ -77,8 +75,11 @@ fn password(args: &Args) -> anyhow::Result<String> {
     if !args.password_stdin {
         return credentials::ask_secret("Password: ");
     }
-    let mut text = String::new();
-    std::io::stdin().read_to_string(&mut text).context("reading the password failed")?;
+    let text = airlift_oci::store::read_small_from(std::io::stdin());
+    let text = text.and_then(|text| {
+        String::from_utf8(text).map_err(|_| std::io::ErrorKind::InvalidData.into())
+    });
+    let text = text.context("reading the password failed")?;
     Ok(text.trim_end_matches(['\n', '\r']).to_owned())
 }
 

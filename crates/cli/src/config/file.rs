@@ -197,7 +197,7 @@ fn is_host(name: &str) -> bool {
 
 /// Reads the file at `path`.
 pub(crate) fn read(path: &Path) -> Result<File, ConfigError> {
-    let bytes = std::fs::read(path)
+    let bytes = airlift_oci::store::read_small(path)
         .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
     parse(path, &bytes)
 }

@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
 use super::helper;
+use crate::inputs;
 
 /// A file with credentials.
 #[derive(Debug)]
@@ -40,7 +41,7 @@ impl fmt::Display for Kept {
 impl AuthFile {
     /// Reads the file at `path`; one that is not there is empty.
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
-        let text = match fs::read_to_string(path) {
+        let text = match inputs::file_text(path) {
             Ok(text) if text.trim().is_empty() => "{}".to_owned(),
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => "{}".to_owned(),

@@ -25,6 +25,7 @@ mod media;
 mod messages;
 mod mirror;
 mod mirror_guide;
+mod odd;
 mod pacing;
 mod proxy;
 mod proxy_examples;

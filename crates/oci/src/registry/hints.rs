@@ -158,7 +158,8 @@ impl State {
     /// What a file says; lines that say nothing are passed over.
     fn read(path: &Path) -> Self {
         let mut state = State::default();
-        if fs::metadata(path).map_or(true, |meta| meta.len() > LARGEST) {
+        // What is no file may never end, or never begin.
+        if fs::metadata(path).map_or(true, |meta| !meta.is_file() || meta.len() > LARGEST) {
             return state;
         }
         let Ok(file) = File::open(path) else { return state };
@@ -271,6 +272,8 @@ mod tests {
         let path = directory.path().join("f");
         fs::write(&path, &text).unwrap();
         assert_eq!(State::read(&path).holders.len(), MOST);
+        let endless = State::read(Path::new("/dev/zero"));
+        assert!(endless.holders.is_empty(), "what is no file is not read");
         let good = Digest::of(b"good");
         let nonsense =
             ["", "x", "sha256:zz 1 r", &format!("{good} 1 ../up"), &format!("{good} x r")];

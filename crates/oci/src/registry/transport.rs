@@ -4,7 +4,6 @@
 //! decoded, no referer is sent. Proxies come from the environment as everywhere; loopback addresses
 //! are always reached directly.
 
-use std::fs;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -13,7 +12,7 @@ use reqwest::{Certificate, ClientBuilder, Identity};
 use url::{Host, Url};
 
 use super::settings::{Settings, Tls};
-use crate::store::{ErrorKind, StoreError};
+use crate::store::{ErrorKind, StoreError, read_small};
 
 /// The clients towards hosts that share TLS settings.
 #[derive(Debug, Clone)]
@@ -96,7 +95,7 @@ fn identity(tls: &Tls) -> Result<Option<Identity>, StoreError> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, StoreError> {
-    fs::read(path).map_err(|source| StoreError::io("reading", path, source))
+    read_small(path).map_err(|source| StoreError::io("reading", path, source))
 }
 
 fn bad(path: &Path, error: &dyn std::fmt::Display) -> StoreError {
@@ -157,7 +156,7 @@ mod tests {
         let tls = Tls { ca: vec![path.clone()], ..Tls::default() };
         let error = Transport::new(&Settings::default(), &tls).unwrap_err().to_string();
         assert!(error.contains("ca.crt"), "{error}");
-        fs::write(&path, "not a certificate").unwrap();
+        std::fs::write(&path, "not a certificate").unwrap();
         let error = Transport::new(&Settings::default(), &tls).unwrap_err().to_string();
         assert!(error.contains("ca.crt") && error.contains("TLS"), "{error}");
     }

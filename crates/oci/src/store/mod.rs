@@ -17,6 +17,7 @@ mod ingest;
 mod layout;
 mod line;
 mod memory;
+mod small;
 
 use std::ops::Range;
 
@@ -34,6 +35,7 @@ pub use ingest::{Ingest, drain};
 pub use layout::{Collection, Garbage, LayoutStore, create_directories};
 pub use line::Line;
 pub use memory::MemoryStore;
+pub use small::{read_small, read_small_from};
 
 use crate::observe::How;
 use crate::types::{Descriptor, Digest, Manifest, Name, Tag, Version};

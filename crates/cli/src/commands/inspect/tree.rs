@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use airlift_oci::mirror::inspect::{BlobLine, Inspection, Kind, Node};
 
+use crate::screen::is_unsafe;
 use crate::size::human;
 
 /// Draws the whole; blobs only when they are asked for, or not there.
@@ -93,5 +94,5 @@ fn blob_label(blob: &BlobLine) -> String {
 
 /// A foreign text without what would move the cursor of a terminal.
 fn printable(text: &str) -> String {
-    text.chars().map(|char| if char.is_control() { '\u{fffd}' } else { char }).collect()
+    text.chars().map(|char| if is_unsafe(char) { '\u{fffd}' } else { char }).collect()
 }

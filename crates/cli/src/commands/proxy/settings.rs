@@ -58,7 +58,7 @@ pub(super) fn explained(error: ConfigError) -> anyhow::Error {
 }
 
 fn text(path: &Path) -> anyhow::Result<String> {
-    std::fs::read_to_string(path).map_err(|error| {
+    crate::inputs::file_text(path).map_err(|error| {
         let message = format!("reading {} failed: {error}", path.display());
         Usage::new(message, "name a file that can be read, or set MIRROR_ variables").into()
     })

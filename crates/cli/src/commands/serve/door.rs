@@ -74,5 +74,6 @@ fn users(file: &Path) -> anyhow::Result<Users> {
 }
 
 fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
-    std::fs::read(file).with_context(|| format!("reading {} failed", file.display()))
+    airlift_oci::store::read_small(file)
+        .with_context(|| format!("reading {} failed", file.display()))
 }

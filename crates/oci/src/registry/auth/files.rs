@@ -2,7 +2,6 @@
 //! (containers-auth.json(5)).
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::ErrorKind::NotFound;
 use std::path::Path;
 
@@ -14,7 +13,7 @@ use serde::Deserialize;
 use crate::registry::credential::Credential;
 use crate::registry::endpoint::canonical;
 use crate::registry::secret::Secret;
-use crate::store::{ErrorKind, StoreError};
+use crate::store::{ErrorKind, StoreError, read_small};
 
 /// One file.
 #[derive(Debug)]
@@ -70,7 +69,7 @@ struct RawEntry {
 impl AuthFile {
     /// Reads a file; `None` when there is none.
     pub(super) fn read(path: &Path) -> Result<Option<Self>, StoreError> {
-        let text = match fs::read(path) {
+        let text = match read_small(path) {
             Ok(text) => text,
             Err(error) if error.kind() == NotFound => return Ok(None),
             Err(error) => return Err(StoreError::io("reading", path, error)),

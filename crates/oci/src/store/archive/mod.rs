@@ -7,6 +7,8 @@ mod fault;
 mod scan;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs::FileType;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -36,6 +38,19 @@ pub struct ArchiveStore {
     checked: Option<Arc<Checked>>,
 }
 
+/// What a place is called that gives its bytes once, in their order; `None`: it is none.
+fn passing(kind: FileType) -> Option<&'static str> {
+    if kind.is_fifo() {
+        Some("a pipe")
+    } else if kind.is_char_device() {
+        Some("a device without places")
+    } else if kind.is_socket() {
+        Some("a socket")
+    } else {
+        None
+    }
+}
+
 /// Descriptors by the digest of their subject and their own.
 type Referrers = HashMap<Digest, BTreeMap<Digest, Descriptor>>;
 
@@ -49,8 +64,17 @@ impl ArchiveStore {
     /// Opens an archive that is not compressed. Blocks: reads its front when a transfer manifest
     /// tells where everything is, else all its headers.
     pub fn open(file: &Path) -> Result<Self, StoreError> {
-        let opened =
-            std::fs::File::open(file).map_err(|source| StoreError::io("opening", file, source))?;
+        let failed = |source| StoreError::io("opening", file, source);
+        // Before it is opened: that waits for whoever writes into a pipe.
+        if let Some(kind) = passing(std::fs::metadata(file).map_err(failed)?.file_type()) {
+            return Err(StoreError::new(
+                file.display().to_string(),
+                ErrorKind::Configuration(format!(
+                    "it is {kind}, in which nothing can be found by its offset: deserialize it into oci:DIR"
+                )),
+            ));
+        }
+        let opened = std::fs::File::open(file).map_err(failed)?;
         ArchiveStore::over(file, Arc::new(opened))
     }
 
