@@ -76,7 +76,9 @@ pub(crate) struct Reading {
 pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
     let tag = inputs::destination_tag(&args.image)?;
     if args.reading.dry_run {
-        let found = verify::read(&args.source, args.reading.block_size, session)?;
+        let least = DeserializeOptions::default().memory;
+        let memory = Some(args.reading.block_size).filter(|asked| *asked > least);
+        let found = verify::read(&args.source, memory, session)?;
         let mut leaving = Leaving::of(session);
         if let Some(path) = &args.report {
             let document = verify::document(&found)?;

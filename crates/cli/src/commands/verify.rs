@@ -55,7 +55,8 @@ enum Form {
 
 /// Verifies and prints.
 pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
-    let found = read(&args.source, args.buffer_size, session)?;
+    let memory = (args.buffer_size > 0).then_some(args.buffer_size);
+    let found = read(&args.source, memory, session)?;
     let document = document(&found)?;
     let mut leaving = Leaving::of(session);
     if let Some(path) = &args.report {
@@ -68,15 +69,14 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
     Ok(leaving.exit(exit(&found)))
 }
 
-/// Reads media to their end.
+/// Reads media to their end, `memory` bytes ahead or as many as each asks for.
 pub(crate) fn read(
     media: &[PathBuf],
-    memory: u64,
+    memory: Option<u64>,
     session: &Session,
 ) -> anyhow::Result<VerifyReport> {
     let watch = session.watch()?;
-    let mut options = VerifyOptions::default();
-    options.memory = options.memory.max(memory);
+    let options = VerifyOptions { memory };
     runtime::guarded(async {
         let media = media.iter().map(|path| Medium::at(path)).collect();
         verify(media, &options, watch.observer()).await.context("nothing was verified")

@@ -1,30 +1,20 @@
 //! What is known of the archives' content: pure bookkeeping, fed with what passes.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Deserialize;
 
 use super::error::{DeserializeError, Missing, Spot};
+use super::named::Named;
 use crate::archive::{Omitted, TRANSFER_LIST, Transfer};
 use airlift_oci::types::{Descriptor, Digest, Manifest, ManifestKind, Tag, media};
-
-/// What names a manifest that `index.json` names.
-const INDEX: &str = "index.json";
-/// What names a manifest that the transfer list names.
-const LIST: &str = "the transfer list";
 
 #[derive(Deserialize)]
 struct Index {
     #[serde(default)]
     manifests: Vec<Descriptor>,
-}
-
-/// Something that a manifest or `index.json` names.
-#[derive(Debug, Clone)]
-pub(crate) struct Named {
-    pub(crate) descriptor: Descriptor,
-    pub(crate) by: String,
 }
 
 /// What an entry is taken for when it arrives.
@@ -99,7 +89,7 @@ impl Catalog {
                 }
                 _ => {}
             }
-            self.need_manifest(entry, INDEX);
+            self.need_manifest(Named::by_index(entry));
         }
         Ok(root)
     }
@@ -109,12 +99,19 @@ impl Catalog {
         if self.transfer_lists.contains(digest) {
             Role::Transfer
         } else if let Some(named) = self.as_manifest.get(digest) {
-            Role::Manifest(named.descriptor.clone())
+            Role::Manifest(named.descriptor().clone())
         } else if let Some(named) = self.as_blob.get(digest) {
-            Role::Blob(named.descriptor.clone())
+            Role::Blob(named.descriptor().clone())
         } else {
             Role::Unknown
         }
+    }
+
+    /// A digest as whatever names it has it, so that its text is held once.
+    pub(crate) fn shared(&self, digest: Digest) -> Digest {
+        let blob = self.as_blob.get_key_value(&digest).map(|(known, _)| known);
+        let manifest = || self.as_manifest.get_key_value(&digest).map(|(known, _)| known);
+        blob.or_else(manifest).cloned().unwrap_or(digest)
     }
 
     /// What names an entry, and the size it states.
@@ -158,19 +155,18 @@ impl Catalog {
             self.as_manifest.remove(&digest);
             return;
         }
-        for child in manifest.manifests() {
-            self.need_manifest(child.clone(), digest.as_str());
+        for child in Named::children(&manifest) {
+            self.need_manifest(child);
         }
-        for blob in manifest.blobs() {
-            let named = || Named { descriptor: blob.clone(), by: digest.to_string() };
-            self.as_blob.entry(blob.digest.clone()).or_insert_with(named);
+        for blob in Named::blobs(&manifest) {
+            self.as_blob.entry(blob.digest().clone()).or_insert(blob);
         }
         self.order.push(digest.clone());
         self.manifests.insert(digest, manifest);
     }
 
     /// Takes in the list of a transfer manifest.
-    pub(crate) fn transfer(&mut self, text: &[u8]) -> Result<Transfer, serde_json::Error> {
+    pub(crate) fn transfer(&mut self, text: &[u8]) -> Result<Arc<Transfer>, serde_json::Error> {
         let transfer = Transfer::read(text)?;
         self.documents.extend(transfer.manifest_json.clone());
         for item in &transfer.items {
@@ -180,7 +176,7 @@ impl Catalog {
         for blob in &transfer.omitted {
             self.omitted.insert(blob.descriptor.digest.clone(), blob.clone());
         }
-        Ok(transfer)
+        Ok(Arc::new(transfer))
     }
 
     /// The `index.json` of the archive is not what was written, or is lost: what it says counts
@@ -188,7 +184,7 @@ impl Catalog {
     pub(crate) fn distrust_index(&mut self, transfer: &Transfer) {
         let known: HashSet<Digest> =
             self.manifests.keys().chain(self.candidates.keys()).cloned().collect();
-        self.as_manifest.retain(|digest, named| named.by != INDEX || known.contains(digest));
+        self.as_manifest.retain(|digest, named| !named.is_by_index() || known.contains(digest));
         self.listed.retain(|entry| known.contains(&entry.digest));
         let of_known = |tag: &Tag| {
             let (algorithm, hex) = tag.as_str().split_once('.')?.0.split_once('-')?;
@@ -198,15 +194,16 @@ impl Catalog {
         self.roots.retain(|(root, _)| known.contains(root) && *root != transfer.root);
         self.roots.push((transfer.root.clone(), transfer.tag()));
         for digest in transfer.items.iter().map(|item| &item.digest).chain([&transfer.root]) {
-            self.need_manifest(Descriptor::new(media::OCI_MANIFEST, digest.clone(), 0), LIST);
+            let descriptor = Descriptor::new(media::OCI_MANIFEST, digest.clone(), 0);
+            self.need_manifest(Named::by_list(descriptor));
         }
         // Types and sizes are those of what is found under the digest.
         for (digest, (raw, _)) in &self.candidates {
-            let named = self.as_manifest.get_mut(digest);
-            if let Some(named) = named.filter(|named| named.by == INDEX || named.by == LIST)
+            let named = self.as_manifest.get_mut(digest).and_then(Named::document_mut);
+            if let Some(named) = named
                 && let Ok(manifest) = Manifest::parse("", raw.clone())
             {
-                named.descriptor = manifest.descriptor().bare();
+                *named = manifest.descriptor().bare();
             }
         }
     }
@@ -218,9 +215,9 @@ impl Catalog {
             let due: Vec<Descriptor> = self
                 .as_manifest
                 .values()
-                .filter(|named| self.candidates.contains_key(&named.descriptor.digest))
-                .filter(|named| !self.manifests.contains_key(&named.descriptor.digest))
-                .map(|named| named.descriptor.clone())
+                .filter(|named| self.candidates.contains_key(named.digest()))
+                .filter(|named| !self.manifests.contains_key(named.digest()))
+                .map(|named| named.descriptor().clone())
                 .collect();
             if due.is_empty() {
                 return Ok(());
@@ -297,9 +294,9 @@ impl Catalog {
 
     /// What is needed and not among what was `seen`, sorted.
     pub(crate) fn absent(&self, seen: &HashMap<Digest, u64>) -> Vec<Missing> {
-        let blobs = self.as_blob.values().filter(|named| !named.descriptor.is_foreign());
+        let blobs = self.as_blob.values().filter(|named| !named.descriptor().is_foreign());
         let absent = self.as_manifest.values().chain(blobs);
-        let absent = absent.filter(|named| !seen.contains_key(&named.descriptor.digest));
+        let absent = absent.filter(|named| !seen.contains_key(named.digest()));
         let mut all: Vec<Missing> = absent.map(|named| self.describe(named)).collect();
         all.sort_by(|a, b| a.descriptor.digest.cmp(&b.descriptor.digest));
         all
@@ -309,9 +306,9 @@ impl Catalog {
     /// the order of the digests: each with why.
     pub(crate) fn missized(&self, seen: &HashMap<Digest, u64>) -> Vec<(Digest, String)> {
         let wrong = self.as_manifest.values().chain(self.as_blob.values()).filter_map(|named| {
-            let Descriptor { digest, size, .. } = &named.descriptor;
+            let Descriptor { digest, size, .. } = named.descriptor();
             let found = seen.get(digest).filter(|found| *found != size)?;
-            let text = format!("{digest} has {found} bytes where {} says {size}", named.by);
+            let text = format!("{digest} has {found} bytes where {} says {size}", named.by());
             Some((digest.clone(), text))
         });
         let mut wrong: Vec<_> = wrong.collect();
@@ -321,39 +318,37 @@ impl Catalog {
 
     /// Says what is known of something that is missing.
     pub(crate) fn describe(&self, named: &Named) -> Missing {
-        let digest = &named.descriptor.digest;
-        let image = named.by.parse().ok().and_then(|by: Digest| self.image_of(by));
+        let digest = named.digest();
+        let image = named.parent().and_then(|by| self.image_of(by));
         Missing {
-            descriptor: named.descriptor.clone(),
-            named_by: named.by.clone(),
+            descriptor: named.descriptor().clone(),
+            named_by: named.by().to_owned(),
             image: image.or_else(|| self.images.get(digest)?.first().cloned()),
             expected: self.omitted.get(digest).map(|omitted| omitted.expected.clone()),
         }
     }
 
     /// The gathered image that a manifest belongs to: itself, or the nearest that names it.
-    fn image_of(&self, mut digest: Digest) -> Option<String> {
+    fn image_of<'a>(&'a self, mut digest: &'a Digest) -> Option<String> {
         for _ in 0..32 {
-            if let Some(image) = self.images.get(&digest).and_then(BTreeSet::first) {
+            if let Some(image) = self.images.get(digest).and_then(BTreeSet::first) {
                 return Some(image.clone());
             }
-            let by = self.as_manifest.get(&digest)?.by.parse().ok();
-            digest = by.or_else(|| self.parents.get(&digest).cloned())?;
+            let by = self.as_manifest.get(digest)?.parent();
+            digest = by.or_else(|| self.parents.get(digest))?;
         }
         None
     }
 
-    fn need_manifest(&mut self, descriptor: Descriptor, by: &str) {
-        if self.own.contains(&descriptor.digest) {
+    fn need_manifest(&mut self, named: Named) {
+        let digest = named.digest().clone();
+        if self.own.contains(&digest) {
             return;
         }
-        let digest = descriptor.digest.clone();
-        let named = || Named { descriptor, by: by.to_owned() };
-        let known = self.as_manifest.entry(digest.clone()).or_insert_with(named);
+        let parent = named.parent().cloned();
+        let known = self.as_manifest.entry(digest.clone()).or_insert(named);
         // The index names everything; what it belongs to is known from the manifests.
-        if known.by == INDEX
-            && let Ok(parent) = by.parse()
-        {
+        if let Some(parent) = parent.filter(|_| known.is_by_index()) {
             self.parents.entry(digest).or_insert(parent);
         }
     }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::catalog::{Catalog, Named};
+use super::catalog::Catalog;
 use super::damage::Partial;
 use super::intake::Finished;
+use super::named::Named;
 use super::salvage::Salvage;
 use super::{DeserializeError, DeserializeOptions, Missing, Received};
 use crate::archive::blob_digest;
@@ -108,7 +109,7 @@ impl Completion<'_> {
         loop {
             let open = catalog.as_manifest.values();
             let open = open.filter(|named| {
-                let digest = &named.descriptor.digest;
+                let digest = named.digest();
                 !catalog.manifests.contains_key(digest) && !settled.contains(digest)
             });
             let open: Vec<Named> = open.cloned().collect();
@@ -122,7 +123,7 @@ impl Completion<'_> {
             let lookups = stream::iter(lookups).buffer_unordered(self.options.concurrency.max(1));
             let found: Vec<_> = lookups.try_collect().await?;
             for (named, found) in found {
-                settled.insert(named.descriptor.digest.clone());
+                settled.insert(named.digest().clone());
                 match found {
                     Found::InPlace => {}
                     Found::Elsewhere(manifest) => catalog.hold(manifest),
@@ -133,11 +134,11 @@ impl Completion<'_> {
     }
 
     async fn find_manifest(&self, named: &Named) -> Result<Found, StoreError> {
-        if self.sink.has(&named.descriptor).await? {
+        if self.sink.has(named.descriptor()).await? {
             return Ok(Found::InPlace);
         }
         for store in &self.options.existing {
-            match store.manifest(&named.descriptor).await {
+            match store.manifest(named.descriptor()).await {
                 Ok(manifest) => return Ok(Found::Elsewhere(manifest)),
                 Err(error) if error.is_not_found() => {}
                 Err(error) => return Err(error),
@@ -149,9 +150,9 @@ impl Completion<'_> {
     /// Looks for the blobs that are needed and in no archive.
     async fn blobs(&self, catalog: &Catalog) -> Result<Vec<Missing>, DeserializeError> {
         let open = catalog.as_blob.values();
-        let open = open.filter(|named| !catalog.stored.contains(&named.descriptor.digest));
+        let open = open.filter(|named| !catalog.stored.contains(named.digest()));
         let lookups = open.map(|named| async move {
-            let found = named.descriptor.is_foreign() || self.find_blob(named).await?;
+            let found = named.descriptor().is_foreign() || self.find_blob(named).await?;
             Ok::<_, StoreError>((!found).then(|| catalog.describe(named)))
         });
         let lookups = stream::iter(lookups).buffer_unordered(self.options.concurrency.max(1));
@@ -162,7 +163,7 @@ impl Completion<'_> {
     /// Whether the blob is at the destination, after taking it over from an existing image if
     /// need be.
     async fn find_blob(&self, named: &Named) -> Result<bool, StoreError> {
-        let descriptor = &named.descriptor;
+        let descriptor = named.descriptor();
         let settled = |how| {
             self.tally.add(descriptor.size, how);
             self.observer.event(&Event::Stored { bytes: descriptor.size, how });
@@ -261,7 +262,7 @@ impl Completion<'_> {
             return Ok(self.sink.put_manifest(manifest, Some(tag)).await?);
         }
         let Some(named) = catalog.as_manifest.get(digest) else { return Ok(()) };
-        let manifest = match self.sink.manifest(&named.descriptor).await {
+        let manifest = match self.sink.manifest(named.descriptor()).await {
             // A sink that takes everything for granted until it is complete.
             Err(error) if self.options.keep_going && error.is_not_found() => return Ok(()),
             other => other?,

@@ -123,10 +123,12 @@ impl<'a> Intake<'a> {
         self.settle()?;
         self.strict.finish(&self.catalog)?;
         self.announce_manifests().await?;
-        let named = |digest: &Digest| self.catalog.as_blob.get(digest).cloned();
+        let named = |digest: &Digest| self.catalog.as_blob.get(digest);
         let blobs = self.catalog.candidates.iter();
         let blobs: Vec<_> = blobs
-            .filter_map(|(digest, (raw, _))| Some((named(digest)?.descriptor, raw.clone())))
+            .filter_map(|(digest, (raw, _))| {
+                Some((named(digest)?.descriptor().clone(), raw.clone()))
+            })
             .collect();
         for (descriptor, raw) in blobs {
             let share = self.uploads.reserve(descriptor.size).await?;
@@ -215,15 +217,16 @@ impl<'a> Intake<'a> {
         digest: Digest,
     ) -> Result<(), DeserializeError> {
         if let Some(named) =
-            self.catalog.named(&digest).find(|named| named.descriptor.size != head.size)
+            self.catalog.named(&digest).find(|named| named.descriptor().size != head.size)
         {
             return Err(DeserializeError::Size {
                 at: spot(reader, head),
                 found: head.size,
-                expected: named.descriptor.size,
-                named_by: named.by.clone(),
+                expected: named.descriptor().size,
+                named_by: named.by().to_owned(),
             });
         }
+        let digest = self.catalog.shared(digest);
         self.order.held(&digest);
         if self.options.strict {
             self.strict.account(&self.catalog, *spot(reader, head), &digest)?;
@@ -276,8 +279,8 @@ impl<'a> Intake<'a> {
                 }
             }
             let digest = &blob.descriptor.digest;
-            let named = self.catalog.as_blob.get(digest).cloned();
-            Ok(named.map(|named| self.catalog.describe(&named)))
+            let named = self.catalog.as_blob.get(digest);
+            Ok(named.map(|named| self.catalog.describe(named)))
         });
         let lookups = stream::iter(lookups).buffered(self.options.concurrency.max(1));
         let missing: Vec<_> = lookups.try_collect().await?;

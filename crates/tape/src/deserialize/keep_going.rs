@@ -1,5 +1,7 @@
 //! Reading on behind damage: what is kept of it, and what the transfer list makes good.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::intake::{Intake, spot};
@@ -95,7 +97,7 @@ impl Intake<'_> {
         &mut self,
         reader: &mut EntryReader,
         head: &Head,
-        transfer: &Transfer,
+        transfer: &Arc<Transfer>,
     ) -> Result<(), DeserializeError> {
         if !self.options.keep_going {
             return Ok(());

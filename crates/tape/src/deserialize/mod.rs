@@ -13,6 +13,7 @@ mod foreign;
 mod ills;
 mod intake;
 mod keep_going;
+mod named;
 mod once;
 mod order;
 mod salvage;

@@ -210,7 +210,7 @@ impl Catalog {
         let roots: BTreeSet<&Digest> = self.roots.iter().map(|(root, _)| root).collect();
         for (digest, sources) in self.images.iter().filter(|(digest, _)| !roots.contains(digest)) {
             let held = self.manifests.get(digest).map(|manifest| manifest.descriptor().bare());
-            let named = || self.as_manifest.get(digest).map(|named| named.descriptor.bare());
+            let named = || self.as_manifest.get(digest).map(|named| named.descriptor().bare());
             let unknown = || Descriptor::new(media::OCI_MANIFEST, digest.clone(), 0);
             let descriptor = held.or_else(named).unwrap_or_else(unknown);
             for source in sources.iter().filter(|source| self.sources.contains(*source)) {

@@ -63,7 +63,7 @@ impl ReadError {
 const BELIEF: u32 = 3;
 
 /// Bytes that are made room for because a header says so: more only as they come.
-const AT_ONCE: usize = 16 << 20;
+pub(crate) const AT_ONCE: usize = 16 << 20;
 
 /// A medium, entry by entry.
 pub(crate) struct EntryReader {
@@ -281,8 +281,10 @@ impl EntryReader {
     fn go_on(&mut self, error: &ArchiveError) -> Option<Head> {
         let offset = error.offset();
         let known = self.chart.next(offset).filter(|entry| entry.start <= offset);
-        let entry = known.map(|entry| entry.name.clone()).unwrap_or_default();
-        let touches = known.map(|entry| entry.digest.clone()).into_iter().collect();
+        let (entry, touches) = match known {
+            Some(entry) => (entry.name, vec![entry.digest]),
+            None => Default::default(),
+        };
         let reason = chain(error);
         let reason = reason.strip_prefix(&format!("at byte {offset}: ")).unwrap_or(&reason);
         self.faults.push(Fault { offset, entry, reason: reason.to_owned(), touches });

@@ -20,7 +20,7 @@ use crate::device::{Destination, PlainReader, ReadDevice, TapeReader};
 pub(crate) use chart::Chart;
 pub(crate) use disc::DiscReader;
 pub use entries::ReadError;
-pub(crate) use entries::{EntryReader, Fault, Passing};
+pub(crate) use entries::{AT_ONCE, EntryReader, Fault, Passing};
 pub(crate) use in_place::CHUNK;
 pub(crate) use read_ahead::Reading;
 pub use ready::ready;
@@ -73,6 +73,12 @@ impl Medium {
     /// Whether something else may stand behind the archive.
     fn outlasts(&self) -> bool {
         matches!(self, Medium::Disc(_))
+    }
+
+    /// Whether this is a regular file, as far as can be told.
+    pub(crate) fn is_file(&self) -> bool {
+        let Medium::File(path) = self else { return false };
+        std::fs::metadata(path).is_ok_and(|meta| meta.is_file())
     }
 
     fn open(self) -> io::Result<Box<dyn ReadDevice>> {

@@ -8,13 +8,17 @@ use bytes::Bytes;
 use super::report::VerifyReport;
 use crate::archive::{Head, Kind, MARKER, Transfer, blob_digest, encode_header, index_without};
 use crate::deserialize::{Catalog, Damage, Role, Spot, is_of_docker, may_be_manifest};
-use crate::medium::{Chart, EntryReader, Fault, Medium, Passing, ReadError, Reading};
+use crate::medium::{AT_ONCE, Chart, EntryReader, Fault, Medium, Passing, ReadError, Reading};
 use airlift_oci::observe::{Event, Observer};
 use airlift_oci::store::chain;
 use airlift_oci::types::{Digest, Hasher, MAX_MANIFEST, Manifest};
 
 /// Longest document that is kept.
 const MAX_DOCUMENT: u64 = 256 << 20;
+/// Bytes read ahead from a drive or a pipe.
+const AHEAD: u64 = 64 << 20;
+/// Bytes read ahead from a file, which the system reads ahead as well.
+const AHEAD_IN_FILE: u64 = 16 << 20;
 
 /// One archive of a medium, which may hold several: what can be said against it only once it is
 /// known who wrote it.
@@ -26,7 +30,7 @@ struct Archive {
     layout: bool,
     /// Whether its end mark has passed. Without one it was cut, and its length says nothing.
     ended: bool,
-    transfer: Option<(Transfer, Spot)>,
+    transfer: Option<(Arc<Transfer>, Spot)>,
     transfer_manifest: Option<Manifest>,
     index: Option<(Bytes, Spot)>,
     manifest_json: Option<(Digest, Spot)>,
@@ -63,10 +67,11 @@ impl Checker {
     pub(super) async fn medium(
         &mut self,
         medium: Medium,
-        memory: u64,
+        memory: Option<u64>,
         last: bool,
     ) -> Result<(), ReadError> {
         let observer = self.observer.clone();
+        let memory = memory.unwrap_or(if medium.is_file() { AHEAD_IN_FILE } else { AHEAD });
         let reading = Reading { memory, whole: false, in_place: false, observer };
         let mut reader = EntryReader::open(medium, reading).await?;
         let done = self.entries(&mut reader).await;
@@ -170,8 +175,10 @@ impl Checker {
         let small = head.size <= MAX_MANIFEST;
         let role = self.catalog.role(&digest);
         let keep = matches!(role, Role::Transfer) || small && !matches!(role, Role::Blob(_));
+        let digest = self.catalog.shared(digest);
         let mut hasher = Hasher::new(digest.algorithm());
-        let mut kept = Vec::new();
+        let room = if keep { head.size } else { 0 };
+        let mut kept = Vec::with_capacity(usize::try_from(room).unwrap_or(0).min(AT_ONCE));
         while let Some(bytes) = reader.data().await? {
             hasher.update(&bytes);
             self.observer.event(&Event::Moved { bytes: bytes.len() as u64 });
@@ -193,7 +200,7 @@ impl Checker {
     }
 
     /// Takes in content that is what it says; of a transfer list, says what it says.
-    fn good(&mut self, digest: &Digest, role: Role, raw: Bytes, at: Spot) -> Option<Transfer> {
+    fn good(&mut self, digest: &Digest, role: Role, raw: Bytes, at: Spot) -> Option<Arc<Transfer>> {
         let failed = match role {
             Role::Blob(_) => return None,
             Role::Transfer => match self.catalog.transfer(&raw) {
@@ -269,12 +276,13 @@ impl Checker {
         }
         if let (Some((text, at)), Some(manifest)) = (archive.index, archive.transfer_manifest) {
             let bare = index_without(&text, &manifest);
-            if bare.map(|text| Digest::of(&text)) != Some(transfer.index) {
+            if bare.map(|text| Digest::of(&text)).as_ref() != Some(&transfer.index) {
                 self.damage(at, "its content is not what it was written as".to_owned());
             }
         }
-        if let (Some((found, at)), Some(expected)) = (archive.manifest_json, transfer.manifest_json)
-            && found != expected
+        if let (Some((found, at)), Some(expected)) =
+            (archive.manifest_json, &transfer.manifest_json)
+            && found != *expected
         {
             self.damage(at, format!("its content has the digest {found}"));
         }

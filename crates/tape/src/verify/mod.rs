@@ -17,16 +17,11 @@ use crate::medium::{Medium, ReadError};
 use archive::Checker;
 
 /// How media are verified.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct VerifyOptions {
-    /// Bytes read ahead from the medium.
-    pub memory: u64,
-}
-
-impl Default for VerifyOptions {
-    fn default() -> Self {
-        VerifyOptions { memory: 64 << 20 }
-    }
+    /// Bytes read ahead from a medium. None: as many as its kind asks for, 64 MiB from a drive or a
+    /// pipe and 16 MiB from a file.
+    pub memory: Option<u64>,
 }
 
 /// Reads `media`, in this order, as parts of one whole. Damage is no error here: it is what the
