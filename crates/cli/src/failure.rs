@@ -61,7 +61,7 @@ pub(crate) fn exit(error: &anyhow::Error) -> Exit {
         let store = cause.downcast_ref::<StoreError>();
         if cause.downcast_ref::<DeserializeError>().is_some_and(is_damage)
             || cause.downcast_ref::<ReadError>().is_some_and(is_damaged)
-            || store.is_some_and(|error| matches!(error.kind(), ErrorKind::Archive(_)))
+            || store.is_some_and(is_of_archive)
             || matches!(cause.downcast_ref(), Some(SerializeError::EndOfMedium { .. }))
         {
             return Exit::Damaged;
@@ -74,7 +74,11 @@ pub(crate) fn exit(error: &anyhow::Error) -> Exit {
 /// nothing was begun.
 fn is_setting(cause: &(dyn Error + 'static)) -> bool {
     if let Some(error) = cause.downcast_ref::<StoreError>() {
-        return matches!(error.kind(), ErrorKind::Configuration(_));
+        return match error.kind() {
+            ErrorKind::Configuration(_) => true,
+            ErrorKind::Open { source, .. } => is_wrong_name(source),
+            _ => false,
+        };
     }
     if let Some(error) = cause.downcast_ref::<ReadError>() {
         return is_absent(error);
@@ -130,14 +134,20 @@ fn is_refused(error: &DeviceError) -> bool {
 
 fn is_wrong_name(error: &std::io::Error) -> bool {
     use std::io::ErrorKind as Io;
-    matches!(error.kind(), Io::NotFound | Io::NotADirectory | Io::IsADirectory)
+    let kind = error.kind();
+    matches!(kind, Io::NotFound | Io::NotADirectory | Io::IsADirectory | Io::PermissionDenied)
+}
+
+/// Whether what was opened is no archive, or a damaged one.
+fn is_of_archive(error: &StoreError) -> bool {
+    matches!(error.kind(), ErrorKind::Archive(_) | ErrorKind::Stub { .. })
 }
 
 /// Whether the medium is at fault, rather than the way to it or the destination.
 fn is_damage(error: &DeserializeError) -> bool {
     match error {
         DeserializeError::Read(error) => is_damaged(error),
-        DeserializeError::Store(error) => matches!(error.kind(), ErrorKind::Archive(_)),
+        DeserializeError::Store(error) => is_of_archive(error),
         _ => true,
     }
 }
@@ -149,7 +159,9 @@ fn is_damaged(error: &ReadError) -> bool {
 #[cfg(test)]
 mod tests {
     use airlift_oci::store::{ErrorKind, StoreError};
-    use airlift_tape::DeserializeError;
+    use airlift_tape::device::DeviceError;
+    use airlift_tape::ledger::LedgerError;
+    use airlift_tape::{DeserializeError, ReadError};
     use anyhow::Context;
 
     use super::{Usage, exit, message};
@@ -178,6 +190,31 @@ mod tests {
         let lacking = anyhow::Error::new(DeserializeError::Missing(Vec::new()));
         assert!(!message(&lacking).contains("hint:"));
         assert_eq!(exit(&lacking), Exit::Damaged);
+    }
+
+    #[test]
+    fn what_cannot_be_opened_is_a_wrong_name_to_every_verb() {
+        use std::io::{Error, ErrorKind as Io};
+        use std::path::Path;
+
+        let codes = |kind: Io| {
+            let (path, place) = (Path::new("x"), || "x".to_owned());
+            let of = |source: Error| -> [anyhow::Error; 5] {
+                let again = || Error::from(source.kind());
+                [
+                    StoreError::open(path, again()).into(),
+                    ReadError::Open { place: place(), source: again() }.into(),
+                    LedgerError::Open { path: path.to_owned(), source: again() }.into(),
+                    DeviceError::Open { place: place(), source: again() }.into(),
+                    DeviceError::Ledger { path: path.to_owned(), source: again() }.into(),
+                ]
+            };
+            of(kind.into()).map(|error| exit(&error))
+        };
+        for kind in [Io::NotFound, Io::NotADirectory, Io::IsADirectory, Io::PermissionDenied] {
+            assert_eq!(codes(kind), [Exit::Usage; 5], "{kind:?}");
+        }
+        assert_eq!(codes(Io::TimedOut), [Exit::Failed; 5], "the name is right");
     }
 
     #[test]

@@ -44,12 +44,13 @@ fn partial_name(image: &Location, received: &Received) -> Option<Location> {
 pub(crate) fn summary(image: &Location, received: &Received) -> Vec<String> {
     let blobs = received.blobs;
     let mut lines = vec![format!(
-        "deserialize: {} read, {} manifests; blobs: {} moved, {} mounted, {} skipped",
+        "deserialize: {} read, {} manifests; blobs: {} moved, {} mounted, {} skipped; {} sent",
         human(received.bytes),
         received.manifests,
         blobs.moved,
         blobs.mounted,
-        blobs.skipped
+        blobs.skipped,
+        human(blobs.bytes + received.manifest_bytes)
     )];
     let Some(partial) = &received.partial else { return lines };
     let count = partial.lost.len();
@@ -105,6 +106,7 @@ pub(crate) fn json(result: &anyhow::Result<Received>, exit: Exit) -> Value {
     document["root"] = json!(received.root);
     document["bytes"] = received.bytes.into();
     document["manifests"] = received.manifests.into();
+    document["manifestBytes"] = received.manifest_bytes.into();
     document["totals"] = json!(received.blobs);
     document["items"] = whole.chain(lost).collect();
     document["damage"] = received.damage.iter().map(damage_json).collect();

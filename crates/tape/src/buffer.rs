@@ -18,6 +18,7 @@ use self::block::Block;
 use crate::device::{Device, DeviceError};
 use crate::ledger::{LedgerWriter, Line};
 use crate::pool::Pool;
+use crate::units::Size;
 use airlift_oci::observe::{Event, Observer};
 
 pub(crate) use self::back::Here;
@@ -40,8 +41,9 @@ impl BufferOptions {
             return Ok(());
         }
         Err(DeviceError::Settings(format!(
-            "a buffer of {} bytes holds less than two blocks of {} bytes; give more memory or smaller blocks",
-            self.memory, self.block
+            "a buffer of {} holds less than two blocks of {}; give more memory or smaller blocks",
+            Size(self.memory),
+            Size(self.block as u64)
         )))
     }
 }

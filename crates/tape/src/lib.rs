@@ -20,6 +20,7 @@ mod pool;
 mod prefetch;
 mod resume;
 mod serialize;
+mod units;
 mod verify;
 mod writer;
 

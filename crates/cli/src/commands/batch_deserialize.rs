@@ -155,5 +155,6 @@ async fn read(
     let received = deserialize(vec![medium], destination.store, &options, observer).await?;
     let mut totals = received.blobs;
     totals.moved += received.manifests;
+    totals.bytes += received.manifest_bytes;
     Ok((received.root, totals))
 }

@@ -93,14 +93,16 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
         // Nothing is made for what cannot be read.
         let media = ready(media, args.reading.keep_going).await?;
         let stores = session.stores(watch.observer())?;
+        let mut existing = Vec::with_capacity(args.reading.existing.len());
+        for image in &args.reading.existing {
+            existing.push(stores.source(image).await?.store);
+        }
         let destination = stores.destination(&args.image).await?;
         let mut options = DeserializeOptions { tag: Some(tag), ..DeserializeOptions::default() };
         options.memory = options.memory.max(args.reading.block_size);
         options.strict = args.reading.strict;
         options.keep_going = args.reading.keep_going;
-        for image in &args.reading.existing {
-            options.existing.push(stores.source(image).await?.store);
-        }
+        options.existing = existing;
         let received = deserialize(media, destination.store, &options, watch.observer()).await?;
         anyhow::Ok(received)
     });

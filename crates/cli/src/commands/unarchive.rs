@@ -12,7 +12,7 @@ use airlift_oci::store::Store;
 use airlift_oci::stores::Stores;
 use airlift_oci::types::{Location, Tag};
 use airlift_rules::Ruleset;
-use airlift_tape::{DeserializeOptions, Medium, deserialize};
+use airlift_tape::{DeserializeOptions, Medium, deserialize, ready};
 use clap::Args as Derive;
 
 use crate::commands::scatter::{Choice, inventory};
@@ -137,7 +137,8 @@ async fn from_stream(
     let mut options = DeserializeOptions { strict: args.strict, ..DeserializeOptions::default() };
     options.memory = options.memory.max(args.block_size);
     options.keep_going = args.keep_going;
-    let read = deserialize(vec![Medium::at(&args.source)], sink, &options, observer).await;
+    let media = ready(vec![Medium::at(&args.source)], args.keep_going).await?;
+    let read = deserialize(media, sink, &options, observer).await;
     if let Some((table, plan)) = router.plan() {
         output::text(&table)?;
         return Ok((Run::Dry(plan), false));

@@ -62,6 +62,7 @@ const RESUME: &str = "when the cause is mended, run the same command again with 
 const LARGER: &str =
     "write to another file system (FAT takes 4 GiB), or raise the limit (`ulimit -f`)";
 const BLOB: &str = "bring the blob back to where it is read from, by gathering or copying those images there again, and say --resume; or gather without them, and write that";
+const EMPTY: &str = "it holds nothing: was the run that wrote it interrupted, or the copy of it? if so, write it again; a tape may stand behind its archive, and is taken back with `mt rewind`";
 const NO_ARCHIVE: &str = "check the name: an archive is what `airlift serialize` and `airlift archive` write; if it should be one, read the medium again, or write it again";
 const DOCKER_ARCHIVE: &str = "name it as a source instead, docker-archive:FILE:NAME, in `airlift copy` or in the list for `airlift gather`";
 const NOT_GATHERED: &str = "an image that was not gathered is carried by `airlift copy`, or is named as a source in the list for `airlift gather`; in the file of an archive it is oci-archive:FILE:NAME, and where docker save wrote it docker-archive:FILE:NAME";
@@ -82,6 +83,7 @@ fn of_reading_back(error: &DeserializeError) -> Option<String> {
 
 fn of_medium(error: &ReadError) -> Option<String> {
     let hint = match error {
+        ReadError::Archive { source, .. } if source.is_empty() => EMPTY,
         ReadError::Archive { source, .. } if source.offset() < 512 => NO_ARCHIVE,
         ReadError::Archive { .. } => DAMAGED,
         ReadError::Io { .. } => {
@@ -155,6 +157,9 @@ fn of_name(error: &io::Error, what: &str) -> Option<String> {
 
 fn of_store(error: &StoreError) -> Option<String> {
     match (error.trouble(), error.kind()) {
+        (_, ErrorKind::Stub { bytes: 0 }) => Some(EMPTY.to_owned()),
+        (_, ErrorKind::Stub { .. }) => Some(NO_ARCHIVE.to_owned()),
+        (None, ErrorKind::Open { source, .. }) => of_name(source, "the archive's file"),
         (Some(trouble), _) => Some(trouble_hint(trouble, error.place(), error.endpoint())),
         (None, ErrorKind::Io { source, .. }) => of_name(source, "a place for it"),
         _ => None,

@@ -84,10 +84,13 @@ async fn where_nothing_is_left_nothing_is_written() {
     let (_low, sources) = low(&all).await;
     let place = Place::new();
     place.file("all.list", sources.join("\n"));
-    place.airlift("archive all.list all.tar 7").with(1).says("3 failed");
-    assert!(
-        !place.path().join("all.tar.partial").exists() && !place.path().join("all.tar").exists()
-    );
+    // A ledger of an archive that is not there would keep the second run from beginning.
+    for _ in 0..2 {
+        place.airlift("archive all.list all.tar 7 --checkpoint l").with(1).says("3 failed");
+        for left in ["all.tar.partial", "all.tar", "l"] {
+            assert!(!place.path().join(left).exists(), "{left}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -103,5 +103,5 @@ async fn an_archive_is_served_where_it_lies() {
         server.wait().expect("ends");
         ended.with(0).says("1 done");
     }
-    place.airlift("serve oci-archive:none.tar").with(1).says("none.tar");
+    place.airlift("serve oci-archive:none.tar").with(2).says("none.tar");
 }

@@ -35,4 +35,5 @@ mod shards;
 mod sources;
 mod tls;
 mod toolkit;
+mod unopened;
 mod watching;

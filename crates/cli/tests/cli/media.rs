@@ -91,8 +91,17 @@ async fn bad_input_is_refused_with_nothing_left_behind() {
     for (line, code, words) in [
         (format!("serialize {image} /dev/nst77"), 2, "/dev/nst77"),
         (format!("serialize {image} there.tar"), 2, "exists already"),
-        (format!("serialize {image} new.tar -b 1000"), 2, "no multiple of 512"),
-        (format!("serialize {image} new.tar -b 1Mi -m 1Mi"), 2, "less than two blocks"),
+        (format!("serialize {image} new.tar -b 1000"), 2, "a block of 1 kB is no multiple of 512"),
+        (
+            format!("serialize {image} new.tar -b 1Mi -m 1Mi"),
+            2,
+            "a buffer of 1 MiB holds less than two blocks of 1 MiB",
+        ),
+        (
+            format!("serialize {image} new.tar -m 10241"),
+            2,
+            "a buffer of 10241 bytes holds less than two blocks of 960 KiB",
+        ),
         (
             format!("serialize {image} new.tar --checkpoint no/l"),
             2,

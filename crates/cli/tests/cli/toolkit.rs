@@ -187,6 +187,29 @@ async fn a_batch_goes_on_where_it_stopped_at_both_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_batch_counts_the_bytes_that_deserialize_counts() {
+    let place = Place::new();
+    let registry = gathered(&place).await;
+    let host = registry.host();
+    std::fs::create_dir(place.path().join("sync")).expect("makes it");
+    place.file("b.csv", format!("n,a\ntools,{host}/gather:1\n"));
+    place.airlift("batch-serialize b.csv sync").with(0);
+    let alone = format!("deserialize sync/000001-tools.tar {host}/alone:1 --report alone.json");
+    let alone = place.airlift(&alone).with(0);
+    let batch = format!("batch-deserialize sync {host}/batch --report batch.json");
+    let batch = place.airlift(&batch).with(0);
+    let report =
+        |name| -> serde_json::Value { serde_json::from_str(&place.read(name)).expect("a report") };
+    let (one, all) = (report("alone.json"), report("batch.json"));
+    let manifests = one["manifestBytes"].as_u64().expect("a number");
+    let sent = one["totals"]["bytes"].as_u64().expect("a number") + manifests;
+    assert_eq!(all["totals"]["bytes"], sent, "{one} {all}");
+    let shown = alone.err.lines().find_map(|line| line.strip_suffix(" sent"));
+    let shown = shown.and_then(|line| line.rsplit("; ").next()).expect("a size");
+    batch.says(&format!(" skipped, {shown}"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_killed_batch_left_is_gone_on_with_or_made_anew() {
     let place = Place::new();
     let registry = gathered(&place).await;

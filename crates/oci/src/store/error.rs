@@ -104,6 +104,15 @@ pub enum ErrorKind {
         #[source]
         source: std::io::Error,
     },
+    /// What a location names cannot be opened, so nothing of it was read.
+    #[error("opening {path} failed")]
+    Open {
+        /// The file.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// There is no room left for what was to be written.
     #[error("there is no room for {} bytes{}", size, left(*free))]
     Full {
@@ -118,6 +127,12 @@ pub enum ErrorKind {
     /// What is read is no archive, or a damaged one.
     #[error("{0}")]
     Archive(String),
+    /// What is read is shorter than anything that an archive begins with.
+    #[error("{}", stub(*bytes))]
+    Stub {
+        /// Its length in bytes.
+        bytes: u64,
+    },
     /// This kind of store cannot do that.
     #[error("{0}")]
     Unsupported(String),
@@ -137,6 +152,13 @@ pub(crate) fn named(place: &str, endpoint: Option<&Arc<str>>) -> String {
     endpoint.map_or_else(|| place.to_owned(), |endpoint| format!("{place} (at {endpoint})"))
 }
 
+fn stub(bytes: u64) -> String {
+    if bytes == 0 {
+        return "it is empty: there is no archive in it".to_owned();
+    }
+    format!("the archive ends too early, at byte {bytes}, at the start")
+}
+
 fn left(free: Option<u64>) -> String {
     free.map(|free| format!(", {free} are left")).unwrap_or_default()
 }
@@ -146,6 +168,11 @@ fn detail(message: &str) -> String {
 }
 
 impl StoreError {
+    /// That what a location names, the file `path`, cannot be opened.
+    pub fn open(path: &std::path::Path, source: std::io::Error) -> Self {
+        StoreError::new("", ErrorKind::Open { path: path.display().to_string(), source })
+    }
+
     /// An error at `place`: a repository, a directory, a file.
     pub fn new(place: impl Into<String>, kind: ErrorKind) -> Self {
         StoreError { place: place.into(), endpoint: None, kind }
@@ -192,15 +219,18 @@ impl StoreError {
             _ if self.is_full() => Some(Trouble::Full),
             ErrorKind::Denied(_) => Some(Trouble::Denied),
             ErrorKind::NotFound(_) => Some(Trouble::Missing),
-            ErrorKind::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+            ErrorKind::Io { source, .. } | ErrorKind::Open { source, .. }
+                if source.kind() == std::io::ErrorKind::NotFound =>
+            {
                 Some(Trouble::Missing)
             }
             ErrorKind::Network(_) | ErrorKind::Tls(_) | ErrorKind::TimedOut(_) => {
                 Some(Trouble::Unreachable)
             }
-            ErrorKind::Digest { .. } | ErrorKind::Size { .. } | ErrorKind::Archive(_) => {
-                Some(Trouble::Damaged)
-            }
+            ErrorKind::Digest { .. }
+            | ErrorKind::Size { .. }
+            | ErrorKind::Archive(_)
+            | ErrorKind::Stub { .. } => Some(Trouble::Damaged),
             ErrorKind::Status { status: 429 | 500..=599, .. } => Some(Trouble::Busy),
             _ => None,
         }

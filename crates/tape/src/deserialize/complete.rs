@@ -74,12 +74,15 @@ impl Completion<'_> {
                 damage.images = catalog.images_with(&digest);
             }
         }
+        let put = catalog.manifests.values().filter(|one| salvage.is_whole(one.digest()));
+        let (manifests, manifest_bytes) =
+            put.fold((0, 0), |(count, bytes), one| (count + 1, bytes + one.raw().len() as u64));
         Ok(Received {
             images: salvage.images(&root),
             root,
             roots: catalog.roots.clone(),
-            manifests: catalog.manifests.keys().filter(|digest| salvage.is_whole(digest)).count()
-                as u64,
+            manifests,
+            manifest_bytes,
             blobs: self.tally.totals(),
             bytes,
             omitted: catalog.left_out(),

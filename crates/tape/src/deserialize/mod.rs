@@ -99,6 +99,8 @@ pub struct Received {
     pub images: Vec<(String, Digest)>,
     /// Manifests put.
     pub manifests: u64,
+    /// Their bytes.
+    pub manifest_bytes: u64,
     /// What became of the blobs.
     pub blobs: Totals,
     /// Bytes of the media, uncompressed.

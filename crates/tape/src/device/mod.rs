@@ -26,6 +26,7 @@ pub use start::Start;
 pub use tape::{TAPE_BLOCK, TapeDevice, TapeReader};
 
 use crate::archive::{BLOCK, DEFAULT_RECORD};
+use crate::units::Size;
 
 /// Something that takes an archive, block by block, in order.
 pub trait Device: Send {
@@ -189,10 +190,10 @@ impl Destination {
     /// Opens the device. Nothing is overwritten without `force`.
     pub fn open(self, options: OpenOptions) -> Result<Box<dyn Device>, DeviceError> {
         if options.block == 0 || !options.block.is_multiple_of(BLOCK) {
-            let near = options.block.next_multiple_of(BLOCK).max(BLOCK);
+            let near = options.block.checked_next_multiple_of(BLOCK).unwrap_or(0).max(BLOCK);
             return Err(DeviceError::Settings(format!(
-                "a block of {} bytes is no multiple of {BLOCK}, tar's own unit; {near} is",
-                options.block
+                "a block of {} is no multiple of {BLOCK} bytes, tar's own unit; {near} is",
+                Size(options.block)
             )));
         }
         Ok(match self {

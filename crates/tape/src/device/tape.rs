@@ -13,6 +13,7 @@ use rustix::io::Errno;
 use super::mtio::{Operation, Status, perform, position, seek, status};
 use super::read::ReadDevice;
 use super::{Device, DeviceError, OpenOptions};
+use crate::units::Size;
 
 pub use reader::TapeReader;
 pub(super) use standing::Standing;
@@ -173,13 +174,16 @@ fn check(path: &Path, state: &Status, block: u64) -> Result<(), DeviceError> {
         ));
     }
     if block > LARGEST_BLOCK as u64 {
-        return refuse(format!("blocks of {block} bytes are too large for a tape; at most 16 MiB"));
+        let block = Size(block);
+        return refuse(format!("blocks of {block} are too large for a tape; at most 16 MiB"));
     }
     match state.block_size() {
         0 => Ok(()),
         fixed if block.is_multiple_of(fixed) => Ok(()),
         fixed => refuse(format!(
-            "{place} is set to blocks of {fixed} bytes, of which {block} bytes are no multiple; give another --block-size, or set the drive to variable blocks with `mt -f {place} setblk 0`"
+            "{place} is set to blocks of {}, of which {} is no multiple; give another --block-size, or set the drive to variable blocks with `mt -f {place} setblk 0`",
+            Size(fixed),
+            Size(block)
         )),
     }
 }
@@ -283,7 +287,7 @@ mod tests {
         for (general, settings, block, words) in [
             (0, 0, TAPE_BLOCK, "there is no tape in /dev/nst0"),
             (ONLINE | PROTECTED, 0, TAPE_BLOCK, "write-protected"),
-            (ONLINE, 4096, 10_240, "10240 bytes are no multiple"),
+            (ONLINE, 4096, 10_240, "4 KiB, of which 10 KiB is no multiple"),
             (ONLINE, 0, 32 << 20, "too large for a tape"),
         ] {
             let error = said(general, settings, block).unwrap_err();

@@ -4,6 +4,7 @@
 //! anew, in the same place, without the images that need it: those are listed, the others arrive.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
 
 use airlift_oci::mirror::gather::GatherOptions;
@@ -39,6 +40,8 @@ impl Archive {
             let Some(index) = index else {
                 if let Some(start) = start.filter(|_| !lost.is_empty()) {
                     start.clear().context("removing what was begun in vain failed")?;
+                    self.forget()
+                        .context("removing the ledger of what was begun in vain failed")?;
                 }
                 return Ok((report, None));
             };
@@ -58,6 +61,16 @@ impl Archive {
             let (sources, lost) = (self.sources.clone(), lost.clone());
             let existing = &self.writing.archive.existing;
             union = unite_without(&self.executor, sources, &self.options, lost, existing).await?;
+        }
+    }
+
+    /// Removes the ledger, which this run began: it speaks of an archive that is not made, and would
+    /// keep the next run from beginning its own.
+    fn forget(&self) -> io::Result<()> {
+        let Some(ledger) = &self.writing.checkpoint else { return Ok(()) };
+        match std::fs::canonicalize(ledger).and_then(std::fs::remove_file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
         }
     }
 }

@@ -20,7 +20,7 @@ pub(super) struct Medium {
 
 impl Medium {
     pub(super) fn archive(file: &Path, tag: Option<&str>) -> anyhow::Result<Medium> {
-        let failed = |error| StoreError::io("opening", file, error);
+        let failed = |error| StoreError::open(file, error);
         let store = match Framed::open(file).map_err(failed)? {
             Some(framed) => ArchiveStore::over(file, Arc::new(framed))?,
             None => ArchiveStore::open(file)?,

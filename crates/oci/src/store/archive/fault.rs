@@ -16,6 +16,8 @@ pub(super) enum Fault {
     Io(io::Error),
     /// It is none, or a damaged one.
     Archive(String),
+    /// It has so many bytes, too few for any.
+    Stub(u64),
 }
 
 /// Where reading is.
@@ -47,7 +49,7 @@ impl Place {
         let at = self.next;
         let compressed = compression(&held).filter(|_| at == 0);
         Fault::Archive(match (held.len() as u64, compressed) {
-            (0, _) if at == 0 => "it is empty: there is no archive in it".to_owned(),
+            (length, None) if at == 0 && length < BLOCK => return Fault::Stub(length),
             (_, Some(name)) => format!(
                 "it is compressed with {name}, so nothing in it can be found by its offset: \
                  decompress it, or deserialize it into oci:DIR"

@@ -64,9 +64,14 @@ impl ArchiveStore {
     /// Opens an archive that is not compressed. Blocks: reads its front when a transfer manifest
     /// tells where everything is, else all its headers.
     pub fn open(file: &Path) -> Result<Self, StoreError> {
-        let failed = |source| StoreError::io("opening", file, source);
+        let failed = |source| StoreError::open(file, source);
+        let kind = std::fs::metadata(file).map_err(failed)?.file_type();
+        // Opened, it would show only when it is read.
+        if kind.is_dir() {
+            return Err(failed(std::io::ErrorKind::IsADirectory.into()));
+        }
         // Before it is opened: that waits for whoever writes into a pipe.
-        if let Some(kind) = passing(std::fs::metadata(file).map_err(failed)?.file_type()) {
+        if let Some(kind) = passing(kind) {
             return Err(StoreError::new(
                 file.display().to_string(),
                 ErrorKind::Configuration(format!(
@@ -85,6 +90,9 @@ impl ArchiveStore {
         let found = scan::scan(&extent).map_err(|fault| match fault {
             Fault::Io(source) => StoreError::io("reading the archive", file, source),
             Fault::Archive(text) => damaged(text),
+            Fault::Stub(bytes) => {
+                StoreError::new(file.display().to_string(), ErrorKind::Stub { bytes })
+            }
         })?;
         if found.indexes == 0 {
             let images = docker::images(&found.others, &found.blobs, extent)

@@ -297,7 +297,7 @@ pub(super) fn check_marker(root: &Path) -> Result<(), StoreError> {
             std::io::ErrorKind::NotFound => {
                 format!("{directory} is not there; check the name of the image layout's directory")
             }
-            _ => return Err(StoreError::io("reading", &path, error)),
+            _ => return Err(StoreError::open(&path, error)),
         },
     };
     Err(StoreError::new("", ErrorKind::Configuration(text)))

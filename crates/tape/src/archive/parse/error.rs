@@ -66,6 +66,11 @@ impl ArchiveError {
         matches!(self, ArchiveError::Truncated { .. })
     }
 
+    /// Whether there was nothing at all.
+    pub fn is_empty(&self) -> bool {
+        matches!(self, ArchiveError::Truncated { offset: 0, .. })
+    }
+
     /// Where it was found, in the uncompressed stream.
     pub fn offset(&self) -> u64 {
         match self {
