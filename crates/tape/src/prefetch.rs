@@ -10,10 +10,11 @@ mod segments;
 mod window;
 
 use std::sync::Arc;
+use std::vec;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use self::pieces::{Pieces, taken};
@@ -27,6 +28,18 @@ use airlift_oci::types::Descriptor;
 const UNIT: u64 = 1024;
 
 type Passed = Result<Chunk, StoreError>;
+type Whole = Result<Vec<Chunk>, StoreError>;
+
+/// What comes of a segment. Thousands of small blobs may wait for the writer, more of them the busier
+/// the machine is: what each costs beside its bytes has to be little.
+enum Coming {
+    /// A blob that is handed on once it is known to be whole.
+    Whole(oneshot::Receiver<Whole>),
+    /// Such a blob that has come.
+    Here(vec::IntoIter<Chunk>),
+    /// Chunks, each as it comes. Such a channel takes some KiB.
+    Parts(mpsc::UnboundedReceiver<Passed>),
+}
 
 /// Some bytes of the blobs.
 #[derive(Debug)]
@@ -52,8 +65,8 @@ pub(crate) struct Ahead {
 
 /// Blobs on their way, in order. Dropped, it stops fetching.
 pub(crate) struct Prefetch {
-    queue: mpsc::Receiver<mpsc::UnboundedReceiver<Passed>>,
-    current: Option<mpsc::UnboundedReceiver<Passed>>,
+    queue: mpsc::Receiver<Coming>,
+    current: Option<Coming>,
     place: String,
     lent: bool,
     _tasks: JoinSet<()>,
@@ -87,17 +100,31 @@ impl Prefetch {
     /// when a fetch failed, or when there are no more.
     pub(crate) async fn chunk(&mut self) -> Result<Chunk, StoreError> {
         loop {
-            if let Some(current) = &mut self.current {
-                if let Some(chunk) = current.recv().await {
-                    let lent = self.lent;
-                    return chunk.map(|chunk| chunk.handed_on(lent));
+            let chunk = match &mut self.current {
+                Some(Coming::Whole(whole)) => {
+                    let whole = whole.await;
+                    self.current = None;
+                    let whole = whole.map_err(|_| self.ended())??;
+                    self.current = Some(Coming::Here(whole.into_iter()));
+                    continue;
                 }
-                self.current = None;
+                Some(Coming::Here(chunks)) => chunks.next().map(Ok),
+                Some(Coming::Parts(chunks)) => chunks.recv().await,
+                None => None,
+            };
+            if let Some(chunk) = chunk {
+                let lent = self.lent;
+                return chunk.map(|chunk| chunk.handed_on(lent));
             }
+            self.current = None;
             let next = self.queue.recv().await;
-            let ended = || ErrorKind::Protocol("fetching ended before the last blob".to_owned());
-            self.current = Some(next.ok_or_else(|| StoreError::new(self.place.clone(), ended()))?);
+            self.current = Some(next.ok_or_else(|| self.ended())?);
         }
+    }
+
+    fn ended(&self) -> StoreError {
+        let text = "fetching ended before the last blob".to_owned();
+        StoreError::new(self.place.clone(), ErrorKind::Protocol(text))
     }
 }
 
@@ -123,7 +150,7 @@ async fn run(
     budget: Arc<Semaphore>,
     room: Room,
     pool: Option<Pool>,
-    sender: mpsc::Sender<mpsc::UnboundedReceiver<Passed>>,
+    sender: mpsc::Sender<Coming>,
 ) {
     let connections = Arc::new(Semaphore::new(room.concurrency));
     let mut fetches = JoinSet::new();
@@ -135,24 +162,33 @@ async fn run(
         // What nobody lends suffices for any of them.
         let cost = units((held + segment.beside).min(room.own));
         let Ok(share) = budget.clone().acquire_many_owned(cost).await else { return };
+        let (source, pool) = (source.clone(), pool.clone());
+        let passes = segment.held < segment.length;
+        if !passes && segment.length == segment.descriptor.size {
+            let (whole, receiver) = oneshot::channel();
+            if sender.send(Coming::Whole(receiver)).await.is_err() {
+                return;
+            }
+            fetches.spawn(async move {
+                // Nobody listens when the run was given up.
+                let _ = whole.send(fetch_whole(&*source, segment, pool, share).await);
+                drop(connection);
+            });
+            continue;
+        }
         let (chunks, receiver) = mpsc::unbounded_channel();
-        if sender.send(receiver).await.is_err() {
+        if sender.send(Coming::Parts(receiver)).await.is_err() {
             return;
         }
-        let (source, pool) = (source.clone(), pool.clone());
         fetches.spawn(async move {
-            if segment.held < segment.length {
+            if passes {
                 let window = window::Window::new(&segment);
                 window.fetch(&*source, &segment, &chunks).await;
                 drop((connection, chunks));
                 window.emptied().await;
                 return drop(share);
             }
-            if segment.length == segment.descriptor.size {
-                fetch_whole(&*source, segment, (pool, share), &chunks).await;
-            } else {
-                fetch_part(&*source, segment, (pool, share), &chunks).await;
-            }
+            fetch_part(&*source, segment, (pool, share), &chunks).await;
             drop(connection);
         });
     }
@@ -164,9 +200,9 @@ async fn run(
 async fn fetch_whole(
     source: &dyn Source,
     segment: Segment,
-    (pool, mut share): (Option<Pool>, OwnedSemaphorePermit),
-    chunks: &mpsc::UnboundedSender<Passed>,
-) {
+    pool: Option<Pool>,
+    mut share: OwnedSemaphorePermit,
+) -> Whole {
     let mut damage = Damage::default();
     let read = loop {
         match read_whole(source, &segment.descriptor, pool.as_ref()).await {
@@ -174,17 +210,12 @@ async fn fetch_whole(
             read => break read,
         }
     };
-    let read = match read {
-        Ok(read) => read,
-        // Nobody listens when the run was given up; so below.
-        Err(error) => return drop(chunks.send(Err(error))),
-    };
-    for bytes in read {
+    let read = read?.into_iter();
+    let shared = read.map(|bytes| {
         let share = split(&mut share, bytes.len() as u64);
-        if chunks.send(Ok(Chunk { bytes, checked: true, share })).is_err() {
-            return;
-        }
-    }
+        Chunk { bytes, checked: true, share }
+    });
+    Ok(shared.collect())
 }
 
 async fn read_whole(
@@ -211,6 +242,7 @@ async fn fetch_part(
     let range = segment.offset..segment.offset + segment.length;
     let mut blob = match source.open_range(&segment.descriptor, range).await {
         Ok(blob) => blob,
+        // Nobody listens when the run was given up; so below.
         Err(error) => return drop(chunks.send(Err(error))),
     };
     let mut pieces = Pieces::new(pool, segment.length);

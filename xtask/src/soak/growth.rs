@@ -25,11 +25,12 @@ const TAGS: u64 = 100;
 const BOUND: f64 = 2048.0;
 /// How much longer an image may take among the most images than among a hundred.
 const SLOWER: f64 = 2.0;
-/// The verbs, as they are run.
+/// The verbs, as they are run. The buffer of `serialize` is the smallest there is: blocks wait in it
+/// for a disk that is slower than the source, and would count as memory of the images.
 const VERBS: [(&str, &str); 9] = [
     ("gather", "gather LIST NEAR/gather:1"),
     ("gather again", "gather LIST NEAR/gather:1"),
-    ("serialize", "serialize NEAR/gather:1 growth.tar --force"),
+    ("serialize", "serialize NEAR/gather:1 growth.tar --force -m 2Mi"),
     ("inspect", "inspect growth.tar"),
     ("deserialize", "deserialize growth.tar FAR/landed:1"),
     ("scatter", "scatter FAR/landed:1 nest=FAR/m"),
