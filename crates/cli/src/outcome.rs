@@ -19,6 +19,7 @@ use crate::leaving::Leaving;
 use crate::progress::Wait;
 use crate::session::Session;
 use crate::size::human;
+use crate::table::quoted;
 use crate::whole::{writable, write_whole};
 
 /// Where the outcome of a run is written.
@@ -235,7 +236,7 @@ fn summary(command: &str, report: &Report) -> String {
 fn failed_list<'a>(report: &Report, labels: impl Fn(&str) -> Option<&'a Labels>) -> String {
     let mut text = String::new();
     for item in report.failed() {
-        text.push_str(&item.item);
+        text.push_str(&quoted(&item.item));
         for (key, value) in labels(&item.item).into_iter().flatten() {
             // Writing to a string cannot fail.
             let _ = write!(text, ",{key}={value}");
@@ -247,7 +248,7 @@ fn failed_list<'a>(report: &Report, labels: impl Fn(&str) -> Option<&'a Labels>)
 
 #[cfg(test)]
 mod tests {
-    use airlift_oci::inventory::Labels;
+    use airlift_oci::inventory::{Labels, parse_sources};
     use airlift_oci::mirror::{ItemReport, Report, Status};
 
     use super::{exit, failed_list, summary};
@@ -284,6 +285,16 @@ mod tests {
         let labels = Labels::from([("k".to_owned(), "v".to_owned())]);
         let of = |item: &str| (item == "a.io/x:2").then_some(&labels);
         assert_eq!(failed_list(&report, of), "a.io/x:1\na.io/x:2,k=v\n");
+        let paths = Report {
+            items: vec![ItemReport {
+                status: Status::Failed,
+                ..ItemReport::new("oci:a, \"b\"/c:1")
+            }],
+            index: None,
+        };
+        let list = failed_list(&paths, |_| Some(&labels));
+        let read = parse_sources("f.list", list.as_bytes()).expect("is a list");
+        assert_eq!((read[0].text.as_str(), &read[0].labels), ("oci:a, \"b\"/c:1", &labels));
         assert!(summary("gather", &report).starts_with("gather: 1 done, 2 failed; "));
     }
 }

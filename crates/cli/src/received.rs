@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::exit::Exit;
 use crate::size::human;
+use crate::table::quoted;
 
 /// What is damaged, what is lost by it, and parts in the wrong order.
 pub(crate) fn complaints(received: &Received) -> Vec<String> {
@@ -76,9 +77,9 @@ pub(crate) fn lost(received: &Received) -> String {
     let mut text = String::new();
     for lost in received.partial.iter().flat_map(|partial| &partial.lost) {
         let Some(labels) = &lost.labels else { continue };
-        text.push_str(&lost.image);
+        text.push_str(&quoted(&lost.image));
         for (key, value) in labels {
-            text.extend([",", key, "=", value]);
+            text.extend([",", &quoted(&format!("{key}={value}"))]);
         }
         text.push('\n');
     }

@@ -118,7 +118,7 @@ fn format_row(cells: &[String]) -> String {
 }
 
 /// A cell of CSV: in quotes where it must be.
-fn quoted(cell: &str) -> String {
+pub(crate) fn quoted(cell: &str) -> String {
     if cell.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", cell.replace('"', "\"\""))
     } else {
