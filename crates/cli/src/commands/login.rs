@@ -89,6 +89,7 @@ fn check(registry: &str, user: &str, secret: &str, session: &Session) -> anyhow:
     let password = Secret::new(secret);
     let credential = Credential::Basic { username: user.to_owned(), password };
     settings.credentials.fixed.insert(registry.to_owned(), credential);
+    settings.credentials.fixed_origin = "this login".to_owned();
     runtime::guarded(async {
         let client = Client::new(settings, observe::silent())?;
         client.check(registry).await.context("the registry did not take the login")

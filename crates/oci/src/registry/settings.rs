@@ -124,6 +124,8 @@ pub struct CredentialSources {
     pub auth_files: Vec<PathBuf>,
     /// By registry; before any file.
     pub fixed: BTreeMap<String, Credential>,
+    /// Where the fixed ones come from, for messages.
+    pub fixed_origin: String,
     /// Time that a credential helper may take.
     pub helper_timeout: Duration,
 }
@@ -181,6 +183,7 @@ impl Default for CredentialSources {
         CredentialSources {
             auth_files: Vec::new(),
             fixed: BTreeMap::new(),
+            fixed_origin: "the configuration".to_owned(),
             helper_timeout: Duration::from_secs(20),
         }
     }

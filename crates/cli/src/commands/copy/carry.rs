@@ -75,6 +75,7 @@ pub(super) fn stores(
 ) -> anyhow::Result<Stores> {
     let mut settings = session.config.settings()?;
     settings.credentials.fixed.extend(credentials);
+    settings.credentials.fixed_origin = docker::CREDENTIALS.to_owned();
     Ok(Stores::new(Client::new(settings, watch.observer())?))
 }
 

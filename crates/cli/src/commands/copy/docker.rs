@@ -15,6 +15,9 @@ pub(super) fn destination_registry(args: &Args, session: &Session) -> Option<Str
     args.to.clone().or_else(variable)
 }
 
+/// Where they come from, for messages.
+pub(super) const CREDENTIALS: &str = "DOCKER_USERNAME and DOCKER_PASSWORD";
+
 /// The credentials of the environment, and the host that they are for: that of `registry`, else
 /// the only one that the lines have as a destination. They are given to no other.
 pub(super) fn credentials(

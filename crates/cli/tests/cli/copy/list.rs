@@ -138,7 +138,9 @@ async fn the_environments_credentials_go_to_the_destination_alone() {
         site.place.run(&mut command)
     };
     run("copy --list list.txt", None).with(1).says("access denied");
-    run("copy --list list.txt", Some("wrong-secret")).with(1);
+    let refused = run("copy --list list.txt", Some("wrong-secret")).with(1);
+    let refused = refused.says("from DOCKER_USERNAME and DOCKER_PASSWORD do not suffice");
+    assert!(!refused.err.contains("wrong-secret"), "{}", refused.err);
     let ended = run("copy --list list.txt -vvv", Some("secret")).with(0);
     assert!(!ended.err.contains("secret"), "{}", ended.err);
     run(&format!("copy --list list.txt -d {high}/other"), Some("secret")).with(0);

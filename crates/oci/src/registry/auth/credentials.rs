@@ -55,7 +55,7 @@ impl Credentials {
         let registry = canonical(registry);
         let fixed = self.sources.fixed.iter().find(|(key, _)| canonical(key) == registry);
         if let Some((_, credential)) = fixed {
-            let origin = "the configuration".to_owned();
+            let origin = self.sources.fixed_origin.clone();
             return Ok(Some(Found { credential: credential.clone(), origin }));
         }
         for file in &self.files {
