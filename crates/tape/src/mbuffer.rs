@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+use crate::apart::apart;
 use crate::buffer::{BlockBuffer, BufferOptions, Flow};
 use crate::device::{Destination, DeviceError, OpenOptions};
 use airlift_oci::observe::{Event, Observer};
@@ -66,8 +67,8 @@ pub async fn mbuffer(
     };
     sizes.check()?;
     let open = OpenOptions { force: options.force, resume: false, block };
-    let opened = tokio::task::spawn_blocking(move || destination.open(open)).await;
-    let device = opened.unwrap_or_else(|_| Err(DeviceError::Lost("the device".to_owned())))?;
+    let opened = apart(move || destination.open(open)).await;
+    let device = opened.unwrap_or_else(|| Err(DeviceError::Lost("the device".to_owned())))?;
     let mut buffer = BlockBuffer::start(device, 0, sizes, None, observer.clone())?;
     let mut chunk = BytesMut::with_capacity(1 << 20);
     let mut total = 0;
