@@ -32,7 +32,7 @@ pub(crate) struct Args {
     /// The media in the order in which they were written: files, devices, pipes; - is standard input
     #[arg(required = true)]
     source: Vec<PathBuf>,
-    /// Memory for what is read ahead; 0 is the default
+    /// Memory for what is read ahead; 0 is 16Mi from a file, 64Mi from a drive or a pipe
     #[arg(short = 'm', long, value_name = "SIZE", default_value = "0", value_parser = parse)]
     buffer_size: u64,
     /// Form of the answer
