@@ -11,6 +11,9 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// How often a second a full connection moves bytes.
 const STEPS: u64 = 50;
 
+/// How late a step may come without the connection carrying less for it.
+const LATE: Duration = Duration::from_millis(100);
+
 /// A stream that carries so many bytes a second.
 pub(crate) struct Throttled<S> {
     inner: S,
@@ -44,8 +47,10 @@ impl Pace {
     fn moved(&mut self, bytes: usize) {
         let Some(rate) = self.rate else { return };
         let pause = Duration::from_secs_f64(bytes as f64 / rate as f64);
-        // Time in which nothing moved cannot be made up for.
-        let start = self.ready.deadline().max(Instant::now());
+        // Time in which nothing moved cannot be made up for, but for as long as a busy machine
+        // may be late.
+        let now = Instant::now();
+        let start = self.ready.deadline().max(now.checked_sub(LATE).unwrap_or(now));
         self.ready.as_mut().reset(start + pause);
     }
 }
