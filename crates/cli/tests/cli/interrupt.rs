@@ -24,16 +24,23 @@ async fn hanging() -> (TestRegistry, Place, Child) {
     let registry = TestRegistry::start(plan).await;
     let place = Place::new();
     place.file("s.list", format!("{}/a:1\n", registry.host()));
-    let child = place
-        .command()
-        .args(["gather", "s.list", "oci:out:1", "--report", "r.json"])
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("starts");
+    let mut binary = place.command();
+    binary.args(["gather", "s.list", "oci:out:1", "--report", "r.json"]);
+    let mut command = hearing_hangups(&binary);
+    let child = command.stderr(Stdio::piped()).spawn().expect("starts");
     while registry.log().is_empty() {
         tokio::task::yield_now().await;
     }
     (registry, place, child)
+}
+
+/// The same command, that hears SIGHUP also where the tests were started to outlive their terminal.
+fn hearing_hangups(binary: &Command) -> Command {
+    let mut command = Command::new("env");
+    command.env_clear().envs(binary.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.current_dir(binary.get_current_dir().expect("a place"));
+    command.arg("--default-signal=HUP").arg(binary.get_program()).args(binary.get_args());
+    command
 }
 
 #[tokio::test(flavor = "multi_thread")]
