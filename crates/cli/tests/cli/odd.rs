@@ -74,9 +74,9 @@ async fn what_a_strict_umask_keeps_from_others_is_kept_from_them() {
     let (_registry, place) = archived().await;
     std::fs::create_dir(place.path().join("out")).expect("makes it");
     let lines = "gather s.list oci:out:1 --report out/r.json && \
-                 $0 serialize oci:out:1 out/b.tar --checkpoint out/b.ledger";
+                 \"$0\" serialize oci:out:1 out/b.tar --checkpoint out/b.ledger";
     let mut command = Command::new("sh");
-    let script = format!("umask 077; $0 {lines}");
+    let script = format!("umask 077; \"$0\" {lines}");
     command.args(["-c", &script]).arg(place.command().get_program()).current_dir(place.path());
     let output = command.output().expect("runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
