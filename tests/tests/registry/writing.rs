@@ -1,6 +1,7 @@
 //! Uploads: few requests, and what they do when they break.
 
 use super::*;
+use airlift_oci::store::Remote;
 use airlift_tests::Counts;
 
 fn expect(counts: Counts, expected: Counts) {
@@ -314,21 +315,28 @@ async fn a_refusal_is_final_and_in_the_registrys_words() {
     }
 }
 
+/// So many large blobs as they are read from one repository, and another to put them into, by a client
+/// with one connection for each direction.
+async fn with_one_connection(
+    registry: &TestRegistry,
+    count: u32,
+) -> (Vec<Remote>, Arc<RegistryStore>) {
+    let client = client_with(Settings { max_connections_per_host: 1, ..quick() });
+    let from: Arc<dyn Source> = client.repository(registry.name("a"));
+    let mut contents = Vec::new();
+    for seed in 0..count {
+        let blob = Watched::new(bytes(seed * 2 + 1, LARGE));
+        registry.store("a").put(&blob.inner, &Hints::default()).await.unwrap();
+        contents.push(Remote::new(from.clone(), blob.descriptor().clone()));
+    }
+    (contents, client.repository(registry.name("b")))
+}
+
 #[tokio::test]
 async fn copied_within_a_registry_with_one_connection() {
     let registry = TestRegistry::start(FaultPlan::none().refusing_mounts()).await;
-    let blobs: Vec<_> = (0..6).map(|seed| Watched::new(bytes(seed * 2 + 1, LARGE))).collect();
-    for blob in &blobs {
-        registry.store("a").put(&blob.inner, &Hints::default()).await.unwrap();
-    }
-    let client = client_with(Settings { max_connections_per_host: 1, ..quick() });
-    let from: Arc<dyn Source> = client.repository(registry.name("a"));
-    let to = client.repository(registry.name("b"));
+    let (contents, to) = with_one_connection(&registry, 6).await;
     let hints = absent();
-    let contents: Vec<_> = blobs
-        .iter()
-        .map(|blob| airlift_oci::store::Remote::new(from.clone(), blob.descriptor().clone()))
-        .collect();
     let puts = contents.iter().map(|content| to.put(content, &hints));
     for done in futures_util::future::join_all(puts).await {
         assert_eq!(done.unwrap(), Put::Written);
@@ -342,20 +350,10 @@ async fn an_upload_that_cannot_be_opened_at_once_lets_others_end() {
     let plan = FaultPlan::none().refusing_mounts();
     let plan = plan.on(Kind::UploadPost, When::Nth(2), Fault::status(503));
     let registry = TestRegistry::start(plan).await;
-    let blobs: Vec<_> = (0..4).map(|seed| Watched::new(bytes(seed * 2 + 1, LARGE))).collect();
-    for blob in &blobs {
-        registry.store("a").put(&blob.inner, &Hints::default()).await.unwrap();
-    }
-    let client = client_with(Settings { max_connections_per_host: 1, ..quick() });
-    let from: Arc<dyn Source> = client.repository(registry.name("a"));
-    let to = client.repository(registry.name("b"));
+    let (contents, to) = with_one_connection(&registry, 4).await;
     let hints = absent();
     // Uploads are known to work from then on, so that content is opened meanwhile.
     put(&*to, &small(), &hints).await;
-    let contents: Vec<_> = blobs
-        .iter()
-        .map(|blob| airlift_oci::store::Remote::new(from.clone(), blob.descriptor().clone()))
-        .collect();
     let puts = contents.iter().map(|content| to.put(content, &hints));
     let puts = futures_util::future::join_all(puts);
     let done = tokio::time::timeout(Duration::from_secs(20), puts).await;

@@ -49,6 +49,16 @@ impl Place {
         command
     }
 
+    /// A command made by [`Place::command`], as another program starts it: with these arguments of
+    /// its own, and then the binary and the arguments of that.
+    pub(crate) fn started_by(&self, program: &str, own: &[&str], binary: &Command) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear().envs(binary.get_envs().filter_map(|(name, to)| Some((name, to?))));
+        command.args(own).arg(binary.get_program()).args(binary.get_args());
+        command.current_dir(self.path()).stdin(Stdio::null());
+        command
+    }
+
     /// Runs a line of words.
     pub(crate) fn airlift(&self, line: &str) -> Ended {
         self.run(self.command().args(line.split_whitespace()))

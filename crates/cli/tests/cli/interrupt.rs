@@ -26,21 +26,13 @@ async fn hanging() -> (TestRegistry, Place, Child) {
     place.file("s.list", format!("{}/a:1\n", registry.host()));
     let mut binary = place.command();
     binary.args(["gather", "s.list", "oci:out:1", "--report", "r.json"]);
-    let mut command = hearing_hangups(&binary);
+    // Also where the tests were started to outlive their terminal.
+    let mut command = place.started_by("env", &["--default-signal=HUP"], &binary);
     let child = command.stderr(Stdio::piped()).spawn().expect("starts");
     while registry.log().is_empty() {
         tokio::task::yield_now().await;
     }
     (registry, place, child)
-}
-
-/// The same command, that hears SIGHUP also where the tests were started to outlive their terminal.
-fn hearing_hangups(binary: &Command) -> Command {
-    let mut command = Command::new("env");
-    command.env_clear().envs(binary.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    command.current_dir(binary.get_current_dir().expect("a place"));
-    command.arg("--default-signal=HUP").arg(binary.get_program()).args(binary.get_args());
-    command
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,9 +56,9 @@ async fn what_was_started_to_outlive_its_terminal_ignores_a_hangup() {
     place.file("s.list", format!("{}/a:1\n", registry.host()));
     let mut binary = place.command();
     binary.args(["gather", "s.list", "oci:out:1"]);
-    let mut command = Command::new("sh");
-    command.args(["-c", r#"trap "" HUP; exec "$0" "$@""#]).arg(binary.get_program());
-    command.args(binary.get_args()).current_dir(place.path()).stderr(Stdio::null());
+    let ignoring = r#"trap "" HUP; exec "$0" "$@""#;
+    let mut command = place.started_by("sh", &["-c", ignoring], &binary);
+    command.stderr(Stdio::null());
     let mut child = command.spawn().expect("starts");
     while registry.log().is_empty() {
         tokio::task::yield_now().await;

@@ -73,11 +73,9 @@ async fn a_reader_that_leaves_changes_no_exit_code() {
 async fn what_a_strict_umask_keeps_from_others_is_kept_from_them() {
     let (_registry, place) = archived().await;
     std::fs::create_dir(place.path().join("out")).expect("makes it");
-    let lines = "gather s.list oci:out:1 --report out/r.json && \
-                 \"$0\" serialize oci:out:1 out/b.tar --checkpoint out/b.ledger";
-    let mut command = Command::new("sh");
-    let script = format!("umask 077; \"$0\" {lines}");
-    command.args(["-c", &script]).arg(place.command().get_program()).current_dir(place.path());
+    let script = r#"umask 077; "$0" gather s.list oci:out:1 --report out/r.json &&
+        "$0" serialize oci:out:1 out/b.tar --checkpoint out/b.ledger"#;
+    let mut command = place.started_by("sh", &["-c", script], &place.command());
     let output = command.output().expect("runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let mut seen = 0;

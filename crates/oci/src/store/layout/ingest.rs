@@ -265,6 +265,22 @@ mod tests {
         assert!(stored == whole);
     }
 
+    #[tokio::test]
+    async fn the_disk_begins_with_each_stride_that_came_slowly() {
+        let root = tempfile::tempdir().unwrap();
+        let mut ingest = FileIngest::start(root.path(), Arc::default()).await.unwrap();
+        let slowly = || Instant::now().checked_sub(SLOWLY).unwrap();
+        ingest.stride.1 = slowly();
+        ingest.written = STRIDE - 1;
+        assert_eq!(ingest.slow_stride(), None, "it is not long enough yet");
+        ingest.written = STRIDE + 5;
+        assert_eq!(ingest.slow_stride(), Some(0..STRIDE + 5));
+        ingest.stride.1 = slowly();
+        assert_eq!(ingest.slow_stride(), None, "the next one has only begun");
+        ingest.written = 2 * STRIDE + 5;
+        assert_eq!(ingest.slow_stride(), Some(STRIDE + 5..2 * STRIDE + 5));
+    }
+
     #[test]
     fn pieces_of_any_length_are_written_in_order() {
         let mut file = tempfile::tempfile().unwrap();
