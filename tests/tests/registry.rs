@@ -6,6 +6,8 @@
 mod absent;
 #[path = "registry/auth.rs"]
 mod auth;
+#[path = "registry/circles.rs"]
+mod circles;
 #[path = "registry/hostile.rs"]
 mod hostile;
 #[path = "registry/limits.rs"]

@@ -8,7 +8,6 @@ use super::limits::{Lane, Permit};
 use super::pieces::Pieces;
 use super::presence::{self, Opening};
 use super::repo::Repo;
-use super::retry::Backoff;
 use super::session::Session;
 use super::single::{Sent, Single};
 use super::upload::Upload;
@@ -33,7 +32,9 @@ pub(super) async fn put(
         content,
         session,
         offset: 0,
-        backoff: Backoff::new(&repo.host.wire.common.settings.retries),
+        tries: repo.host.wire.tries(false),
+        furthest: 0,
+        lost: 0,
         damage: Damage::default(),
         pieces: Pieces::default(),
         whole,
@@ -100,6 +101,8 @@ impl Upload<'_> {
                 Fault::Content(error) | Fault::Passing(error) | Fault::Refused(error) => {
                     return Err(error);
                 }
+                // It was waited for as long as it may be.
+                Fault::Busy(answer) => return Err(answer.error()),
             }
         }
     }
@@ -178,6 +181,7 @@ impl Upload<'_> {
                     self.catch_up().await?
                 }
                 Err(Fault::Passing(error)) => self.resume(error).await?,
+                Err(Fault::Busy(answer)) => self.wait(&answer).await?,
             };
             if there {
                 return Ok(());
@@ -308,7 +312,7 @@ impl Upload<'_> {
             }
             self.judge(answer.map_err(Fault::of_sending)?)?;
             self.offset = offset + length;
-            self.backoff.progress();
+            self.advanced();
         }
         let digest = &self.content.descriptor().digest;
         let session = self.session().await.map_err(Fault::Refused)?;

@@ -1,6 +1,8 @@
 //! One upload at a registry: opened, asked how far it came, ended, given up
 //! (distribution-spec, "Pushing Blobs").
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, header};
 use url::Url;
@@ -14,6 +16,7 @@ use super::limits::{Lane, Permit};
 use super::redirect::same_host;
 use super::repo::Repo;
 use super::upload_body::Outgoing;
+use super::wire::Wire;
 use crate::store::StoreError;
 use crate::types::Digest;
 
@@ -232,13 +235,17 @@ impl Session {
         same_host(&self.location, &repo.host.base)
     }
 
+    /// The way to where the upload is.
+    pub(super) fn wire(&self, repo: &Repo) -> Result<Arc<Wire>, StoreError> {
+        if self.is_home(repo) {
+            return Ok(repo.host.wire.clone());
+        }
+        repo.host.wires.wire(&self.location, &repo.host.base)
+    }
+
     /// Waits until a body may be sent.
     pub(super) async fn admit(&self, repo: &Repo) -> Result<Permit, StoreError> {
-        if same_host(&self.location, &repo.host.base) {
-            return Ok(repo.host.wire.admit(Lane::Up).await);
-        }
-        let wire = repo.host.wires.wire(&self.location, &repo.host.base)?;
-        Ok(wire.admit(Lane::Up).await)
+        Ok(self.wire(repo)?.admit(Lane::Up).await)
     }
 }
 

@@ -26,6 +26,23 @@ pub(super) struct Tries<'a> {
     hasty: bool,
 }
 
+impl Tries<'_> {
+    /// The wait before the next try after a failure; `None`: that was the last.
+    pub(super) fn after_failure(&mut self) -> Option<Duration> {
+        self.backoff.after_failure()
+    }
+
+    /// Failures so far, since there was progress.
+    pub(super) fn failures(&self) -> u32 {
+        self.backoff.failures()
+    }
+
+    /// Progress was made: the failures so far count no more.
+    pub(super) fn progress(&mut self) {
+        self.backoff.progress();
+    }
+}
+
 impl Wire {
     /// Sends without credentials, as often as it takes.
     pub(super) async fn plain(&self, call: &Call) -> Result<Answer, StoreError> {
@@ -97,7 +114,7 @@ impl Wire {
     }
 
     /// What to do about an answer that asks for patience; `None` when it is a mere failure.
-    fn patience(&self, answer: &Answer, tries: &mut Tries<'_>) -> Option<Verdict> {
+    pub(super) fn patience(&self, answer: &Answer, tries: &mut Tries<'_>) -> Option<Verdict> {
         if let Some(wait) = answer.asked_wait() {
             let limit = self.common.settings.retry_after_limit;
             tries.asked = tries.asked.saturating_add(wait);
@@ -129,7 +146,10 @@ impl Wire {
     /// Makes the host pause as it asked.
     pub(super) fn obey(&self, answer: &Answer) {
         let Some(wait) = answer.asked_wait() else { return };
-        let wait = wait.min(self.common.settings.retry_after_limit);
+        if wait > self.common.settings.retry_after_limit {
+            // Not waited for at all: who asked is told so.
+            return;
+        }
         if self.limits.pause(wait) {
             let brief = format!("it answered {}", answer.status.as_u16());
             let cause = format!("{brief} and asks to wait");

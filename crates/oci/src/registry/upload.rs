@@ -5,8 +5,8 @@ use super::blob_read;
 use super::brief::brief;
 use super::pieces::{Load, Pieces};
 use super::repo::Repo;
-use super::retry::Backoff;
 use super::session::Session;
+use super::tries::{Tries, Verdict};
 use super::upload_fault::Fault;
 use super::wire::Why;
 use crate::observe::{Meter, Pause};
@@ -19,7 +19,11 @@ pub(super) struct Upload<'a> {
     pub(super) session: Option<Session>,
     /// Bytes that the registry has.
     pub(super) offset: u64,
-    pub(super) backoff: Backoff<'a>,
+    pub(super) tries: Tries<'a>,
+    /// The most that the registry had of this upload, as far as it said.
+    pub(super) furthest: u64,
+    /// Uploads that the registry forgot.
+    pub(super) lost: u32,
     /// How content or upload came damaged so far.
     pub(super) damage: Damage,
     /// How large its bodies may be.
@@ -60,16 +64,44 @@ impl Upload<'_> {
 
     /// Waits, and goes on from where the registry is. Whether it has the blob already.
     pub(super) async fn resume(&mut self, error: StoreError) -> Result<bool, StoreError> {
-        let before = self.offset;
         self.pause(error).await?;
         let there = self.catch_up().await?;
-        if self.offset > before {
-            self.backoff.progress();
+        if self.advanced() {
             self.pieces.progress();
         } else if !there && self.stuck() {
-            self.backoff.progress();
+            self.tries.progress();
         }
         Ok(there)
+    }
+
+    /// Waits as the host asks, and goes on from where the registry is. Whether it has the blob
+    /// already. No failure is counted: how long is waited in all is bounded by itself.
+    pub(super) async fn wait(&mut self, answer: &Answer) -> Result<bool, StoreError> {
+        let wire = match &self.session {
+            Some(session) => session.wire(self.repo)?,
+            None => self.repo.host.wire.clone(),
+        };
+        match wire.patience(answer, &mut self.tries) {
+            Some(Verdict::Break(Err(error))) => Err(error),
+            _ => self.catch_up().await,
+        }
+    }
+
+    /// Whether the registry has more than it ever had of this upload: how far it says to be may go
+    /// back and forth, as between replicas, and is no progress then.
+    pub(super) fn advanced(&mut self) -> bool {
+        let more = self.offset > self.furthest;
+        if more {
+            self.furthest = self.offset;
+            self.tries.progress();
+        }
+        more
+    }
+
+    /// Nothing of what was sent counts any more.
+    fn lose(&mut self) {
+        (self.session, self.offset, self.furthest) = (None, 0, 0);
+        self.lost += 1;
     }
 
     /// Notes that sending broke without progress. Whether smaller pieces are tried from now on.
@@ -83,15 +115,14 @@ impl Upload<'_> {
     /// The upload is lost: another one, unless it was finished and only the answer was lost.
     pub(super) async fn anew(&mut self, error: StoreError) -> Result<bool, StoreError> {
         self.pause(error).await?;
-        self.session = None;
-        self.offset = 0;
+        self.lose();
         blob_read::has(self.repo, &self.content.descriptor().digest).await
     }
 
     /// What was sent is not to be built upon: another upload.
     pub(super) async fn renew(&mut self, error: &StoreError) {
         tracing::debug!(place = self.repo.place, %error, "sent once more");
-        self.offset = 0;
+        (self.offset, self.furthest) = (0, 0);
         if let Some(session) = self.session.take() {
             session.cancel(self.repo).await;
         }
@@ -99,10 +130,13 @@ impl Upload<'_> {
 
     /// Waits before the next try; the error, when there have been enough.
     pub(super) async fn pause(&mut self, error: StoreError) -> Result<(), StoreError> {
-        let Some(wait) = self.backoff.after_failure() else { return Err(error) };
+        // However far each upload came: one that is lost again and again never ends.
+        let further = self.lost <= self.repo.host.wire.common.settings.retries.attempts;
+        let wait = self.tries.after_failure().filter(|_| further);
+        let Some(wait) = wait else { return Err(error) };
         let short = self.content.descriptor().digest.short();
         let cause = format!("{}: sending {short}: {}", self.repo.place, chain(error.kind()));
-        let (brief, tries) = (&*brief(&error), self.backoff.failures());
+        let (brief, tries) = (&*brief(&error), self.tries.failures());
         let why = Why { cause: &cause, brief, tries };
         self.repo.host.wire.tell(wait, Pause::Broken, &why);
         Meter::again();
@@ -121,8 +155,7 @@ impl Upload<'_> {
                 Ok(false)
             }
             _ => {
-                self.session = None;
-                self.offset = 0;
+                self.lose();
                 blob_read::has(self.repo, &self.content.descriptor().digest).await
             }
         }

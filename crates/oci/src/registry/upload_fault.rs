@@ -15,6 +15,8 @@ pub(super) enum Fault {
     Damaged(StoreError),
     /// The connection, or the registry for now.
     Passing(StoreError),
+    /// The host asks for patience.
+    Busy(Box<Answer>),
     /// The registry knows nothing of the upload, or will not have it continued.
     Lost(StoreError),
     /// The body is too large for the registry or for what stands before it.
@@ -54,7 +56,9 @@ impl Fault {
             // An upload that is gone, whose offset is another, or that is to go elsewhere: begin
             // again.
             404 | 416 | 300..=399 => Err(Self::Lost(answer.error_about(expected))),
-            _ if answer.throttled() => Err(Self::Passing(answer.error())),
+            _ if answer.throttled() || answer.asked_wait().is_some() => {
+                Err(Self::Busy(Box::new(answer)))
+            }
             _ if answer.error().is_retryable() => Err(Self::Passing(answer.error())),
             _ => Err(Self::Refused(answer.error())),
         }
