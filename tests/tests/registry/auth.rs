@@ -8,7 +8,7 @@ pub(super) fn as_user(registry: &TestRegistry, user: &str, password: &str) -> Ar
     client_with(settings(registry, basic(user, password))).repository(registry.name("a"))
 }
 
-fn basic(user: &str, password: &str) -> Credential {
+pub(super) fn basic(user: &str, password: &str) -> Credential {
     Credential::Basic { username: user.to_owned(), password: Secret::new(password) }
 }
 

@@ -1,6 +1,8 @@
 //! Writing blobs: in one piece where the registry takes it, resumed where an upload broke, in chunks
 //! where pieces are too large, anew where the upload is lost.
 
+use std::sync::{Arc, Mutex};
+
 use bytes::Bytes;
 
 use super::blob_read::SMALL;
@@ -291,32 +293,45 @@ impl Upload<'_> {
     async fn send_chunks(&mut self, chunk: u64) -> Result<(), Fault> {
         let size = self.content.descriptor().size;
         let repo = self.repo;
-        let mut feed = None;
+        let mut open: Option<(Permit, Arc<Mutex<Feed>>)> = None;
         while self.offset < size {
             let (offset, length) = (self.offset, chunk.min(size - self.offset));
-            let permit = {
-                let session = self.session().await.map_err(Fault::Refused)?;
-                session.admit(repo).await.map_err(Fault::Refused)?
+            let (permit, feed) = match open.take() {
+                Some(open) => open,
+                None => self.begin_chunks().await?,
             };
-            if feed.is_none() {
-                let blob = self.content.open(offset).await.map_err(Fault::of_content)?;
-                feed = Some(Feed::new(blob));
-            }
-            let Some(feed) = &feed else { continue };
-            let outgoing = Outgoing::new(feed, length);
+            let outgoing = Outgoing::new(&feed, length);
             let progress = outgoing.progress();
             let session = self.session().await.map_err(Fault::Refused)?;
             let answer = session.chunk(repo, offset, length, outgoing, permit).await;
             if let Some(error) = progress.take_error() {
                 return Err(Fault::of_content(error));
             }
-            self.judge(answer.map_err(Fault::of_sending)?)?;
+            let mut answer = answer.map_err(Fault::of_sending)?;
+            let permit = answer.permit.take();
+            self.judge(answer)?;
             self.offset = offset + length;
             self.advanced();
+            if let Some(permit) = permit.filter(|_| self.offset < size) {
+                // Content that is open has a connection, for which others may wait who have the
+                // right to send: it is kept as long.
+                let session = self.session().await.map_err(Fault::Refused)?;
+                let permit = session.again(repo, permit).await.map_err(Fault::Refused)?;
+                open = permit.map(|permit| (permit, feed));
+            }
         }
         let digest = &self.content.descriptor().digest;
         let session = self.session().await.map_err(Fault::Refused)?;
         let answer = session.finish(repo, digest, size, None).await;
         self.judge(answer.map_err(Fault::Refused)?)
+    }
+
+    /// The right to send, and the content from the offset on, opened by it.
+    async fn begin_chunks(&mut self) -> Result<(Permit, Arc<Mutex<Feed>>), Fault> {
+        let repo = self.repo;
+        let session = self.session().await.map_err(Fault::Refused)?;
+        let permit = session.admit(repo).await.map_err(Fault::Refused)?;
+        let blob = self.content.open(self.offset).await.map_err(Fault::of_content)?;
+        Ok((permit, Feed::new(blob)))
     }
 }

@@ -41,6 +41,11 @@ impl Lent {
         self.permit.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    /// Gives one for the next try, and for that one alone unless the call was given one before.
+    pub(super) fn give(&self, permit: Permit) {
+        *self.permit.lock().unwrap_or_else(PoisonError::into_inner) = Some(permit);
+    }
+
     /// Keeps the permit of a try that failed for the next, if the call was given one.
     pub(super) fn keep(&self, permit: Option<Permit>) {
         if self.lent {

@@ -149,8 +149,13 @@ async fn forward(
     let mut body = body;
     let mut last = body.is_some();
     loop {
-        let first = who.authority.first_contact().await;
-        let proof = who.authority.proof(who.scopes).await?;
+        let first = wire.first_contact(call, who.authority).await;
+        // A body may arrive for long, and others are not to wait for its sender.
+        let first = first.filter(|_| body.is_none());
+        let proof = match first {
+            Some(_) => Proof::None,
+            None => who.authority.proof(who.scopes).await?,
+        };
         let answer = match body.take() {
             // In a box: else a question without a body would have to carry its room along.
             Some(body) => Box::pin(send_streamed(wire, call, &proof, body)).await?,
@@ -182,7 +187,7 @@ async fn send_streamed(
     proof: &Proof,
     body: Outbound,
 ) -> Result<Answer, StoreError> {
-    let permit = wire.admit(call.lane).await;
+    let permit = wire.admitted(call).await;
     wire.common.counts.add(&wire.authority, call.kind);
     let request = wire.request(call, &call.url, proof, true);
     let response = request.body(reqwest::Body::wrap_stream(body)).send().await;

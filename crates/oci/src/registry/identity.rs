@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use http::StatusCode;
+use tokio::sync::OwnedMutexGuard;
 
 use super::answer::Answer;
 use super::auth::{Authority, Scopes};
@@ -31,8 +32,11 @@ impl Wire {
         let mut tries = self.tries(call.hasty);
         let mut refused: Option<Proof> = None;
         loop {
-            let first = who.authority.first_contact().await;
-            let proof = who.authority.proof(who.scopes).await;
+            let first = self.first_contact(call, who.authority).await;
+            let proof = match first {
+                Some(_) => Ok(Proof::None),
+                None => who.authority.proof(who.scopes).await,
+            };
             let proof = proof.map_err(|error| at(&call.place, error))?;
             if refused.as_ref() == Some(&proof) {
                 return Err(self.denied(call, who, None).await);
@@ -59,6 +63,35 @@ impl Wire {
                 };
             }
         }
+    }
+
+    /// Waits while another asks an endpoint for the first time; `Some`: this call is to do so. It has
+    /// the right to send by then. Otherwise it would wait for one, others for it, and where two names
+    /// stand for one host, they may be those who have what it waits for.
+    pub(super) async fn first_contact(
+        &self,
+        call: &Call,
+        authority: &Authority,
+    ) -> Option<OwnedMutexGuard<()>> {
+        if authority.is_known() {
+            return None;
+        }
+        let had = call.permit.take();
+        let is_new = had.is_none();
+        let mut permit = match had {
+            Some(permit) => permit,
+            None => self.hold(call.lane).await,
+        };
+        let Some(first) = authority.first_contact().await else {
+            // What is wanted by now may take a token, whose exchange needs room of its own.
+            call.permit.keep(Some(permit));
+            return None;
+        };
+        if is_new {
+            self.again(&mut permit).await;
+        }
+        call.permit.give(permit);
+        Some(first)
     }
 
     /// Sends a body that can be read only once: one try. Any answer is returned as it is; one that

@@ -204,7 +204,8 @@ impl Limits {
         sleep_until(slot).await;
     }
 
-    async fn acquire(self: &Arc<Self>, lane: Lane) -> Permit {
+    /// Waits for a right to send, which may be made use of after [`Limits::again`].
+    pub(super) async fn acquire(self: &Arc<Self>, lane: Lane) -> Permit {
         loop {
             let mut turn = {
                 let mut state = self.lock();
@@ -307,6 +308,11 @@ impl State {
 }
 
 impl Permit {
+    /// Whether it is a right to send to the host of these limits.
+    pub(super) fn is_of(&self, limits: &Arc<Limits>) -> bool {
+        Arc::ptr_eq(&self.limits, limits)
+    }
+
     /// The request was answered well.
     pub(super) fn good(&self) {
         let mut state = self.limits.lock();

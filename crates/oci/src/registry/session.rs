@@ -247,6 +247,21 @@ impl Session {
     pub(super) async fn admit(&self, repo: &Repo) -> Result<Permit, StoreError> {
         Ok(self.wire(repo)?.admit(Lane::Up).await)
     }
+
+    /// Waits until another body may be sent by a permit that one was sent by. `None`: the upload goes
+    /// on at another host.
+    pub(super) async fn again(
+        &self,
+        repo: &Repo,
+        mut permit: Permit,
+    ) -> Result<Option<Permit>, StoreError> {
+        let wire = self.wire(repo)?;
+        if !permit.is_of(&wire.limits) {
+            return Ok(None);
+        }
+        wire.again(&mut permit).await;
+        Ok(Some(permit))
+    }
 }
 
 /// Bytes that a registry reports to have, by the `Range` header of an answer: `0-LAST`. The header

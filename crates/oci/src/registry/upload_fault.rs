@@ -37,7 +37,7 @@ impl Fault {
     }
 
     /// What an answer to a body of the blob `expected`, sent to `place`, means.
-    pub(super) fn judge(place: &str, expected: &Digest, answer: Answer) -> Result<(), Self> {
+    pub(super) fn judge(place: &str, expected: &Digest, mut answer: Answer) -> Result<(), Self> {
         match answer.status.as_u16() {
             200..=299 => match stored_as_another(expected, &answer) {
                 Some(found) => {
@@ -57,6 +57,8 @@ impl Fault {
             // again.
             404 | 416 | 300..=399 => Err(Self::Lost(answer.error_about(expected))),
             _ if answer.throttled() || answer.asked_wait().is_some() => {
+                // Who waits keeps nobody else from sending.
+                answer.permit = None;
                 Err(Self::Busy(Box::new(answer)))
             }
             _ if answer.error().is_retryable() => Err(Self::Passing(answer.error())),

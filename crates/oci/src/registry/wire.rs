@@ -82,6 +82,22 @@ impl Wire {
         permit
     }
 
+    /// The permit that a call was given, or one that is waited for.
+    pub(super) async fn admitted(&self, call: &Call) -> Permit {
+        match call.permit.take() {
+            Some(permit) => permit,
+            None => self.admit(call.lane).await,
+        }
+    }
+
+    /// Waits for a permit, by which a request may be sent after [`Wire::again`].
+    pub(super) async fn hold(&self, lane: Lane) -> Permit {
+        let begun = Instant::now();
+        let permit = self.limits.acquire(lane).await;
+        Meter::waited(begun.elapsed());
+        permit
+    }
+
     /// Waits until another request may be sent with a permit that was had before.
     pub(super) async fn again(&self, permit: &mut Permit) {
         let begun = Instant::now();
@@ -100,10 +116,7 @@ impl Wire {
 
     /// Sends once, following redirects, and reads as much of the answer as the call says.
     pub(super) async fn send_once(&self, call: &Call, proof: &Proof) -> Result<Answer, StoreError> {
-        let permit = match call.permit.take() {
-            Some(permit) => permit,
-            None => self.admit(call.lane).await,
-        };
+        let permit = self.admitted(call).await;
         let sent = match &call.payload {
             Payload::Bytes(bytes) => bytes.len() as u64,
             Payload::None | Payload::Streamed => 0,

@@ -71,14 +71,19 @@ impl Authority {
         }
     }
 
+    /// Whether the endpoint has said what it wants to see.
+    pub(super) fn is_known(&self) -> bool {
+        !matches!(self.known(), Known::Nothing)
+    }
+
     /// Held by the first request to an endpoint until its answer is there, so that of many that
     /// start together one learns what is wanted, and not each for itself.
     pub(super) async fn first_contact(&self) -> Option<OwnedMutexGuard<()>> {
-        if !matches!(self.known(), Known::Nothing) {
+        if self.is_known() {
             return None;
         }
         let guard = self.first.clone().lock_owned().await;
-        matches!(self.known(), Known::Nothing).then_some(guard)
+        (!self.is_known()).then_some(guard)
     }
 
     /// The endpoint answered something else than 401.

@@ -1,0 +1,114 @@
+//! Where one host has few connections to give, nobody waits for somebody who waits for him.
+
+use super::*;
+use airlift_oci::registry::{Access, Endpoint, Forward};
+use airlift_oci::store::Remote;
+use futures_util::StreamExt;
+use futures_util::future::join_all;
+
+/// Longer than anything here takes that moves at all.
+const LONG: Duration = Duration::from_secs(20);
+
+/// Repositories of a registry that has two names, by a client with so many connections to it.
+fn two_names(
+    registry: &TestRegistry,
+    connections: usize,
+    repositories: [&str; 2],
+) -> [Arc<RegistryStore>; 2] {
+    let endpoint = Endpoint { url: registry.url(), ..Endpoint::default() };
+    let host = HostSettings { endpoints: vec![endpoint], ..HostSettings::default() };
+    let names = ["low.example", "high.example"];
+    let hosts = names.map(|name| (name.to_owned(), host.clone())).into();
+    let mut settings = Settings { max_connections_per_host: connections, hosts, ..quick() };
+    settings.credentials.fixed.insert(registry.host(), auth::basic("u", "p"));
+    let client = client_with(settings);
+    let [low, high] =
+        names.map(|name| Name::new(name, repositories[usize::from(name != names[0])]));
+    [client.repository(low.unwrap()), client.repository(high.unwrap())]
+}
+
+/// Blobs in the repository `a` of a registry, as they are read by way of `from`.
+async fn held(registry: &TestRegistry, from: &Arc<RegistryStore>, count: u32) -> Vec<Remote> {
+    let mut contents = Vec::new();
+    for seed in 0..count {
+        let blob = Watched::new(bytes(seed * 2 + 1, LARGE));
+        registry.store("a").put(&blob.inner, &Hints::default()).await.unwrap();
+        contents.push(Remote::new(from.clone(), blob.descriptor().clone()));
+    }
+    contents
+}
+
+/// Copies everything at once.
+async fn copy(contents: &[Remote], to: &RegistryStore) {
+    let hints = absent();
+    let puts = join_all(contents.iter().map(|content| to.put(content, &hints)));
+    // Beyond it each waits for the other.
+    let done = tokio::time::timeout(LONG, puts).await.unwrap();
+    assert!(done.into_iter().all(|put| put.unwrap() == Put::Written));
+}
+
+#[tokio::test]
+async fn the_first_question_to_a_name_waits_for_no_body_of_another() {
+    let registry = with_blob(FaultPlan::none(), &large()).await;
+    let [low, high] = two_names(&registry, 1, ["a", "a"]);
+    let (blob, next) = (large(), large());
+    let held = low.open(blob.descriptor(), 0).await.unwrap();
+    // The first that is asked of the other name is a body, which waits for the one connection.
+    let mut body = std::pin::pin!(high.open(next.descriptor(), 0));
+    assert!(futures_util::poll!(&mut body).is_pending());
+    // Whoever reads what is held may have to ask there, before it goes on.
+    let asked = tokio::time::timeout(LONG, high.tags());
+    let (asked, ()) = tokio::join!(asked, async {
+        let _ = tokio::time::timeout(Duration::from_millis(200), &mut body).await;
+    });
+    asked.expect("it waits for a body that waits for what is held").unwrap();
+    held.read_all().await.unwrap();
+    body.await.unwrap().read_all().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_registry_of_two_names_is_copied_from_one_to_the_other() {
+    for connections in [1, 2] {
+        let plan = FaultPlan::none().refusing_mounts().auth(Auth::basic("u", "p"));
+        let registry = TestRegistry::start(plan).await;
+        let [low, high] = two_names(&registry, connections, ["a", "b"]);
+        let contents = held(&registry, &low, 8).await;
+        copy(&contents, &high).await;
+    }
+}
+
+#[tokio::test]
+async fn an_upload_in_chunks_keeps_its_turn_while_it_holds_what_it_reads() {
+    // One has a blob open and waits to send its next chunk; another has the right to send and waits
+    // to open its blob.
+    let plan = FaultPlan::none().refusing_mounts().monolithic_limit(100);
+    let registry = TestRegistry::start(plan).await;
+    let settings = Settings { max_connections_per_host: 1, chunk_size: 300_000, ..quick() };
+    let client = client_with(settings);
+    let contents = held(&registry, &client.repository(registry.name("a")), 6).await;
+    copy(&contents, &client.repository(registry.name("b"))).await;
+}
+
+#[tokio::test]
+async fn a_body_that_is_long_in_arriving_keeps_nobody_from_asking() {
+    let plan = FaultPlan::none().on(Kind::UploadPut, When::Always, Fault::Hang);
+    let registry = with_blob(plan, &small()).await;
+    let (client, host) = (client(), registry.host());
+    let store = client.repository(registry.name("a"));
+    let request = Forward {
+        kind: airlift_oci::registry::Kind::UploadFinish,
+        method: http::Method::PUT,
+        path: "a/blobs/uploads/x",
+        headers: http::HeaderMap::new(),
+        access: Access::Push("a"),
+        body: Some(futures_util::stream::pending().boxed()),
+    };
+    // It is the first that the host is asked.
+    tokio::select! {
+        biased;
+        _ = client.forward(&host, request) => panic!("the body never ends"),
+        asked = tokio::time::timeout(LONG, store.tags()) => {
+            asked.expect("it waits for whoever sends the body").unwrap();
+        }
+    }
+}
