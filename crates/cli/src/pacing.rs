@@ -67,7 +67,8 @@ impl FromStr for Between {
         };
         let (from, to) = text.split_once('-').ok_or_else(wrong)?;
         let (from, to) = (minutes(from).ok_or_else(wrong)?, minutes(to).ok_or_else(wrong)?);
-        if from == to {
+        // Both ends of the day are midnight.
+        if from == to || (from, to) == (24 * 60, 0) {
             return Err(format!("`{text}` is no time at all: from and to are the same"));
         }
         Ok(Between { from, to })
@@ -113,7 +114,16 @@ mod tests {
         for text in ["20:00-06:00", "00:00-24:00", "09:30-17:05"] {
             assert_eq!(text.parse::<Between>().map(|hours| hours.to_string()), Ok(text.to_owned()));
         }
-        for bad in ["", "20:00", "20-06", "25:00-06:00", "20:60-06:00", "24:01-1:00", "8:00-8:00"] {
+        for bad in [
+            "",
+            "20:00",
+            "20-06",
+            "25:00-06:00",
+            "20:60-06:00",
+            "24:01-1:00",
+            "8:00-8:00",
+            "24:00-00:00",
+        ] {
             assert!(bad.parse::<Between>().is_err(), "{bad}");
         }
     }

@@ -61,24 +61,30 @@ fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     if !replaced {
         return std::fs::write(&target, content);
     }
-    // The path that the error names is not the one that was given.
     // Who may read the file before may read it after; a new one is like any other of the process.
     let before = std::fs::metadata(&target).map(|meta| meta.permissions());
     let mut file = tempfile::Builder::new()
         .prefix(".airlift-")
         .permissions(std::fs::Permissions::from_mode(0o666))
         .tempfile_in(directory_of(&target))
-        .map_err(|error| match error.kind() {
-            io::ErrorKind::StorageFull => io::ErrorKind::StorageFull.into(),
-            _ => error,
-        })?;
-    file.write_all(content)?;
+        .map_err(no_room)?;
+    file.write_all(content).map_err(no_room)?;
     if let Ok(before) = before {
         file.as_file().set_permissions(before)?;
     }
-    file.as_file().sync_all()?;
+    file.as_file().sync_all().map_err(no_room)?;
     file.persist(&target)?;
     Ok(())
+}
+
+/// An error without the path that it names, which is not the one that was given, where it says that
+/// there is no room.
+fn no_room(error: io::Error) -> io::Error {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    match error.kind() {
+        kind @ (StorageFull | QuotaExceeded | FileTooLarge) => kind.into(),
+        _ => error,
+    }
 }
 
 /// Whether a path means standard output.

@@ -1,6 +1,7 @@
 //! Manifests: resolved, fetched and put, whatever a registry leaves out or makes up.
 
 use super::*;
+use airlift_tests::Raw;
 
 async fn with_image(plan: FaultPlan) -> (TestRegistry, Manifest) {
     let registry = TestRegistry::start(plan).await;
@@ -68,6 +69,31 @@ async fn a_cut_manifest_is_fetched_again() {
     let plan = FaultPlan::none().on(Kind::ManifestGet, When::First(2), Fault::CutDownload(20));
     let (registry, root) = with_image(plan).await;
     assert_eq!(open(&registry).fetch(&by_tag("v1")).await.unwrap(), root);
+}
+
+#[tokio::test]
+async fn a_manifest_of_which_nobody_says_how_long_it_is_is_fetched_again_when_it_is_malformed() {
+    let (_, root) = with_image(FaultPlan::none()).await;
+    let raw = String::from_utf8(root.raw().to_vec()).unwrap();
+    for whole_in in [2, usize::MAX] {
+        let (text, media_type) = (raw.clone(), root.descriptor().media_type.clone());
+        let times = Mutex::new(0);
+        // HTTP/1.0: the end of the connection is that of the body, wherever it comes.
+        let host = Raw::start(move |_| {
+            let mut times = times.lock().unwrap();
+            *times += 1;
+            let body = if *times < whole_in { &text[..text.len() / 2] } else { &*text };
+            Raw::once(&format!("HTTP/1.0 200 OK\r\nContent-Type: {media_type}\r\n\r\n{body}"))
+        })
+        .await;
+        let fetched = client().repository(host.name("a")).fetch(&by_tag("v1")).await;
+        if whole_in == 2 {
+            assert_eq!(fetched.unwrap(), root);
+        } else {
+            assert!(matches!(fetched.unwrap_err().kind(), ErrorKind::Manifest(_)));
+        }
+        assert_eq!(host.requests().len(), 2);
+    }
 }
 
 #[tokio::test]

@@ -148,6 +148,9 @@ fn of_name(error: &io::Error, what: &str) -> Option<String> {
         io::ErrorKind::ReadOnlyFilesystem => {
             Some("nothing can be written there: choose another place".to_owned())
         }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Some("make room there, or choose another place".to_owned())
+        }
         io::ErrorKind::ResourceBusy => {
             Some("it is in use: wait for whoever uses it, or choose another".to_owned())
         }
@@ -178,7 +181,10 @@ pub(crate) fn trouble_hint(trouble: Trouble, place: &str, endpoint: Option<&str>
         Trouble::Damaged => {
             "the content was damaged on its way or at its place: get it from another copy"
         }
-        Trouble::Busy => "the registry is in trouble or busy: run the same command again later",
+        Trouble::Busy => {
+            "the registry is in trouble or busy: run the same command again later; \
+             --patience sets how long a wait it may ask for"
+        }
         Trouble::Denied => {
             return format!("`airlift login {host}`, or ask for access to this repository");
         }

@@ -64,6 +64,9 @@ pub(crate) struct Waiting {
     pub(crate) host: String,
     /// Why, in a few words.
     pub(crate) why: String,
+    /// For how long yet: to the second, or of a minute and more to the minute, so that a reading of
+    /// a long wait changes seldom.
+    pub(crate) left: Duration,
 }
 
 /// The buffer at a device.
@@ -134,7 +137,11 @@ impl Counts {
                     tries => format!("{brief} (try {tries})"),
                 };
                 let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-                waiting.insert((*host).to_owned(), (Instant::now() + *wait, why));
+                let until = Instant::now() + *wait;
+                // What breaks during a long wait shortens it by nothing.
+                if waiting.get(*host).is_none_or(|(known, _)| *known <= until) {
+                    waiting.insert((*host).to_owned(), (until, why));
+                }
             }
             _ => {}
         }
@@ -157,7 +164,11 @@ impl Counts {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.retain(|_, (until, _)| *until > now);
         let waits = waiting.iter();
-        let waits = waits.map(|(host, (_, why))| Waiting { host: host.clone(), why: why.clone() });
+        let waits = waits.map(|(host, (until, why))| Waiting {
+            host: host.clone(),
+            why: why.clone(),
+            left: coarse(until.duration_since(now)),
+        });
         let waiting = waits.collect();
         Reading {
             items: get(&self.items),
@@ -194,6 +205,11 @@ impl Counts {
     }
 }
 
+fn coarse(left: Duration) -> Duration {
+    let seconds = left.as_secs_f64().ceil() as u64;
+    Duration::from_secs(if seconds < 60 { seconds } else { seconds.next_multiple_of(60) })
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, Instant};
@@ -220,7 +236,9 @@ mod tests {
         assert_eq!(reading.left, Some(Duration::from_secs(3)));
         assert_eq!((reading.finished, reading.failed, reading.items), (1, 1, 2));
         let (host, why) = ("h".to_owned(), "it ended (try 3)".to_owned());
-        assert_eq!(reading.waiting, [Waiting { host, why }]);
+        let left = reading.waiting[0].left;
+        assert!((58..=59).contains(&left.as_secs()), "{left:?}");
+        assert_eq!(reading.waiting, [Waiting { host, why, left }]);
         let pieces = reading.pieces;
         assert_eq!((pieces.blobs, pieces.moved, pieces.mounted, pieces.skipped), (4, 1, 1, 0));
         assert_eq!(reading.buffer, None);
@@ -229,6 +247,26 @@ mod tests {
         assert_eq!(later.buffer, Some(Buffer { filled: 3, capacity: 9, stalls: 1 }));
         assert!(later.waiting.is_empty());
         assert_eq!(later.rate, 0, "the rate is that of late, not of the whole run");
+    }
+
+    #[test]
+    fn what_breaks_during_a_long_wait_does_not_hide_it() {
+        let counts = Counts::default();
+        let waiting = |seconds, brief| Event::Waiting {
+            host: "h",
+            wait: Duration::from_secs(seconds),
+            pause: Pause::Asked,
+            cause: brief,
+            brief,
+            tries: 0,
+        };
+        counts.add(&waiting(2000, "it answered 429"));
+        counts.add(&waiting(1, "it ended"));
+        let reading = counts.read(Instant::now() + Duration::from_secs(100));
+        assert_eq!(reading.waiting[0].why, "it answered 429");
+        assert_eq!(reading.waiting[0].left, Duration::from_secs(32 * 60));
+        counts.add(&waiting(3000, "it answered 503"));
+        assert_eq!(counts.read(Instant::now()).waiting[0].why, "it answered 503");
     }
 
     #[test]

@@ -47,6 +47,7 @@ impl View for Json {
             })),
             "waiting": reading.waiting.iter().map(|wait| &wait.host).collect::<Vec<_>>(),
             "waitingWhy": reading.waiting.iter().map(|wait| &wait.why).collect::<Vec<_>>(),
+            "waitingSeconds": reading.waiting.iter().map(|wait| wait.left.as_secs()).collect::<Vec<_>>(),
         });
         self.screen.line(&line.to_string());
     }

@@ -41,7 +41,7 @@ impl View for Plain {
 }
 
 /// A reading in words: `3/60 images, 1.2 GB of 3.4 GB, 120 MB/s, 20 s left, waiting for a.io: it
-/// answered 503 (try 2)`.
+/// answered 503 (try 2), 12 s more`.
 pub(super) fn sentence(reading: &Reading) -> String {
     let mut parts = Vec::new();
     if reading.items > 0 {
@@ -65,7 +65,8 @@ pub(super) fn sentence(reading: &Reading) -> String {
         parts.push(level(buffer));
     }
     if !reading.waiting.is_empty() {
-        let one = |wait: &Waiting| format!("{}: {}", wait.host, wait.why);
+        let one =
+            |wait: &Waiting| format!("{}: {}, {} more", wait.host, wait.why, duration(wait.left));
         let all: Vec<_> = reading.waiting.iter().map(one).collect();
         parts.push(format!("waiting for {}", all.join(", ")));
     }
@@ -99,6 +100,7 @@ fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
         (0, 0, s) => format!("{s} s"),
+        (0, m, 0) => format!("{m} min"),
         (0, m, s) => format!("{m} min {s} s"),
         (h, m, _) => format!("{h} h {m} min"),
     }
@@ -110,8 +112,9 @@ mod tests {
 
     use super::{Buffer, Pieces, Reading, Waiting, detail, sentence};
 
-    fn waiting(host: &str, why: &str) -> Waiting {
-        Waiting { host: host.to_owned(), why: why.to_owned() }
+    fn waiting(host: &str, why: &str, left: u64) -> Waiting {
+        let left = Duration::from_secs(left);
+        Waiting { host: host.to_owned(), why: why.to_owned(), left }
     }
 
     #[test]
@@ -128,8 +131,8 @@ mod tests {
             left: Some(Duration::from_secs(3700)),
             buffer: Some(Buffer { filled: 43, capacity: 100, stalls: 2 }),
             waiting: vec![
-                waiting("a.io", "connection refused (try 3)"),
-                waiting("b.io", "it answered 429"),
+                waiting("a.io", "connection refused (try 3)", 8),
+                waiting("b.io", "it answered 429", 35 * 60),
             ],
             pieces: Pieces {
                 platforms: 170,
@@ -147,7 +150,7 @@ mod tests {
         );
         assert_eq!(
             sentence(&reading),
-            "3/60 images, 1 failed, 1.2 GB of 3.4 GB, 120 MB/s, 1 h 1 min left, buffer 43 %, stopped 2 times, waiting for a.io: connection refused (try 3), b.io: it answered 429"
+            "3/60 images, 1 failed, 1.2 GB of 3.4 GB, 120 MB/s, 1 h 1 min left, buffer 43 %, stopped 2 times, waiting for a.io: connection refused (try 3), 8 s more, b.io: it answered 429, 35 min more"
         );
     }
 }

@@ -57,6 +57,20 @@ async fn no_room_is_told_once_by_the_names_that_were_given() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_report_without_room_is_a_failure_by_the_name_that_was_given() {
+    let registry = TestRegistry::start(FaultPlan::default()).await;
+    let (place, host) = (Place::new(), registry.host());
+    image::simple(1).push(registry.store("a").as_ref(), Some("1")).await;
+    place.file("s.list", format!("{host}/a:1\n"));
+    let line = format!("gather s.list {host}/g:1 --no-cache --report r.json");
+    let ended = limited(&place, 0, &line).with(3).says("error: writing r.json failed: ");
+    assert!(!ended.err.contains(".airlift-"), "{}", ended.err);
+    assert!(!place.path().join("r.json").exists());
+    assert_eq!(std::fs::read_dir(place.path()).expect("is there").count(), 1, "nothing is left");
+    place.airlift(&line).with(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_archive_that_found_no_room_is_gone_on_with() {
     let registry = TestRegistry::start(FaultPlan::default()).await;
     let (place, host) = (Place::new(), registry.host());

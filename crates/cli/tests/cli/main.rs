@@ -35,5 +35,6 @@ mod shards;
 mod sources;
 mod tls;
 mod toolkit;
+mod truth;
 mod unopened;
 mod watching;

@@ -45,21 +45,46 @@ fn described(answer: &Answer, version: &Version) -> Option<Descriptor> {
 
 /// The manifest that `version` names, verified; damaged once, it is fetched once more.
 pub(super) async fn fetch(repo: &Repo, version: &Version) -> Result<Manifest, StoreError> {
-    match fetch_once(repo, version).await {
-        Err(error) if matches!(error.kind(), ErrorKind::Digest { .. }) => {
+    let answer = get(repo, version).await?;
+    let stated = expected(version, &answer);
+    match check(repo, stated.clone(), answer) {
+        Err(error) if may_pass(&error, stated.as_ref()) => {
             tracing::debug!(place = repo.place, error = %error, "manifest fetched once more");
-            fetch_once(repo, version).await
+            let answer = get(repo, version).await?;
+            check(repo, expected(version, &answer), answer)
         }
         result => result,
     }
 }
 
-async fn fetch_once(repo: &Repo, version: &Version) -> Result<Manifest, StoreError> {
+/// Whether what is wrong with a manifest may have come on its way: where nobody states a digest or
+/// a length, one that was cut off is malformed and nothing else.
+fn may_pass(error: &StoreError, stated: Option<&Digest>) -> bool {
+    match error.kind() {
+        ErrorKind::Digest { .. } => true,
+        ErrorKind::Manifest(ManifestError::Malformed { .. }) => stated.is_none(),
+        _ => false,
+    }
+}
+
+async fn get(repo: &Repo, version: &Version) -> Result<Answer, StoreError> {
     let read = Read::Whole(MAX_MANIFEST as usize);
     let answer = repo.pull(&call(repo, Kind::ManifestGet, Method::GET, version, read)).await?;
     if !answer.status.is_success() {
         return Err(answer.error_about(version));
     }
+    Ok(answer)
+}
+
+/// The digest that a manifest must have, as far as anybody says.
+fn expected(version: &Version, answer: &Answer) -> Option<Digest> {
+    match version {
+        Version::Digest(digest) => Some(digest.clone()),
+        Version::Tag(_) => answer.header(DIGEST_HEADER).and_then(|text| text.trim().parse().ok()),
+    }
+}
+
+fn check(repo: &Repo, expected: Option<Digest>, answer: Answer) -> Result<Manifest, StoreError> {
     let wrong = |kind: ManifestError| StoreError::new(&*repo.place, ErrorKind::Manifest(kind));
     let length = answer.body.len() as u64;
     if length > MAX_MANIFEST {
@@ -67,10 +92,6 @@ async fn fetch_once(repo: &Repo, version: &Version) -> Result<Manifest, StoreErr
         return Err(wrong(ManifestError::TooLarge(stated)));
     }
     let media_type = answer.header("content-type").unwrap_or("").to_owned();
-    let expected = match version {
-        Version::Digest(digest) => Some(digest.clone()),
-        Version::Tag(_) => answer.header(DIGEST_HEADER).and_then(|text| text.trim().parse().ok()),
-    };
     if media::is_schema1(media_type.split(';').next().unwrap_or("").trim()) {
         // Its digest leaves out its signatures, so it cannot be checked: say what it is instead.
         let digest = expected.unwrap_or_else(|| Digest::of(&answer.body));
