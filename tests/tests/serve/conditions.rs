@@ -111,7 +111,11 @@ async fn a_damaged_manifest_is_the_servers_trouble_and_not_the_clients() {
     registry.put_manifest("a", "t", &text).await;
     let root = registry.directory.as_ref().unwrap().path();
     let digest = Digest::of(text.as_bytes());
-    std::fs::write(root.join("a/blobs/sha256").join(digest.hex()), text.to_uppercase()).unwrap();
+    let path = root.join("a/blobs/sha256").join(digest.hex());
+    std::fs::write(&path, text.to_uppercase()).unwrap();
+    // Where the system's clock is coarse the file may look as it did when it was written.
+    let file = std::fs::File::options().write(true).open(&path).unwrap();
+    file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
     for path in ["/v2/a/manifests/t".to_owned(), format!("/v2/a/manifests/{digest}")] {
         let answer = registry.get(&path).await;
         assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);

@@ -25,7 +25,7 @@ use async_trait::async_trait;
 
 pub use archive::{ArchiveStore, Omitted};
 pub use blob::Blob;
-pub use checked::Stamp;
+pub use checked::{Checked, Stamp};
 pub use content::{Content, InMemory, Remote};
 pub use damage::Damage;
 pub use error::{ErrorKind, StoreError, Trouble, chain};

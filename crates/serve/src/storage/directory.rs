@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use airlift_oci::store::{
-    Collection, ErrorKind, Ingest, LayoutStore, StoreError, chain, create_directories,
+    Checked, Collection, ErrorKind, Ingest, LayoutStore, StoreError, chain, create_directories,
 };
 use airlift_oci::types::{Digest, Tag};
 use async_trait::async_trait;
@@ -32,6 +32,8 @@ pub struct Directory {
     open: Mutex<HashMap<RepositoryName, Arc<LayoutStore>>>,
     /// Repositories that are being made, each by one at a time.
     making: Mutex<HashMap<RepositoryName, Arc<tokio::sync::Mutex<()>>>>,
+    /// Files that need not be checked again.
+    checked: Arc<Checked>,
 }
 
 impl Directory {
@@ -41,7 +43,8 @@ impl Directory {
         create_directories(root)?;
         let root = root.canonicalize().map_err(|error| StoreError::io("resolving", root, error))?;
         let own = if root.join(MARKER).exists() { Some(own_name(&root)?) } else { None };
-        Ok(Directory { root, own, open: Mutex::default(), making: Mutex::default() })
+        let (open, making, checked) = Default::default();
+        Ok(Directory { root, own, open, making, checked })
     }
 
     /// The name under which the directory itself is served, when it is a layout.
@@ -98,7 +101,7 @@ impl Directory {
         if let Some(store) = open.get(name) {
             return Ok(Some(store.clone()));
         }
-        let store = Arc::new(LayoutStore::open(&path)?.checking_once());
+        let store = Arc::new(LayoutStore::open(&path)?.checking_once(&self.checked));
         match store.sweep() {
             Ok(0) => {}
             Ok(files) => tracing::info!(%name, files, "removed what cut-off uploads had left"),

@@ -36,7 +36,7 @@ impl Medium {
     }
 
     pub(super) fn layout(directory: &Path, tag: Option<&str>) -> anyhow::Result<Medium> {
-        let store = LayoutStore::open(directory)?.checking_once();
+        let store = LayoutStore::open(directory)?.checking_once(&Arc::default());
         let entries = chosen(&store.entries()?, tag, || store.named(tag))?;
         Ok(Medium {
             own_name: stem(directory),

@@ -18,6 +18,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use super::directories::create_directories;
 use super::durable;
 use super::names::{Made, Names};
+use crate::store::checked::{Checked, Stamp};
 use crate::store::{ErrorKind, Ingest, StoreError, extent};
 use crate::types::{Algorithm, Digest, Hasher};
 
@@ -38,6 +39,8 @@ const SLOWLY: Duration = Duration::from_millis(100);
 pub(super) struct FileIngest {
     root: PathBuf,
     names: Arc<Names>,
+    /// Whom to tell of the file that was hashed.
+    checked: Option<Arc<Checked>>,
     /// Taken in, and not being written yet.
     pending: VecDeque<Bytes>,
     /// Bytes of that.
@@ -55,7 +58,11 @@ pub(super) struct FileIngest {
 type Left = (VecDeque<Bytes>, io::Result<()>);
 
 impl FileIngest {
-    pub(super) async fn start(root: &Path, names: Arc<Names>) -> Result<Self, StoreError> {
+    pub(super) async fn start(
+        root: &Path,
+        names: Arc<Names>,
+        checked: Option<Arc<Checked>>,
+    ) -> Result<Self, StoreError> {
         let directory = root.join("ingest");
         let made = tokio::fs::create_dir_all(&directory).await;
         made.map_err(|source| StoreError::io("creating", &directory, source))?;
@@ -70,6 +77,7 @@ impl FileIngest {
         Ok(FileIngest {
             root: root.to_owned(),
             names,
+            checked,
             pending: VecDeque::new(),
             held: 0,
             writing: None,
@@ -171,13 +179,16 @@ impl Ingest for FileIngest {
         }
         let (failed, hex) = (self.failed(), expected.hex().to_owned());
         let directory = self.root.join("blobs").join(expected.algorithm().as_str());
-        let FileIngest { names, mut pending, file, path, written, .. } = *self;
+        let FileIngest { names, checked, mut pending, file, path, written, .. } = *self;
         let made = names.make(&directory, move |directory| {
             write_all(&file, &mut pending).and_then(|()| secure(&file, written)).map_err(failed)?;
             create_directories(directory)?;
             let target = directory.join(hex);
             let named = path.persist(&target).map_err(|error| error.error);
             named.map_err(|source| StoreError::io("writing", &target, source))?;
+            if let (Some(checked), Some(stamp)) = (checked, Stamp::of(&file)) {
+                checked.learn(found, stamp);
+            }
             // Locked until it has its name.
             drop(file);
             Ok(Made::New)
@@ -250,7 +261,8 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let chunk = Bytes::from(vec![7; 5 << 20]);
         let whole = [chunk.as_ref(), chunk.as_ref(), b"end"].concat();
-        let mut ingest = Box::new(FileIngest::start(root.path(), Arc::default()).await.unwrap());
+        let mut ingest =
+            Box::new(FileIngest::start(root.path(), Arc::default(), None).await.unwrap());
         for _ in 0..2 {
             let mut write = Box::pin(ingest.write(chunk.clone()));
             // So much is seldom written before the disk was waited for, so the write is dropped in
@@ -268,7 +280,7 @@ mod tests {
     #[tokio::test]
     async fn the_disk_begins_with_each_stride_that_came_slowly() {
         let root = tempfile::tempdir().unwrap();
-        let mut ingest = FileIngest::start(root.path(), Arc::default()).await.unwrap();
+        let mut ingest = FileIngest::start(root.path(), Arc::default(), None).await.unwrap();
         let slowly = || Instant::now().checked_sub(SLOWLY).unwrap();
         ingest.stride.1 = slowly();
         ingest.written = STRIDE - 1;
@@ -297,7 +309,8 @@ mod tests {
     #[tokio::test]
     async fn what_could_not_be_written_is_pending_again() {
         let root = tempfile::tempdir().unwrap();
-        let mut ingest = Box::new(FileIngest::start(root.path(), Arc::default()).await.unwrap());
+        let mut ingest =
+            Box::new(FileIngest::start(root.path(), Arc::default(), None).await.unwrap());
         let good = std::mem::replace(&mut ingest.file, Arc::new(File::open("/dev/null").unwrap()));
         ingest.write(Bytes::from_static(b"one ")).await.unwrap();
         assert!(ingest.complete().await.is_err(), "a file that is open for reading alone");
@@ -312,7 +325,8 @@ mod tests {
     #[tokio::test]
     async fn a_file_that_lost_bytes_gets_no_name() {
         let root = tempfile::tempdir().unwrap();
-        let mut ingest = Box::new(FileIngest::start(root.path(), Arc::default()).await.unwrap());
+        let mut ingest =
+            Box::new(FileIngest::start(root.path(), Arc::default(), None).await.unwrap());
         ingest.write(Bytes::from_static(b"bytes")).await.unwrap();
         ingest.complete().await.unwrap();
         let file = std::fs::OpenOptions::new().write(true).open(&ingest.path).unwrap();

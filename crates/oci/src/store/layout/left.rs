@@ -74,7 +74,8 @@ mod tests {
         drop(old_file(root.path(), "left"));
         let locked = old_file(root.path(), "locked");
         rustix::fs::flock(&locked, FlockOperation::LockExclusive).unwrap();
-        let mut ingest = Box::new(FileIngest::start(root.path(), Arc::default()).await.unwrap());
+        let mut ingest =
+            Box::new(FileIngest::start(root.path(), Arc::default(), None).await.unwrap());
         assert_eq!(sweep(root.path()).unwrap(), 1);
         assert!(!root.path().join("ingest/left").exists());
         assert!(root.path().join("ingest/locked").exists());

@@ -11,12 +11,12 @@ mod edits;
 mod index;
 mod ingest;
 mod left;
+mod links;
 mod names;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -34,10 +34,6 @@ use super::{
 use crate::types::{
     Descriptor, Digest, MAX_MANIFEST, Manifest, ManifestError, Tag, Version, media,
 };
-
-/// How young a file counts as if it had just been written: less than any age by which garbage is
-/// collected beside writers, so that presence checks need not write each time.
-const FRESH: Duration = Duration::from_secs(600);
 
 /// A store in an image layout directory.
 #[derive(Debug)]
@@ -59,11 +55,12 @@ impl LayoutStore {
         Ok(LayoutStore { root: root.to_owned(), index, names, subjects, checked: None })
     }
 
-    /// Checks the digest of a file's content when it is read whole for the first time, and again
-    /// only once the file changed: for a server, whose clients check what they get.
+    /// Checks the digest of a file's content when it is written or read whole for the first time, and
+    /// again only once the file changed: for a server, whose clients check what they get. `checked`
+    /// is what its layouts know of their files.
     #[must_use]
-    pub fn checking_once(mut self) -> Self {
-        self.checked = Some(Arc::default());
+    pub fn checking_once(mut self, checked: &Arc<Checked>) -> Self {
+        self.checked = Some(checked.clone());
         self
     }
 
@@ -82,7 +79,8 @@ impl LayoutStore {
 
     /// Starts taking in a blob.
     pub async fn ingest(&self) -> Result<Box<dyn Ingest>, StoreError> {
-        Ok(Box::new(FileIngest::start(&self.root, self.names.clone()).await?))
+        let (names, checked) = (self.names.clone(), self.checked.clone());
+        Ok(Box::new(FileIngest::start(&self.root, names, checked).await?))
     }
 
     /// The file that holds the content of `digest`, whether or not it is there.
@@ -93,7 +91,7 @@ impl LayoutStore {
     /// Whether a blob or manifest is there, for somebody who relies on it from now on: a collection
     /// of garbage leaves it alone as if it had just been written.
     pub fn claim(&self, digest: &Digest) -> bool {
-        claim(&self.path(digest))
+        links::claim(&self.path(digest))
     }
 
     /// Size of a blob or manifest in bytes, when it is there.
@@ -107,9 +105,13 @@ impl LayoutStore {
     pub async fn share(&self, digest: &Digest, from: &LayoutStore) -> Result<bool, StoreError> {
         let (old, new) = (from.path(digest), self.path(digest));
         let directory = self.root.join("blobs").join(digest.algorithm().as_str());
+        let (digest, checked) = (digest.clone(), self.checked.clone());
         let made = self.names.make(&directory, move |directory| {
             create_directories(directory)?;
-            link(&old, &new)
+            match checked {
+                Some(checked) => checked.linking(&digest, &old, || links::link(&old, &new)),
+                None => links::link(&old, &new),
+            }
         });
         Ok(made.await? != Made::Not)
     }
@@ -212,42 +214,6 @@ impl LayoutStore {
         let content = Descriptor::new("", entry.digest.clone(), size);
         let raw = self.open(&content, 0).await?.read_all().await?;
         Manifest::parse_as(&entry.media_type, entry.digest.clone(), raw).map_err(refuse)
-    }
-}
-
-/// Has a file count as if it had just been written. Whether it is there.
-fn claim(path: &Path) -> bool {
-    let Ok(meta) = std::fs::metadata(path) else { return false };
-    let age = meta.modified().ok().and_then(|modified| modified.elapsed().ok());
-    if meta.is_file() && age.is_some_and(|age| age > FRESH) {
-        let now = rustix::fs::Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_NOW };
-        let times = rustix::fs::Timestamps { last_access: now, last_modification: now };
-        let renewed =
-            rustix::fs::utimensat(rustix::fs::CWD, path, &times, rustix::fs::AtFlags::empty());
-        // Not ours, or to be read only: then nobody collects here either.
-        return renewed != Err(rustix::io::Errno::NOENT);
-    }
-    meta.is_file()
-}
-
-/// Gives the file at `old` a further name, where the file system can.
-fn link(old: &Path, new: &Path) -> Result<Made, StoreError> {
-    use std::io::ErrorKind as Io;
-    if !claim(old) {
-        return Ok(Made::Not);
-    }
-    match std::fs::hard_link(old, new) {
-        Ok(()) => Ok(Made::New),
-        Err(error) => match error.kind() {
-            Io::AlreadyExists if claim(new) => Ok(Made::Known),
-            Io::AlreadyExists
-            | Io::NotFound
-            | Io::TooManyLinks
-            | Io::CrossesDevices
-            | Io::Unsupported
-            | Io::PermissionDenied => Ok(Made::Not),
-            _ => Err(StoreError::io("linking", new, error)),
-        },
     }
 }
 
