@@ -78,7 +78,7 @@ impl Bench<'_> {
             self.bare(scenario, &low, &mut figures)?;
         }
         drop(low);
-        fs::remove_dir_all(self.stage.path("low"))?;
+        self.stage.retire("low")?;
         Ok(figures)
     }
 
@@ -128,7 +128,7 @@ impl Bench<'_> {
             }
         }
         drop(running);
-        self.clean(&EMPTY);
+        self.clean(&EMPTY)?;
         Ok(())
     }
 
@@ -153,7 +153,7 @@ impl Bench<'_> {
                 let run = bare::run(&self.blobs, from, to, connections);
                 best = best.min(self.runtime.block_on(run)?.as_secs_f64());
                 drop(registry);
-                self.clean(&["bare"]);
+                self.clean(&["bare"])?;
                 // Not every way writes it.
                 let _ = fs::remove_file(&path);
             }
@@ -188,16 +188,17 @@ impl Bench<'_> {
         let _ = fs::remove_dir_all(self.stage.path("cache"));
     }
 
-    /// Removes what a round left.
-    fn clean(&self, directories: &[&str]) {
+    /// Takes away what a round left.
+    fn clean(&self, directories: &[&str]) -> anyhow::Result<()> {
         // Not all are there.
         self.forget();
-        for name in directories {
-            let _ = fs::remove_dir_all(self.stage.path(name));
+        for name in directories.iter().filter(|name| self.stage.path(name).exists()) {
+            self.stage.retire(name)?;
         }
         for name in steps::ARCHIVES {
             let _ = fs::remove_file(self.stage.path(name));
         }
+        Ok(())
     }
 }
 
