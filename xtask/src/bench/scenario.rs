@@ -70,12 +70,18 @@ impl Bench<'_> {
         self.runtime.block_on(self.fill(low.near()))?;
         for round in 1..=self.rounds {
             let peers = if round <= self.peer_rounds { self.tools.len() } else { 1 };
-            for tool in &self.tools[..peers] {
-                println!("round {round}: {}", tool.name());
-                self.tool(scenario, &low, *tool, &mut figures)?;
+            // Each is once the first: what comes later finds a machine that has worked.
+            let mut turns: Vec<_> = self.tools[..peers].iter().copied().map(Some).collect();
+            turns.push(None);
+            let first = (round - 1) % turns.len();
+            turns.rotate_left(first);
+            for turn in turns {
+                println!("round {round}: {}", turn.map_or("bare loop", Tool::name));
+                match turn {
+                    Some(tool) => self.tool(scenario, &low, tool, &mut figures)?,
+                    None => self.bare(scenario, &low, &mut figures)?,
+                }
             }
-            println!("round {round}: bare loop");
-            self.bare(scenario, &low, &mut figures)?;
         }
         drop(low);
         self.stage.retire("low")?;
