@@ -5,6 +5,7 @@ use airlift_oci::registry::{Access, Endpoint, Forward};
 use airlift_oci::store::Remote;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
+use tokio::sync::Semaphore;
 
 /// Longer than anything here takes that moves at all.
 const LONG: Duration = Duration::from_secs(20);
@@ -110,5 +111,75 @@ async fn a_body_that_is_long_in_arriving_keeps_nobody_from_asking() {
         asked = tokio::time::timeout(LONG, store.tags()) => {
             asked.expect("it waits for whoever sends the body").unwrap();
         }
+    }
+}
+
+/// Content that gives nothing until it is told to.
+struct Held {
+    inner: InMemory,
+    opened: Semaphore,
+    gate: Arc<Semaphore>,
+}
+
+impl Held {
+    fn new(bytes: Bytes) -> Self {
+        let inner = InMemory::new(media::OCTET_STREAM, bytes);
+        Held { inner, opened: Semaphore::new(0), gate: Arc::new(Semaphore::new(0)) }
+    }
+}
+
+#[async_trait]
+impl Content for Held {
+    fn descriptor(&self) -> &Descriptor {
+        self.inner.descriptor()
+    }
+
+    async fn open(&self, offset: u64) -> Result<Blob, StoreError> {
+        self.opened.add_permits(1);
+        let (gate, blob) = (self.gate.clone(), self.inner.open(offset).await?);
+        let bytes = futures_util::stream::once(async move {
+            let _told = gate.acquire().await;
+            blob.read_all().await
+        });
+        Ok(Blob::new(self.descriptor().clone(), offset, "held", bytes.boxed()))
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_opened_before_the_host_that_takes_it_has_room() {
+    for (first, then) in [(LARGE, 1000), (1000, LARGE)] {
+        let plan = FaultPlan::none().location(UploadLocation::OtherHost);
+        let registry = TestRegistry::start(plan).await;
+        let settings = Settings { max_connections_per_host: 1, ..quick() };
+        let store = client_with(settings).repository(registry.name("a"));
+        let hints = absent();
+        // Uploads are known to work from then on.
+        put(&*store, &Watched::new(bytes(3, 500)), &hints).await;
+        let held = Held::new(bytes(5, first));
+        let next = Watched::new(bytes(7, then));
+        let mut one = std::pin::pin!(store.put(&held, &hints));
+        tokio::select! {
+            _ = &mut one => panic!("its content is not there yet"),
+            opened = held.opened.acquire() => opened.unwrap().forget(),
+        }
+        let mut other = std::pin::pin!(store.put(&next, &hints));
+        let begun = async {
+            while registry.counts().upload_post < 3 {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+            // The answer is on its way; what is to come is a wait for the other host.
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        };
+        tokio::select! {
+            _ = &mut one => panic!("its content is not there yet"),
+            _ = &mut other => panic!("the other host has room for one"),
+            () = begun => {}
+        }
+        assert!(next.opened().is_empty(), "{then}: opened, and held while it waits");
+        held.gate.add_permits(1);
+        let (one, other) = tokio::join!(one, other);
+        assert_eq!((one.unwrap(), other.unwrap()), (Put::Written, Put::Written));
+        let counts = registry.counts();
+        assert_eq!((counts.upload_post, counts.tags), (3, 0), "no request more: {counts:?}");
     }
 }

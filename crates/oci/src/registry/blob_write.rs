@@ -61,8 +61,13 @@ impl Upload<'_> {
     /// Content that fits into memory: read first, then sent as a request like any other.
     async fn send_small(&mut self) -> Result<(), StoreError> {
         let (repo, digest) = (self.repo, &self.content.descriptor().digest);
+        let mut permit = None;
         let bytes = match self.chosen() {
-            Single::No => self.begin_small().await?,
+            Single::No => {
+                let (bytes, admitted) = self.begin_small().await?;
+                permit = admitted;
+                bytes
+            }
             single => {
                 let bytes = self.read_small().await?;
                 match single.send_small(repo, digest, bytes.clone()).await? {
@@ -74,7 +79,8 @@ impl Upload<'_> {
         };
         loop {
             let session = self.session().await?;
-            let fault = match session.finish_with(repo, digest, bytes.clone()).await {
+            let fault = match session.finish_with(repo, digest, bytes.clone(), permit.take()).await
+            {
                 Ok(answer) => match self.judge(answer) {
                     Ok(()) => return Ok(()),
                     Err(fault) => fault,
@@ -109,24 +115,26 @@ impl Upload<'_> {
         }
     }
 
-    /// Reads the content, and opens an upload meanwhile if there is none.
-    async fn begin_small(&mut self) -> Result<Bytes, StoreError> {
-        if self.session.is_some() {
-            return self.read_small().await;
+    /// Reads the content, and opens an upload meanwhile if there is none. Of an upload at another host
+    /// the right to send there as well: it comes before the content is opened.
+    async fn begin_small(&mut self) -> Result<(Bytes, Option<Permit>), StoreError> {
+        let repo = self.repo;
+        if self.session.is_none() && !self.reads_last() {
+            let (bytes, session) = tokio::join!(self.read_small(), Session::start(repo));
+            self.session = Some(session?);
+            return Ok((bytes?, None));
         }
-        if self.reads_last() {
-            self.session = Some(Session::start(self.repo).await?);
-            return self.read_small().await;
-        }
-        let (bytes, session) = tokio::join!(self.read_small(), Session::start(self.repo));
-        self.session = Some(session?);
-        bytes
+        let session = self.session().await?;
+        let permit = if session.is_home(repo) { None } else { Some(session.admit(repo).await?) };
+        Ok((self.read_small().await?, permit))
     }
 
     /// Whether the content is opened only once an upload is: where uploads are not known to work
-    /// nothing is to be read in vain.
+    /// nothing is to be read in vain, and where they go to another host nothing is to be held open
+    /// until that takes it.
     fn reads_last(&self) -> bool {
-        self.repo.host.facts.uploads.get() != Some(true)
+        let facts = &self.repo.host.facts;
+        facts.uploads.get() != Some(true) || facts.uploads_away()
     }
 
     async fn read_small(&self) -> Result<Bytes, StoreError> {
@@ -267,7 +275,7 @@ impl Upload<'_> {
         };
         self.offset = 0;
         let upload = Session::start_with(repo, permit);
-        let (opened, upload) = if self.reads_last() || repo.host.facts.uploads_away() {
+        let (opened, upload) = if self.reads_last() {
             (None, upload.await)
         } else {
             let (opened, upload) = tokio::join!(self.content.open(0), upload);
@@ -279,7 +287,6 @@ impl Upload<'_> {
             repo.host.wire.again(&mut permit).await;
             permit
         } else {
-            repo.host.facts.learn_uploads_away();
             session.admit(repo).await.map_err(Fault::Refused)?
         };
         let opened = match opened {

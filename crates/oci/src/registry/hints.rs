@@ -6,11 +6,11 @@
 //! written is as good as not there.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, BufRead, BufReader, BufWriter};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::types::Digest;
 
@@ -20,6 +20,10 @@ const HEAD: &str = "airlift blob hints 1";
 const MOST: usize = 50_000;
 /// Repositories kept for one blob.
 const MOST_HOLDERS: usize = 3;
+/// How long another process may keep the file to itself.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// How long until the next look whether it still does.
+const STEP: Duration = Duration::from_millis(10);
 /// More is no file of ours, in bytes.
 const LARGEST: u64 = 64 << 20;
 
@@ -121,7 +125,7 @@ impl Hints {
         let mut lock = self.path.clone().into_os_string();
         lock.push(".lock");
         let lock = File::options().create(true).truncate(false).write(true).open(lock)?;
-        lock.lock()?;
+        take(&lock)?;
         let mut kept = State::read(&self.path);
         for (digest, name) in &state.removed {
             let name = kept.number(&state.names[*name as usize]);
@@ -226,6 +230,18 @@ impl State {
     }
 }
 
+/// Takes a lock that another process may have: not for long, as what it does meanwhile is quick. One
+/// that is held by whoever was stopped, or by a file server that is gone, is no reason to wait.
+fn take(lock: &File) -> io::Result<()> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) if Instant::now() < until => std::thread::sleep(STEP),
+            taken => return Ok(taken?),
+        }
+    }
+}
+
 /// Days since 1970.
 fn today() -> u32 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
@@ -255,6 +271,27 @@ mod tests {
         drop(third);
         assert_eq!(open().look(&a, "z"), (false, Some("x/y".to_owned())));
         assert_eq!(open().look(&b, "z"), (true, None));
+    }
+
+    #[test]
+    fn a_run_ends_though_another_process_keeps_the_file_to_itself() {
+        let directory = tempfile::tempdir().unwrap();
+        let lock = File::create(directory.path().join("reg.lock")).unwrap();
+        lock.lock().unwrap();
+        let hints = Hints::of(directory.path(), "reg");
+        hints.add(&Digest::of(b"a"), "x");
+        let (ended, end) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            drop(hints);
+            ended.send(())
+        });
+        end.recv_timeout(20 * PATIENCE).unwrap();
+        assert!(!directory.path().join("reg").exists(), "unwritten, and nothing half written");
+        drop(lock);
+        let hints = Hints::of(directory.path(), "reg");
+        hints.add(&Digest::of(b"a"), "x");
+        drop(hints);
+        assert!(directory.path().join("reg").exists());
     }
 
     #[test]

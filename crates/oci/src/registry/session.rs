@@ -110,17 +110,27 @@ impl Session {
             answer.header("oci-chunk-min-length").and_then(|text| text.trim().parse().ok());
         let location = locate(repo, answer)?
             .ok_or_else(|| repo.protocol("an upload was opened, but not said where"))?;
-        Ok(Session { location, chunk_min: minimum.unwrap_or(0) })
+        let session = Session { location, chunk_min: minimum.unwrap_or(0) };
+        if !session.is_home(repo) {
+            repo.host.facts.learn_uploads_away();
+        }
+        Ok(session)
     }
 
-    /// Ends the upload with `bytes`, which can be sent again as often as it takes.
+    /// Ends the upload with `bytes`, which can be sent again as often as it takes; by `permit`, when
+    /// the right to send was had before.
     pub(super) async fn finish_with(
         &self,
         repo: &Repo,
         digest: &Digest,
         bytes: Bytes,
+        permit: Option<Permit>,
     ) -> Result<Answer, StoreError> {
         let mut call = self.finish_call(repo, digest);
+        if permit.is_some() {
+            call.lane = Lane::Up;
+            call.permit = permit.into();
+        }
         call.payload = Payload::Bytes(bytes);
         self.send(repo, &call).await
     }
