@@ -12,6 +12,7 @@ mod defaults;
 mod deserialize;
 pub mod device;
 mod framing;
+mod input;
 pub mod ledger;
 mod mbuffer;
 mod medium;
@@ -31,6 +32,7 @@ pub use deserialize::{
 };
 pub use device::ReadDevice;
 pub use framing::{Compression, CompressionError, Framed};
+pub use input::read_apart;
 pub use mbuffer::{MbufferError, MbufferOptions, mbuffer};
 pub use medium::{Medium, ReadError, ready};
 pub use resume::{Resume, ResumeError};

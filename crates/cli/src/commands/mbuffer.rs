@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use airlift_oci::observe::Event;
 use airlift_tape::buffer::Flow;
-use airlift_tape::{DEFAULT_MEMORY, MbufferOptions, mbuffer};
+use airlift_tape::{DEFAULT_MEMORY, MbufferOptions, mbuffer, read_apart};
 use clap::Args as Derive;
 
 use crate::commands::serialize::destination;
@@ -62,7 +62,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
         let mut input = File::from(std::io::stdin().as_fd().try_clone_to_owned()?);
         let bytes = rest(&mut input);
         watch.observer().event(&Event::Planned { items: 0, blobs: 0, bytes });
-        let input = tokio::fs::File::from_std(input);
+        let input = read_apart(input)?;
         Ok(mbuffer(input, device, &options, watch.observer()).await?)
     });
     drop(watch);

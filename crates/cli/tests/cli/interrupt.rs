@@ -1,6 +1,6 @@
 //! SIGINT, SIGTERM and SIGHUP: the first ends a run cleanly, the second at once; a server just stops.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
 
 use airlift_oci::store::Source;
@@ -95,6 +95,26 @@ fn what_waits_for_the_other_end_of_a_fifo_ends_at_the_first_signal() {
     assert_eq!(output.status.code(), Some(130), "{err}");
     assert!(!err.contains("interrupt again"), "{err}");
     assert!(!place.path().join("new").exists(), "nothing was read, so nothing is made");
+}
+
+#[test]
+fn what_waits_for_a_silent_input_ends_at_the_first_signal() {
+    for name in ["INT", "TERM"] {
+        let place = Place::new();
+        let mut command = place.command();
+        command.args(["mbuffer", "out"]).stdin(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("starts");
+        let mut input = child.stdin.take().expect("is piped");
+        // More than a pipe holds: the rest was taken in.
+        input.write_all(&vec![7; 1 << 20]).expect("takes it");
+        signal(&child, name);
+        let output = child.wait_with_output().expect("ends");
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(130), "{err}");
+        assert!(!err.contains("interrupt again"), "{err}");
+        assert!(!place.path().join("out").exists(), "what is not whole is not there");
+        drop(input);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
