@@ -82,6 +82,35 @@ async fn hints_are_kept_below_the_cache_directory_and_only_when_wanted() {
     assert!(hints.contains(" second\n") && hints.contains("sha256:"), "{hints}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn hints_that_are_of_no_use_are_no_trouble() {
+    let (low, near) = tokio::join!(busy(), TestRegistry::start(FaultPlan::none()));
+    let place = Place::new();
+    place.file("s.list", format!("{}/team/tool:2", low.host()));
+    let gather = |to: &str| {
+        let line = format!("gather s.list {}/{to}:1 --cache-path hints", near.host());
+        place.airlift(&line).with(0).says("gather: 1 done");
+    };
+    gather("first");
+    let name = format!("hints/blobs/{}", near.host().replace(':', "_"));
+    let good = place.read(&name);
+    let other = good.replacen("hints 1", "hints 2", 1);
+    let wrong = good.replace(" first\n", " third\n");
+    for (to, text) in [("second", other), ("third", wrong), ("fourth", "\0\u{7f}".repeat(99))] {
+        place.file(&name, text);
+        gather(to);
+        assert!(place.read(&name).contains(&format!(" {to}\n")), "they are kept again");
+    }
+    // Neither read nor written: a directory stands there, then a file where the directory was.
+    let path = place.path().join(&name);
+    std::fs::remove_file(&path).expect("is there");
+    std::fs::create_dir(&path).expect("makes it");
+    gather("fifth");
+    std::fs::remove_dir_all(place.path().join("hints")).expect("is there");
+    place.file("hints", "no directory");
+    gather("sixth");
+}
+
 /// Puts an image at `v1` with a layer that may only be had from elsewhere; its digest.
 async fn with_a_foreign_layer(registry: &TestRegistry) -> Digest {
     let store = registry.store("team/windows");
