@@ -68,7 +68,12 @@ pub async fn mbuffer(
     sizes.check()?;
     let open = OpenOptions { force: options.force, resume: false, block };
     let opened = apart(move || destination.open(open)).await;
-    let device = opened.unwrap_or_else(|| Err(DeviceError::Lost("the device".to_owned())))?;
+    let device = opened.unwrap_or_else(|| Err(DeviceError::Lost("the device".to_owned())));
+    let device = device.map_err(|error| match error {
+        // Any bytes are not gone on with, as an archive is.
+        DeviceError::Partial(path) => DeviceError::Exists(path),
+        error => error,
+    })?;
     let mut buffer = BlockBuffer::start(device, 0, sizes, None, observer.clone())?;
     let mut chunk = BytesMut::with_capacity(1 << 20);
     let mut total = 0;

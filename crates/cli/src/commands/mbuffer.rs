@@ -13,6 +13,7 @@ use clap::Args as Derive;
 
 use crate::commands::serialize::destination;
 use crate::exit::{Exit, exit_codes};
+use crate::interrupt::go_on;
 use crate::runtime;
 use crate::session::Session;
 use crate::size::{human, parse, parse_positive};
@@ -66,7 +67,9 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
         Ok(mbuffer(input, device, &options, watch.observer()).await?)
     });
     drop(watch);
-    let flow = flow?;
+    let again =
+        || "run it again with --force, on the whole input: nothing is gone on with".to_owned();
+    let flow = flow.map_err(|error| go_on(error, again))?;
     session.say(&format!("mbuffer: {}", summary(&flow, begun.elapsed())));
     Ok(Exit::Done)
 }

@@ -105,15 +105,23 @@ fn what_waits_for_a_silent_input_ends_at_the_first_signal() {
         command.args(["mbuffer", "out"]).stdin(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("starts");
         let mut input = child.stdin.take().expect("is piped");
-        // More than a pipe holds: the rest was taken in.
         input.write_all(&vec![7; 1 << 20]).expect("takes it");
+        let partial = place.path().join("out.partial");
+        while std::fs::metadata(&partial).map_or(0, |meta| meta.len()) == 0 {
+            std::thread::yield_now();
+        }
         signal(&child, name);
         let output = child.wait_with_output().expect("ends");
         let err = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(130), "{err}");
         assert!(!err.contains("interrupt again"), "{err}");
+        assert!(err.contains("hint: run it again with --force"), "{err}");
         assert!(!place.path().join("out").exists(), "what is not whole is not there");
         drop(input);
+        let refused = place.airlift("mbuffer out").with(2).says("out.partial exists already");
+        assert!(!refused.err.contains("--resume"), "{}", refused.err);
+        place.airlift("mbuffer out --force").with(0);
+        assert_eq!(place.read("out"), "");
     }
 }
 
