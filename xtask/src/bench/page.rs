@@ -208,8 +208,10 @@ const INTRODUCTION: &str = "# Benchmarks
 
 Written by `cargo xtask bench`; run it again to see these figures on another machine. Sixty images
 (170 manifests, 968 mentions of 629 distinct blobs) with sizes and sharing like real ones go through
-every verb; each tool in its turn, several rounds, on registries that are empty at the start of
-each. A cell is the median of the rounds.
+every verb; each tool in its turn, several rounds, each round beginning with another one, on
+registries that are empty at the start of each. A cell is the median of the rounds. What earlier
+registries held stays on the disk as empty files, and on ext4 registries lie apart, since without a
+journal it slows down whoever makes files where others were removed in the last minutes.
 
 The *bare loop* reads and sends the same blobs with 10 or 32 connections, the better of the two,
 every digest known before, nothing hashed or checked: what registries and line can do at best. A
