@@ -195,7 +195,7 @@ pub async fn serialize(
     }
     let sizes = BufferOptions {
         block: usize::try_from(destination.piece(archive.record)).unwrap_or(usize::MAX),
-        memory: options.memory,
+        memory: destination.buffer(options.memory),
         high_water: options.high_water.unwrap_or_else(|| destination.default_high_water()),
     };
     let resume = options.resume != Resume::No;

@@ -26,6 +26,7 @@ pub use start::Start;
 pub use tape::{TAPE_BLOCK, TapeDevice, TapeReader};
 
 use crate::archive::{BLOCK, DEFAULT_RECORD};
+use crate::defaults::{DEFAULT_MEMORY, FILE_MEMORY};
 use crate::units::Size;
 
 /// Something that takes an archive, block by block, in order.
@@ -161,6 +162,14 @@ impl Destination {
     /// for: a tape drive must not run dry at once.
     pub fn default_high_water(&self) -> u8 {
         if matches!(self, Destination::Tape(_)) { 80 } else { 0 }
+    }
+
+    /// Bytes of the buffer, of the `memory` that was asked for. A plain file takes what comes, as fast as
+    /// the disk can: where the disk is slower than the line, a buffer of any size is full, so of what
+    /// nobody asked for it takes less.
+    pub(crate) fn buffer(&self, memory: u64) -> u64 {
+        let file = matches!(self, Destination::File(_)) && memory == DEFAULT_MEMORY;
+        if file { FILE_MEMORY } else { memory }
     }
 
     /// The bytes that are written at once for a block of `block` bytes: on a tape that is a block,
