@@ -94,7 +94,9 @@ mod tests {
         for (step, name) in order.iter().enumerate().rev() {
             touch(&path(name));
             let env = path("cwd/env.yaml").display().to_string();
-            let ace = format!("/nonexistent:{}", path("cwd/ace.yaml").display());
+            let [none, ace] =
+                ["cwd/none.yaml", "cwd/ace.yaml"].map(|name| path(name).display().to_string());
+            let ace = format!("{none}:{ace}");
             let mut variables = Vec::new();
             if step <= 1 {
                 variables.push(("AIRLIFT_CONFIG", env.as_str()));
