@@ -50,6 +50,8 @@ pub enum Quirk {
     SinglePostIgnored,
     /// The smallest chunk, as `OCI-Chunk-Min-Length` says.
     SmallestChunk(u64),
+    /// Of a chunk no more bytes than these are taken in, as the `Range` of the answer says.
+    ChunkTakenInPart(u64),
     /// An `Authorization` header of more bytes than this is refused (Quay, ACR).
     AuthorizationAtMost(usize),
 }

@@ -49,10 +49,22 @@ pub(super) async fn before(
                 }
                 request
             }
+            (Quirk::ChunkTakenInPart(most), Kind::UploadPatch) => in_part(*most, request).await,
             _ => request,
         };
     }
     Ok(request)
+}
+
+/// The request with the first bytes of its body alone.
+async fn in_part(most: u64, request: Request) -> Request {
+    let (mut head, body) = request.into_parts();
+    let mut bytes = to_bytes(body, MOST).await.unwrap_or_default();
+    bytes.truncate(usize::try_from(most).unwrap_or(usize::MAX));
+    for said in [header::CONTENT_LENGTH, header::CONTENT_RANGE] {
+        head.headers.remove(said);
+    }
+    Request::from_parts(head, Body::from(bytes))
 }
 
 /// Says how small chunks may be.

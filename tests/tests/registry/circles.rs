@@ -2,7 +2,7 @@
 //! waits.
 
 use super::*;
-use airlift_tests::Raw;
+use airlift_tests::{Quirk, Raw};
 
 /// Longer than any of these takes that comes to an end.
 const LONG: Duration = Duration::from_secs(30);
@@ -70,4 +70,17 @@ async fn a_body_that_is_asked_to_wait_beyond_the_limit_is_an_error_at_once() {
         let error = ends(&open(&registry), &large()).await.unwrap_err().to_string();
         assert!(error.contains("7200") && error.contains("limit of 3600"), "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_chunk_that_is_taken_in_part_is_gone_on_with_from_there() {
+    let plan = FaultPlan::none().monolithic_limit(100).with(Quirk::ChunkTakenInPart(150_000));
+    let registry = TestRegistry::start(plan).await;
+    let settings = Settings { chunk_size: 200_000, ..quick() };
+    let store = client_with(settings).repository(registry.name("a"));
+    assert_eq!(ends(&store, &large()).await.unwrap(), Put::Written);
+    assert!(holds(&registry, &large()));
+    let counts = registry.counts();
+    assert_eq!(counts.upload_patch, large().descriptor().size.div_ceil(150_000), "{counts:?}");
+    assert_eq!(counts.upload_post, 1, "none is begun anew: {counts:?}");
 }

@@ -314,12 +314,14 @@ impl Upload<'_> {
             if let Some(error) = progress.take_error() {
                 return Err(Fault::of_content(error));
             }
-            let mut answer = answer.map_err(Fault::of_sending)?;
+            let (mut answer, next) = answer.map_err(Fault::of_sending)?;
             let permit = answer.permit.take();
             self.judge(answer)?;
-            self.offset = offset + length;
+            self.offset = next;
             self.advanced();
-            if let Some(permit) = permit.filter(|_| self.offset < size) {
+            // Of what was taken in part the rest is opened again.
+            let whole = next == offset + length;
+            if let Some(permit) = permit.filter(|_| whole && next < size) {
                 // Content that is open has a connection, for which others may wait who have the
                 // right to send: it is kept as long.
                 let session = self.session().await.map_err(Fault::Refused)?;

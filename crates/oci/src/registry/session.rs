@@ -156,7 +156,8 @@ impl Session {
         }
     }
 
-    /// Sends the chunk of `length` bytes that begins at `offset`.
+    /// Sends the chunk of `length` bytes that begins at `offset`; the answer, and where the next one
+    /// begins when it is good.
     pub(super) async fn chunk(
         &mut self,
         repo: &Repo,
@@ -164,14 +165,17 @@ impl Session {
         length: u64,
         outgoing: Outgoing,
         permit: Permit,
-    ) -> Result<Answer, StoreError> {
+    ) -> Result<(Answer, u64), StoreError> {
         let mut call = self.call(repo, Kind::UploadChunk, Method::PATCH);
         octets(&mut call);
         range(&mut call, offset, length);
         call.payload = Payload::Streamed;
         let answer = self.send_once(repo, &call, outgoing, permit).await?;
         self.moved(repo, &answer)?;
-        Ok(answer)
+        let next = offset_of(&answer);
+        // One that says to have nothing of it says nothing: some always answer so.
+        let next = next.filter(|next| *next > offset && *next < offset + length);
+        Ok((answer, next.unwrap_or(offset + length)))
     }
 
     /// How many bytes the registry has; `None` when it knows nothing of this upload any more.

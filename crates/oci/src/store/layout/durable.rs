@@ -58,7 +58,8 @@ pub(super) fn temporary(root: &Path, text: &[u8]) -> std::io::Result<tempfile::N
     let mut builder = tempfile::Builder::new();
     let named = builder.prefix(TEMPORARY).permissions(readable());
     let mut file = named.tempfile_in(root).map_err(plain)?;
-    file.write_all(text)?;
+    // Not by the name, which an error would say.
+    file.as_file_mut().write_all(text)?;
     file.as_file().sync_data()?;
     Ok(file)
 }
