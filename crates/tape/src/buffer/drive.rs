@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::ballast::Ballast;
 use super::{Back, Block, End, Flow, Shared, State};
 use crate::device::{Device, DeviceError};
 use crate::ledger::{LedgerWriter, Line};
@@ -15,6 +16,7 @@ pub(super) struct Drive {
     synced: u64,
     level: usize,
     last_sync: Instant,
+    ballast: Ballast,
 }
 
 enum Next {
@@ -34,7 +36,8 @@ impl Drive {
         level: usize,
     ) -> Self {
         let last_sync = Instant::now();
-        Drive { device, shared, ledger, written: start, synced: start, level, last_sync }
+        let (written, synced, ballast) = (start, start, Ballast::default());
+        Drive { device, shared, ledger, written, synced, level, last_sync, ballast }
     }
 
     pub(super) fn run(mut self) -> Result<Flow, DeviceError> {
@@ -102,6 +105,7 @@ impl Drive {
 
     /// Goes back as asked. What still waits was handed over since, and is dropped.
     fn back(&mut self, back: Back) {
+        self.ballast.clear();
         let mut state = self.shared.lock();
         let dropped = state.blocks.drain(..).count();
         self.shared.tell(&state);
@@ -129,8 +133,12 @@ impl Drive {
             return Err(DeviceError::write(&*self.device, self.written, self.synced, error));
         }
         self.written += block.bytes().len() as u64;
-        block.clear();
         let mut state = self.shared.lock();
+        // A drive that waits for the high-water mark is kept in motion by all there is.
+        if self.level == 1 {
+            self.ballast.settle(&mut block, state.blocks.len() as u64 * self.shared.sizes.0);
+        }
+        block.clear();
         if state.lent {
             block.give_back(&self.shared.pool);
         } else {
