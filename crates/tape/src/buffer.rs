@@ -4,7 +4,6 @@
 //! the high-water mark, so that a tape drive streams instead of going back and forth.
 
 mod back;
-mod ballast;
 mod block;
 mod drive;
 

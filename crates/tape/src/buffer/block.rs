@@ -50,11 +50,6 @@ impl Block {
         }
     }
 
-    /// What it holds, for somebody else to hold.
-    pub(super) fn take_share(&mut self) -> Option<OwnedSemaphorePermit> {
-        self.share.take()
-    }
-
     /// Gives its memory back.
     pub(super) fn give_back(self, pool: &Pool) {
         pool.give(self.memory);

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::ballast::Ballast;
 use super::{Back, Block, End, Flow, Shared, State};
 use crate::device::{Device, DeviceError};
 use crate::ledger::{LedgerWriter, Line};
@@ -16,7 +15,6 @@ pub(super) struct Drive {
     synced: u64,
     level: usize,
     last_sync: Instant,
-    ballast: Ballast,
 }
 
 enum Next {
@@ -36,8 +34,7 @@ impl Drive {
         level: usize,
     ) -> Self {
         let last_sync = Instant::now();
-        let (written, synced, ballast) = (start, start, Ballast::default());
-        Drive { device, shared, ledger, written, synced, level, last_sync, ballast }
+        Drive { device, shared, ledger, written: start, synced: start, level, last_sync }
     }
 
     pub(super) fn run(mut self) -> Result<Flow, DeviceError> {
@@ -105,7 +102,6 @@ impl Drive {
 
     /// Goes back as asked. What still waits was handed over since, and is dropped.
     fn back(&mut self, back: Back) {
-        self.ballast.clear();
         let mut state = self.shared.lock();
         let dropped = state.blocks.drain(..).count();
         self.shared.tell(&state);
@@ -133,12 +129,8 @@ impl Drive {
             return Err(DeviceError::write(&*self.device, self.written, self.synced, error));
         }
         self.written += block.bytes().len() as u64;
-        let mut state = self.shared.lock();
-        // A drive that waits for the high-water mark is kept in motion by all there is.
-        if self.level == 1 {
-            self.ballast.settle(&mut block, state.blocks.len() as u64 * self.shared.sizes.0);
-        }
         block.clear();
+        let mut state = self.shared.lock();
         if state.lent {
             block.give_back(&self.shared.pool);
         } else {
