@@ -20,6 +20,7 @@ pub use fault::{
     Auth, Bearer, Challenge, DigestHeader, Fault, FaultPlan, Like, Quirk, USER, UploadLocation,
     When,
 };
+pub use random::Random;
 pub use raw::{Raw, Reply};
 pub use registry::TestRegistry;
 pub use sample::{Sample, noise};

@@ -35,7 +35,8 @@ use std::time::Duration;
 use airlift_oci::observe::{Event, Observer};
 use airlift_oci::registry::{Client, HostSettings, RegistryStore, Retries, Settings};
 use airlift_oci::store::{
-    Blob, Content, ErrorKind, Hints, InMemory, Presence, Put, Sink, Source, StoreError, chain,
+    Blob, Content, ErrorKind, Hints, InMemory, Presence, Put, Remote, Sink, Source, StoreError,
+    chain,
 };
 use airlift_oci::types::{Descriptor, Digest, Manifest, Name, Tag, Version, media};
 use airlift_tests::image;
@@ -153,6 +154,17 @@ fn large() -> Watched {
 
 fn small() -> Watched {
     Watched::new(bytes(9, 1000))
+}
+
+/// Blobs in the repository `a` of a registry, as they are read by way of `from`.
+async fn held(registry: &TestRegistry, from: &Arc<RegistryStore>, count: u32) -> Vec<Remote> {
+    let mut contents = Vec::new();
+    for seed in 0..count {
+        let blob = Watched::new(bytes(seed * 2 + 1, LARGE));
+        registry.store("a").put(&blob.inner, &Hints::default()).await.unwrap();
+        contents.push(Remote::new(from.clone(), blob.descriptor().clone()));
+    }
+    contents
 }
 
 fn absent() -> Hints {

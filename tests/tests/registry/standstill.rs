@@ -2,7 +2,6 @@
 
 use super::*;
 use airlift_oci::registry::{Access, Endpoint, Forward};
-use airlift_oci::store::Remote;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use tokio::sync::Semaphore;
@@ -26,17 +25,6 @@ fn two_names(
     let [low, high] =
         names.map(|name| Name::new(name, repositories[usize::from(name != names[0])]));
     [client.repository(low.unwrap()), client.repository(high.unwrap())]
-}
-
-/// Blobs in the repository `a` of a registry, as they are read by way of `from`.
-async fn held(registry: &TestRegistry, from: &Arc<RegistryStore>, count: u32) -> Vec<Remote> {
-    let mut contents = Vec::new();
-    for seed in 0..count {
-        let blob = Watched::new(bytes(seed * 2 + 1, LARGE));
-        registry.store("a").put(&blob.inner, &Hints::default()).await.unwrap();
-        contents.push(Remote::new(from.clone(), blob.descriptor().clone()));
-    }
-    contents
 }
 
 /// Copies everything at once.

@@ -1,7 +1,6 @@
 //! Uploads: few requests, and what they do when they break.
 
 use super::*;
-use airlift_oci::store::Remote;
 use airlift_tests::Counts;
 
 fn expect(counts: Counts, expected: Counts) {
@@ -322,13 +321,7 @@ async fn with_one_connection(
     count: u32,
 ) -> (Vec<Remote>, Arc<RegistryStore>) {
     let client = client_with(Settings { max_connections_per_host: 1, ..quick() });
-    let from: Arc<dyn Source> = client.repository(registry.name("a"));
-    let mut contents = Vec::new();
-    for seed in 0..count {
-        let blob = Watched::new(bytes(seed * 2 + 1, LARGE));
-        registry.store("a").put(&blob.inner, &Hints::default()).await.unwrap();
-        contents.push(Remote::new(from.clone(), blob.descriptor().clone()));
-    }
+    let contents = held(registry, &client.repository(registry.name("a")), count).await;
     (contents, client.repository(registry.name("b")))
 }
 

@@ -1,28 +1,12 @@
 //! The corpus under mixes of faults, drawn by a seed: every image is delivered, whatever comes
 //! together. `AIRLIFT_SEED=N` runs one mix again.
 
-use airlift_tests::{Auth, Bearer};
+use airlift_tests::{Auth, Bearer, Random};
 
 use super::*;
 
-/// Numbers that look random, determined by a seed.
-struct Draw(u64);
-
-impl Draw {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-
-    fn one_in(&mut self, chances: u64) -> bool {
-        self.below(chances) == 0
-    }
-}
-
 /// Some of everything that can go wrong with a registry, each seldom enough to be overcome.
-fn mix(draw: &mut Draw) -> FaultPlan {
+fn mix(draw: &mut Random) -> FaultPlan {
     const KINDS: [Kind; 9] = [
         Kind::BlobGet,
         Kind::ManifestGet,
@@ -96,8 +80,7 @@ fn mix(draw: &mut Draw) -> FaultPlan {
 }
 
 async fn under(seed: u64) {
-    let mut draw = Draw(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-    draw.below(1);
+    let mut draw = Random::new(seed);
     let (low, high) = (mix(&mut draw), mix(&mut draw));
     let plans = format!("seed {seed}: from {low:?} to {high:?}");
     let carried = tokio::spawn(carry(low, high, Corpus::scaled(0.01)));

@@ -9,55 +9,39 @@ use airlift_oci::store::Source;
 use airlift_oci::types::{Digest, Version};
 use airlift_tests::image::{self, Flavour, Layer};
 use airlift_tests::model::Model;
-use airlift_tests::{Fault, FaultPlan, Kind, TestRegistry, When};
+use airlift_tests::{Fault, FaultPlan, Kind, Random, TestRegistry, When};
 
 use crate::harness::{Ended, Place};
 
 const IMAGES: u64 = 8;
 
-/// Numbers that look random, determined by a seed.
-struct Draw(u64);
-
-impl Draw {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
+/// Up to three faults to requests of these kinds, half of them to one image alone.
+fn faults(draw: &mut Random, kinds: &[Kind], refusals: &[u16]) -> FaultPlan {
+    let mut plan = FaultPlan::none();
+    for _ in 0..draw.below(4) {
+        let part = match draw.below(2) {
+            0 => String::new(),
+            _ => format!("/i{}/", draw.below(IMAGES)),
+        };
+        let (number, every) = (1 + draw.below(20), 2 + draw.below(8));
+        // What is tried again must not fail for ever: that would be waited for.
+        let passing = [Fault::Break, Fault::LoseAnswer, Fault::status(500)];
+        let (when, fault) = match draw.below(7) {
+            0 => (When::Nth(number), passing[draw.below(3) as usize].clone()),
+            1 => (When::Every(every + 2), passing[draw.below(3) as usize].clone()),
+            2 => (draw.of(&[When::Always, When::Nth(number)]), Fault::FlipDownload(10)),
+            3 => (draw.of(&[When::Always, When::Every(every)]), Fault::CorruptDownload),
+            4 => (When::Every(every), Fault::HalveDownload),
+            _ => {
+                let status = draw.of(refusals);
+                let when =
+                    [When::Always, When::After(number), When::Nth(number), When::Every(every)];
+                (draw.of(&when), Fault::status(status))
+            }
+        };
+        plan = plan.on_path(draw.of(kinds), &part, when, fault);
     }
-
-    fn of<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[self.below(choices.len() as u64) as usize]
-    }
-
-    /// Up to three faults to requests of these kinds, half of them to one image alone.
-    fn faults(&mut self, kinds: &[Kind], refusals: &[u16]) -> FaultPlan {
-        let mut plan = FaultPlan::none();
-        for _ in 0..self.below(4) {
-            let part = match self.below(2) {
-                0 => String::new(),
-                _ => format!("/i{}/", self.below(IMAGES)),
-            };
-            let (number, every) = (1 + self.below(20), 2 + self.below(8));
-            // What is tried again must not fail for ever: that would be waited for.
-            let passing = [Fault::Break, Fault::LoseAnswer, Fault::status(500)];
-            let (when, fault) = match self.below(7) {
-                0 => (When::Nth(number), passing[self.below(3) as usize].clone()),
-                1 => (When::Every(every + 2), passing[self.below(3) as usize].clone()),
-                2 => (self.of(&[When::Always, When::Nth(number)]), Fault::FlipDownload(10)),
-                3 => (self.of(&[When::Always, When::Every(every)]), Fault::CorruptDownload),
-                4 => (When::Every(every), Fault::HalveDownload),
-                _ => {
-                    let status = self.of(refusals);
-                    let when =
-                        [When::Always, When::After(number), When::Nth(number), When::Every(every)];
-                    (self.of(&when), Fault::status(status))
-                }
-            };
-            plan = plan.on_path(self.of(kinds), &part, when, fault);
-        }
-        plan
-    }
+    plan
 }
 
 /// What cannot succeed.
@@ -135,9 +119,8 @@ fn is_true(
 }
 
 async fn under(seed: u64) {
-    let mut draw = Draw(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-    draw.below(1);
-    let (from, to) = (draw.faults(&READS, &EMPTY), draw.faults(&WRITES, &REFUSALS));
+    let mut draw = Random::new(seed);
+    let (from, to) = (faults(&mut draw, &READS, &EMPTY), faults(&mut draw, &WRITES, &REFUSALS));
     let what = &format!("seed {seed}: from {from:?} to {to:?}");
     let place = Place::new();
     let (low, roots) = low(from, &place).await;
