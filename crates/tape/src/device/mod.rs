@@ -215,3 +215,21 @@ impl Destination {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_file_takes_less_of_the_buffer_that_nobody_asked_for() {
+        let file = Destination::File("a.tar".into());
+        let tape = Destination::Tape("/dev/nst0".into());
+        assert_eq!(
+            (file.buffer(DEFAULT_MEMORY), tape.buffer(DEFAULT_MEMORY)),
+            (48 << 20, 64 << 20)
+        );
+        for asked in [1 << 20, 100 << 20] {
+            assert_eq!((file.buffer(asked), tape.buffer(asked)), (asked, asked));
+        }
+    }
+}
