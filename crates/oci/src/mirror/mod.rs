@@ -11,6 +11,7 @@ pub mod delivery;
 pub mod diff;
 mod executor;
 pub mod gather;
+mod in_place;
 pub mod inspect;
 mod join;
 mod kinship;

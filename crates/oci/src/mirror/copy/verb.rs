@@ -17,6 +17,7 @@ use super::limit::{LimitFault, limit};
 use super::open::Open;
 use super::remember::Remembering;
 use super::spec::Spec;
+use crate::mirror::in_place::is;
 use crate::mirror::odds::Odds;
 use crate::mirror::plan::Root;
 use crate::mirror::{Executor, ItemReport, Report, Target, Transfer, TransferError};
@@ -185,15 +186,13 @@ impl<'a> Run<'a> {
             let (chosen, found) = futures_util::join!(chosen, self.has(spec, &to));
             (found, Some(Root::Read(chosen?)))
         };
-        match (found, &root) {
-            (Some(found), Some(root))
-                if found.digest == root.descriptor().digest && !self.options.referrers =>
-            {
-                self.known.add(&to.store, found.digest.clone()).await;
-                Ok(Outcome::InPlace(found))
-            }
-            _ => Ok(Outcome::Move(Move { from: source, mount_from, version, root, to })),
+        if let (Some(found), Some(root), false) = (found, &root, self.options.referrers)
+            && is(to.store.as_ref(), &found, &root.descriptor().digest).await
+        {
+            self.known.add(&to.store, found.digest.clone()).await;
+            return Ok(Outcome::InPlace(found));
         }
+        Ok(Outcome::Move(Move { from: source, mount_from, version, root, to }))
     }
 
     /// Looks for an image that is carried as it is: what the destination has and what the source
@@ -209,8 +208,12 @@ impl<'a> Run<'a> {
         let found = if self.options.referrers { None } else { self.has(spec, to).await };
         let Some(found) = found else { return Ok((None, None)) };
         let wanted = match version {
-            Version::Digest(digest) if *digest == found.digest => found.clone(),
-            Version::Digest(_) => return Ok((Some(found), None)),
+            Version::Digest(digest) => {
+                if !is(to.store.as_ref(), &found, digest).await {
+                    return Ok((Some(found), None));
+                }
+                found.clone()
+            }
             Version::Tag(_) => {
                 let read = |error| CopyFault::Read(spec.source().to_owned(), error);
                 source.resolve(version).await.map_err(read)?

@@ -17,6 +17,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 
+use super::in_place::in_place;
 use super::plan::Root;
 use super::report::{ItemReport, Report};
 use super::scatter::{Routed, join_platforms};
@@ -142,7 +143,7 @@ impl Delivery {
     async fn admit(&self, mut report: ItemReport, root: Root, routed: Routed) {
         let digest = root.descriptor().digest.clone();
         report.digest = Some(digest.clone());
-        let checks = routed.destinations.iter().cloned().map(|to| in_place(digest.clone(), to));
+        let checks = routed.destinations.iter().cloned().map(|to| there(digest.clone(), to));
         let there: Vec<bool> = stream::iter(checks).buffered(8).collect().await;
         let mut state = self.lock();
         let (mut to, mut lacking) = (Vec::new(), BTreeSet::new());
@@ -203,14 +204,13 @@ fn add(totals: &mut Totals, how: How, bytes: u64) {
     }
 }
 
-/// Whether a destination has the image under its tag. Whatever prevents an answer will show, with
-/// better words, when the image comes.
-async fn in_place(digest: Digest, to: super::scatter::Destination) -> bool {
+/// Whether a destination has the image under its tag.
+async fn there(digest: Digest, to: super::scatter::Destination) -> bool {
     let version = match &to.tag {
         Some(tag) => Version::Tag(tag.clone()),
         None => Version::Digest(digest.clone()),
     };
-    to.store.resolve(&version).await.is_ok_and(|found| found.digest == digest)
+    in_place(to.store.as_ref(), &version, &digest).await
 }
 
 impl State {

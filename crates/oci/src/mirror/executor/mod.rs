@@ -19,6 +19,7 @@ use tracing::Instrument;
 
 pub use self::error::TransferError;
 use self::origin::Origin;
+use super::in_place::in_place;
 use super::odds::Odds;
 use super::placement::{Placement, Step};
 use super::plan::{Root, Target, Transfer};
@@ -135,9 +136,7 @@ impl Executor {
                 Some(tag) => Version::Tag(tag.clone()),
                 None => Version::Digest(wanted.clone()),
             };
-            // Whatever prevents an answer will show, with better words, when the image is moved.
-            let there =
-                target.store.resolve(&version).await.is_ok_and(|found| found.digest == *wanted);
+            let there = in_place(target.store.as_ref(), &version, wanted).await;
             self.odds.learn(&domain, there);
             if there {
                 self.stored_manifest(tally, transfer.root.descriptor(), How::Skipped);
