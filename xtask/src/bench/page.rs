@@ -214,10 +214,12 @@ registries held stays on the disk as empty files, and on ext4 registries lie apa
 journal it slows down whoever makes files where others were removed in the last minutes.
 
 The *bare loop* reads and sends the same blobs with 10 or 32 connections, the better of the two,
-every digest known before, nothing hashed or checked: what registries and line can do at best. A
+every digest known before, nothing hashed or checked: what registries and line can do at best. What
+is only sent it reads from one file with all blobs. A
 *ratio* is our time divided by the other's: below 1 we are faster. *CPU* is that of the tool alone,
 *memory* its peak, the largest of the rounds. The tools share the machine with the registries.
-Programs that copy one image at a time are run by `xargs`, four at once.
+Programs that copy one image at a time are run by `xargs`, four at once. `docker-registry` has the cache
+that Debian's package configures, and keeps no log.
 
 What a step writes to an archive the machine can write only so fast, so two rows stand below it, each
 with its own time and the ratio of the step to it. The *bare loop with file* reads as the bare loop

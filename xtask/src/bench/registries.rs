@@ -102,7 +102,8 @@ fn distribution(stage: &Stage, name: &str) -> anyhow::Result<(Process, String)> 
     let config = stage.path(&format!("{name}.yml"));
     let text = format!(
         "version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\n\
-         storage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: '{free}'}}\n",
+         storage: {{cache: {{blobdescriptor: inmemory}}, filesystem: {{rootdirectory: {}}}}}\n\
+         http: {{addr: '{free}'}}\n",
         stage.path(name).display()
     );
     fs::write(&config, text)?;

@@ -11,7 +11,7 @@ use airlift_oci::types::Name;
 use airlift_tests::corpus::Corpus;
 use tokio::runtime::Runtime;
 
-use super::bare::{self, Blobs, To};
+use super::bare::{self, Blobs, Origin, To};
 use super::delay::Line;
 use super::limits;
 use super::peers::{self, Tool};
@@ -144,12 +144,20 @@ impl Bench<'_> {
         let mut ways: BTreeSet<Bare> = steps.iter().filter_map(|step| step.bare).collect();
         ways.extend(steps.iter().filter(|step| step.file.is_some()).map(|_| Bare::GetFile));
         let path = self.stage.path("bare.file");
+        let whole = self.stage.path("bare.whole");
+        if ways.contains(&Bare::Put) {
+            let write = bare::run(&self.blobs, Origin::Registry(&near), To::File(&whole), 10);
+            self.runtime.block_on(write)?;
+        }
         for way in ways {
             let mut best = f64::INFINITY;
             for connections in [10, 32] {
                 let sends = matches!(way, Bare::Put | Bare::GetPut);
                 let registry = if sends { Some(self.start(scenario, "bare")?) } else { None };
-                let from = if way == Bare::Put { &near } else { &far };
+                let from = match way {
+                    Bare::Put => Origin::File(&whole),
+                    _ => Origin::Registry(&far),
+                };
                 let address = registry.as_ref().map(Running::address);
                 let to = match &address {
                     Some(address) => To::Registry(address),
@@ -166,6 +174,8 @@ impl Bench<'_> {
             println!("  {:<24} {best:>7.2} s", format!("{way:?}"));
             figures.bare.entry(way).or_default().push(best);
         }
+        // Not every step needs it.
+        let _ = fs::remove_file(&whole);
         Ok(())
     }
 

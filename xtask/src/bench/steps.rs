@@ -53,7 +53,7 @@ pub(super) struct Step {
 pub(super) enum Bare {
     /// Every blob is read.
     Get,
-    /// Every blob is sent, having been read from beside the line.
+    /// Every blob is sent, read from one file that holds them all.
     Put,
     /// Every blob is read and sent.
     GetPut,

@@ -9,7 +9,7 @@ use tokio::runtime::Runtime;
 
 use super::machine::{self, Took};
 use super::{MIB, bare};
-use crate::bench::bare::{Blobs, To};
+use crate::bench::bare::{Blobs, Origin, To};
 use crate::bench::delay::{self, Line};
 use crate::bench::registries::{Kind, Running};
 use crate::bench::relay::Relay;
@@ -120,7 +120,7 @@ impl<'a> Rig<'a> {
         connections: usize,
     ) -> anyhow::Result<f64> {
         let to = to.map_or(To::Nothing, To::Registry);
-        let run = bare::run(&self.blobs, from, to, connections);
+        let run = bare::run(&self.blobs, Origin::Registry(from), to, connections);
         let took = self.runtime.block_on(run)?.as_secs_f64();
         println!("  bare loop {took:.2} s");
         Ok(took)
