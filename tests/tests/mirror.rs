@@ -1,6 +1,8 @@
 //! Gather, scatter and clone between real registries: what arrives, and what it costs in requests.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+#[path = "mirror/hosts.rs"]
+mod hosts;
 #[path = "mirror/long_names.rs"]
 mod long_names;
 #[path = "mirror/quirks.rs"]

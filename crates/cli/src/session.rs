@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use airlift_oci::mirror::{Executor, ExecutorOptions};
 use airlift_oci::observe::Observer;
-use airlift_oci::registry::{Client, Kind};
+use airlift_oci::registry::{Client, Kind, Settings};
 use airlift_oci::store::{ErrorKind, StoreError, chain};
 use airlift_oci::stores::Stores;
 
@@ -85,7 +85,16 @@ impl Session {
 
     /// The stores that references lead to, by the configuration in force.
     pub(crate) fn stores(&self, observer: Arc<dyn Observer>) -> anyhow::Result<Stores> {
-        let client = Client::new(self.config.settings()?, observer).map_err(unreadable)?;
+        self.stores_by(self.config.settings()?, observer)
+    }
+
+    /// The same by `settings`.
+    pub(crate) fn stores_by(
+        &self,
+        settings: Settings,
+        observer: Arc<dyn Observer>,
+    ) -> anyhow::Result<Stores> {
+        let client = Client::new(settings, observer).map_err(unreadable)?;
         self.clients.lock().unwrap_or_else(PoisonError::into_inner).push(client.clone());
         Ok(Stores::new(client))
     }

@@ -3,13 +3,16 @@
 //! Two halves, because rules are another crate's business: [`read_sources`] gives the items to be
 //! routed, [`clone`] carries out what came of it.
 
-use futures_util::{StreamExt, stream};
+use std::collections::BTreeSet;
+
+use futures_util::{FutureExt, StreamExt};
 
 use super::executor::Executor;
 use super::plan::{Root, Target, Transfer};
 use super::report::{ItemReport, Report, Status};
 use super::scatter::Destination;
 use super::sources::{ReadSource, SourceFault, SourceImage, read_source};
+use super::turns::{abreast, in_order};
 use crate::observe::Event;
 use crate::store::Presence;
 use crate::types::Platform;
@@ -40,18 +43,19 @@ pub async fn read_sources(
     sources: Vec<SourceImage>,
     platforms: &[Platform],
 ) -> Vec<(SourceImage, Result<ReadSource, SourceFault>)> {
-    stream::iter(sources)
-        .map(|source| async move {
+    let jobs = sources.into_iter().map(|source| (source.host().to_owned(), source));
+    let reads = abreast(jobs, executor, |source| {
+        let work = async move {
             let read = read_source(&source, platforms).await;
             (source, read)
-        })
-        .buffered(executor.images())
-        .collect()
-        .await
+        };
+        work.boxed()
+    });
+    in_order(reads).collect().await
 }
 
 /// Sends each source to its destinations. Failures are in the report, in the order of the sources;
-/// with `fail_fast` images that were not begun are missing from it.
+/// with `fail_fast` images that had not ended by the first of them are missing from it.
 pub async fn clone(
     executor: &Executor,
     routed: Vec<RoutedSource>,
@@ -59,18 +63,26 @@ pub async fn clone(
 ) -> Report {
     let count = routed.iter().filter(|routed| !routed.destinations.is_empty()).count();
     executor.observer().event(&Event::Planned { items: count as u64, blobs: 0, bytes: 0 });
-    let mut reports = stream::iter(routed)
-        .map(|routed| send(executor, routed, options.referrers))
-        .buffered(executor.images());
+    let jobs = routed.into_iter().map(|routed| {
+        let hosts = routed.source.host().to_owned();
+        (
+            Destination::hosts(&routed.destinations).fold(hosts, |all, host| all + " " + &host),
+            routed,
+        )
+    });
+    let referrers = options.referrers;
+    let mut reports = abreast(jobs, executor, |routed| send(executor, routed, referrers).boxed());
     let mut items = Vec::new();
-    while let Some(report) = reports.next().await {
+    while let Some((number, report)) = reports.next().await {
         let failed = report.status == Status::Failed;
-        items.push(report);
+        items.push((number, report));
         if failed && options.fail_fast {
             break;
         }
     }
-    Report { items, index: None }
+    drop(reports);
+    items.sort_by_key(|(number, _)| *number);
+    Report { items: items.into_iter().map(|(_, report)| report).collect(), index: None }
 }
 
 async fn send(executor: &Executor, routed: RoutedSource, referrers: bool) -> ItemReport {
@@ -97,6 +109,11 @@ async fn send(executor: &Executor, routed: RoutedSource, referrers: bool) -> Ite
 }
 
 impl Destination {
+    /// The hosts of `all`, each once.
+    pub(super) fn hosts(all: &[Destination]) -> impl Iterator<Item = String> {
+        all.iter().map(|to| to.store.domain()).collect::<BTreeSet<_>>().into_iter()
+    }
+
     /// As a target of which nothing is known.
     pub(super) fn target(self) -> Target {
         let presence = Presence::Unknown;

@@ -6,13 +6,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use futures_util::{StreamExt, stream};
+use futures_util::{FutureExt, StreamExt};
 
 use super::executor::Executor;
 use super::gather::{Earlier, GatherError, GatherOptions, Gathered, Harvest, Run};
 use super::plan::{Root, Transfer};
 use super::report::{ItemReport, Report};
 use super::sources::{SourceFault, SourceImage};
+use super::turns::{abreast, in_order};
 use crate::inventory::{Inventory, Item};
 use crate::observe::{Event, Totals};
 use crate::store::{ErrorKind, Store, StoreError};
@@ -40,11 +41,11 @@ pub async fn join(
     let parts = parts(executor, artifacts, &mut harvest.report).await?;
     let items = parts.len() as u64;
     executor.observer().event(&Event::Planned { items, blobs: 0, bytes: 0 });
-    let brought = parts.into_iter().map(|part| {
+    let jobs = parts.into_iter().map(|part| (part.artifact.host().to_owned(), part));
+    let mut brought = in_order(abreast(jobs, executor, |part| {
         let run = &run;
-        async move { (part.item.source.clone(), run.bring(part).await) }
-    });
-    let mut brought = stream::iter(brought).buffered(executor.images());
+        async move { (part.item.source.clone(), run.bring(part).await) }.boxed()
+    }));
     while let Some((text, result)) = brought.next().await {
         harvest.take(&text, result);
     }
@@ -62,11 +63,14 @@ async fn parts(
     artifacts: Vec<SourceImage>,
     report: &mut Report,
 ) -> Result<Vec<Part>, GatherError> {
-    let reads = artifacts.into_iter().map(|artifact| async move {
-        let items = items(&artifact).await;
-        (artifact, items)
-    });
-    let mut reads = stream::iter(reads).buffered(executor.images());
+    let jobs = artifacts.into_iter().map(|artifact| (artifact.host().to_owned(), artifact));
+    let mut reads = in_order(abreast(jobs, executor, |artifact| {
+        let work = async move {
+            let items = items(&artifact).await;
+            (artifact, items)
+        };
+        work.boxed()
+    }));
     let mut found: BTreeMap<String, Vec<Part>> = BTreeMap::new();
     while let Some((artifact, items)) = reads.next().await {
         let items = match items {

@@ -22,6 +22,7 @@ mod platforms;
 mod report;
 pub mod scatter;
 mod sources;
+mod turns;
 mod union;
 mod unite;
 

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use futures_util::{StreamExt, stream};
+use futures_util::{FutureExt, StreamExt};
 
 use super::executor::Executor;
 use super::plan::{Root, Transfer};
 use super::report::{ItemReport, Report};
+use super::turns::{abreast, in_order};
 use crate::inventory::Item;
 use crate::observe::Event;
 use crate::store::{Source, Store};
@@ -51,11 +52,13 @@ pub async fn scatter(
     let count = routed.iter().filter(|routed| !routed.destinations.is_empty()).count();
     executor.observer().event(&Event::Planned { items: count as u64, blobs: 0, bytes: 0 });
     let jobs = join_platforms(routed).into_iter().map(|(root, routed)| {
-        let (from, mount_from) = (from.clone(), mount_from.clone());
-        async move { send(executor, from, mount_from, root, routed, options).await }
+        let hosts = Destination::hosts(&routed.destinations).collect::<Vec<_>>().join(" ");
+        (hosts, (root, routed))
     });
-    let items = stream::iter(jobs).buffered(executor.images()).collect().await;
-    Report { items, index: None }
+    let reports = abreast(jobs, executor, |(root, routed)| {
+        send(executor, from.clone(), mount_from.clone(), root, routed, options).boxed()
+    });
+    Report { items: in_order(reports).collect().await, index: None }
 }
 
 async fn send(

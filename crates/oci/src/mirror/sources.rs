@@ -23,6 +23,13 @@ pub struct SourceImage {
     pub version: Version,
 }
 
+impl SourceImage {
+    /// The host that is asked for it; nothing when none is.
+    pub(super) fn host(&self) -> &str {
+        self.mount_from.as_ref().map_or("", |(host, _)| host)
+    }
+}
+
 /// A source that was read.
 #[derive(Debug, Clone)]
 pub struct ReadSource {

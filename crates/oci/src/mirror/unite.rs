@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use futures_util::{StreamExt, stream};
+use futures_util::stream::BoxStream;
+use futures_util::{FutureExt, StreamExt, stream};
 
 use super::executor::Executor;
 use super::gather::GatherOptions;
 use super::report::{ItemReport, Report};
 use super::sources::{SourceFault, SourceImage, read_source};
+use super::turns::{abreast, in_order};
 use super::union::UnionSource;
 use crate::graph::{Graph, SizeCounter, WalkOptions, walk};
 use crate::inventory::{Inventory, InventoryError, Item};
@@ -48,17 +50,28 @@ pub async fn unite(
     sources: Vec<SourceImage>,
     options: &GatherOptions,
 ) -> Result<Union, InventoryError> {
-    let mut reads = stream::iter(sources)
-        .map(|source| async move {
-            let read = read_graph(&source, options).await;
-            (source, read)
-        })
-        .buffered(executor.images());
+    let mut reads = reads(executor, sources, options);
     let mut uniting = Uniting::default();
     while let Some((source, read)) = reads.next().await {
         uniting.add(&source, read);
     }
     uniting.end(options)
+}
+
+/// The graphs of all sources, in their order.
+fn reads<'a>(
+    executor: &Executor,
+    sources: Vec<SourceImage>,
+    options: &'a GatherOptions,
+) -> BoxStream<'a, (SourceImage, Read)> {
+    let jobs = sources.into_iter().map(|source| (source.host().to_owned(), source));
+    in_order(abreast(jobs, executor, move |source| {
+        let work = async move {
+            let read = read_graph(&source, options).await;
+            (source, read)
+        };
+        work.boxed()
+    }))
 }
 
 /// As [`unite`], but leaves out every image that needs one of the blobs `lost`, or one that no source
@@ -71,11 +84,7 @@ pub async fn unite_without(
     mut lost: BTreeMap<Digest, String>,
     elsewhere: &BTreeMap<Digest, String>,
 ) -> Result<Union, InventoryError> {
-    let reads = stream::iter(sources).map(|source| async move {
-        let read = read_graph(&source, options).await;
-        (source, read)
-    });
-    let reads: Vec<(SourceImage, Read)> = reads.buffered(executor.images()).collect().await;
+    let reads: Vec<(SourceImage, Read)> = reads(executor, sources, options).collect().await;
     let mut all = UnionSource::default();
     let mut blobs: BTreeMap<&Digest, &Descriptor> = BTreeMap::new();
     for (source, read) in &reads {

@@ -147,7 +147,7 @@ impl Warmer {
 }
 
 fn executor() -> Arc<Executor> {
-    Arc::new(Executor::new(ExecutorOptions { images: 4, blobs: 8 }, silent()))
+    Arc::new(Executor::new(ExecutorOptions { images: 4, all_images: 8, blobs: 8 }, silent()))
 }
 
 fn key(job: &Job) -> String {

@@ -2,7 +2,7 @@
 
 use airlift_oci::mirror::copy::{CopyOptions, Spec, all_tags, copy};
 use airlift_oci::mirror::{Executor, ExecutorOptions, ItemReport, Report, Status};
-use airlift_oci::registry::{Client, Credential};
+use airlift_oci::registry::Credential;
 use airlift_oci::store::chain;
 use airlift_oci::stores::Stores;
 use anyhow::Context;
@@ -76,7 +76,7 @@ pub(super) fn stores(
     let mut settings = session.config.settings()?;
     settings.credentials.fixed.extend(credentials);
     settings.credentials.fixed_origin = docker::CREDENTIALS.to_owned();
-    Ok(Stores::new(Client::new(settings, watch.observer())?))
+    session.stores_by(settings, watch.observer())
 }
 
 /// The executor of a run, with as many images at once as were asked for.
@@ -84,7 +84,9 @@ pub(super) fn executor(args: &Args, session: &Session, watch: &Watch) -> Executo
     match args.jobs {
         None => session.executor(watch.observer()),
         Some(jobs) => {
-            let options = ExecutorOptions { images: jobs.into(), ..ExecutorOptions::default() };
+            let images = usize::from(jobs);
+            let options =
+                ExecutorOptions { images, all_images: images, ..ExecutorOptions::default() };
             Executor::new(options, watch.observer())
         }
     }

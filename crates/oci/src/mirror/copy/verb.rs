@@ -2,14 +2,16 @@
 //!
 //! Looking costs one request an end at most: the destination is asked what it has, and only when
 //! it has something is the source asked whether that is the same. Copies are looked at in windows
-//! ahead of those that are moved, and moved in their order, so that whole images finish early.
+//! ahead of those that are moved, and moved in their order, so that whole images finish early. Copies
+//! between the same two hosts are one group, and no group waits for another.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{StreamExt, stream};
+use tokio::sync::Semaphore;
 use tracing::Instrument;
 
 use super::known::Known;
@@ -24,12 +26,14 @@ use crate::mirror::{Executor, ItemReport, Report, Target, Transfer, TransferErro
 use crate::observe::{Event, How, Tally};
 use crate::store::{Presence, Source, StoreError, chain};
 use crate::stores::{OpenedDestination, OpenedSource};
-use crate::types::{Descriptor, LocationError, Name, Version, media};
+use crate::types::{Descriptor, Location, LocationError, Name, Version, media};
 
 /// Copies looked at ahead.
 const WINDOW: usize = 256;
 /// Copies looked at at once.
 const LOOKS: usize = 64;
+/// Groups under way at once.
+const GROUPS: usize = 32;
 /// Requests saved by finding an image in place: as for an image of a few platforms.
 const SAVED: usize = 18;
 
@@ -69,17 +73,46 @@ pub async fn copy(
     let items = specs.len() as u64;
     executor.observer().event(&Event::Planned { items, blobs: 0, bytes: 0 });
     let run = Run::new(executor, open, options, &specs);
-    let mut reports: Vec<Option<ItemReport>> = vec![None; specs.len()];
-    let mut waiting = specs.iter().enumerate();
+    let mut groups: BTreeMap<String, Vec<(usize, &Spec)>> = BTreeMap::new();
+    for (index, spec) in specs.iter().enumerate() {
+        groups.entry(hosts(spec)).or_default().push((index, spec));
+    }
+    let mut groups: Vec<_> = groups.into_values().collect();
+    groups.sort_by_key(|group| group.first().map(|(index, _)| *index));
+    let run = &run;
+    let groups = groups.into_iter().map(|group| carry_group(run, group).boxed());
+    let reports = stream::iter(groups.collect::<Vec<_>>()).buffer_unordered(GROUPS);
+    let mut reports: Vec<(usize, ItemReport)> = reports.concat().await;
+    reports.sort_by_key(|(index, _)| *index);
+    Report { items: reports.into_iter().map(|(_, report)| report).collect(), index: None }
+}
+
+/// The hosts that a copy needs, as far as it needs any.
+fn hosts(spec: &Spec) -> String {
+    let host = |location: Result<Location, LocationError>| match location {
+        Ok(Location::Registry(reference)) => reference.name.registry().to_owned(),
+        _ => String::new(),
+    };
+    host(spec.source_location()) + " " + &host(spec.destination_location())
+}
+
+/// Carries out copies between the same hosts; their reports, as they came.
+async fn carry_group<'a>(
+    run: &Run<'a>,
+    copies: Vec<(usize, &'a Spec)>,
+) -> Vec<(usize, ItemReport)> {
+    let images = run.executor.images();
+    let mut reports = Vec::with_capacity(copies.len());
+    let mut waiting = copies.into_iter();
     let mut looking: Option<BoxFuture<'_, Vec<Looked<'_>>>> = None;
     let mut ready: VecDeque<Looked<'_>> = VecDeque::new();
     let mut moving = FuturesUnordered::new();
     loop {
-        if looking.is_none() && ready.len() < executor.images() {
+        if looking.is_none() && ready.len() < images {
             let window: Vec<_> = waiting.by_ref().take(WINDOW).collect();
             looking = (!window.is_empty()).then(|| run.look_at(window).boxed());
         }
-        while moving.len() < executor.images()
+        while moving.len() < images
             && let Some(looked) = ready.pop_front()
         {
             moving.push(run.finish(looked));
@@ -89,13 +122,11 @@ pub async fn copy(
                 looking = None;
                 ready.extend(window);
             }
-            Some((index, report)) = moving.next(), if !moving.is_empty() => {
-                reports[index] = Some(report);
-            }
+            Some(report) = moving.next(), if !moving.is_empty() => reports.push(report),
             else => break,
         }
     }
-    Report { items: reports.into_iter().flatten().collect(), index: None }
+    reports
 }
 
 /// Waits for the window that is looked at.
@@ -137,6 +168,8 @@ struct Run<'a> {
     options: &'a CopyOptions,
     odds: Odds,
     known: Known,
+    /// Room for images, of whatever hosts.
+    room: Semaphore,
     shared: Mutex<HashMap<&'a str, Shared>>,
 }
 
@@ -159,7 +192,8 @@ impl<'a> Run<'a> {
         }
         shared.retain(|_, shared| shared.left > 1);
         let (odds, known) = (Odds::default(), Known::default());
-        Run { executor, open, options, odds, known, shared: Mutex::new(shared) }
+        let room = Semaphore::new(executor.all_images());
+        Run { executor, open, options, odds, known, room, shared: Mutex::new(shared) }
     }
 
     async fn look_at(&self, window: Vec<(usize, &'a Spec)>) -> Vec<Looked<'a>> {
@@ -266,6 +300,8 @@ impl<'a> Run<'a> {
     }
 
     async fn finish(&self, looked: Looked<'a>) -> (usize, ItemReport) {
+        // Nobody closes it.
+        let _room = self.room.acquire().await.ok();
         let Looked { index, spec, outcome } = looked;
         let mut report = ItemReport::new(spec.source());
         report.destinations.push(spec.destination().to_owned());

@@ -8,17 +8,18 @@
 mod error;
 mod manifests;
 mod origin;
+mod slots;
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
-use tokio::sync::Semaphore;
 use tracing::Instrument;
 
 pub use self::error::TransferError;
 use self::origin::Origin;
+use self::slots::Slots;
 use super::in_place::in_place;
 use super::odds::Odds;
 use super::placement::{Placement, Step};
@@ -31,15 +32,17 @@ use crate::types::{Descriptor, Digest, Manifest, Version, media};
 /// How much is done at once.
 #[derive(Debug, Clone)]
 pub struct ExecutorOptions {
-    /// Images begun at once.
+    /// Images begun at once, of those that wait for the same hosts.
     pub images: usize,
-    /// Blobs in motion at once, over all images.
+    /// Images begun at once of all hosts.
+    pub all_images: usize,
+    /// Blobs in motion at once between two hosts, over all images.
     pub blobs: usize,
 }
 
 impl Default for ExecutorOptions {
     fn default() -> Self {
-        ExecutorOptions { images: 24, blobs: 48 }
+        ExecutorOptions { images: 24, all_images: 8 * 24, blobs: 48 }
     }
 }
 
@@ -63,20 +66,25 @@ pub struct Executor {
     placement: Placement,
     manifests: Placement,
     odds: Odds,
-    slots: Semaphore,
+    slots: Slots,
 }
 
 impl Executor {
     /// An executor for one run.
     pub fn new(options: ExecutorOptions, observer: Arc<dyn Observer>) -> Self {
-        let slots = Semaphore::new(options.blobs.max(1));
+        let slots = Slots::new(options.blobs);
         let (placement, manifests) = (Placement::default(), Placement::default());
         Executor { options, observer, placement, manifests, odds: Odds::default(), slots }
     }
 
-    /// Images that should be begun at once.
+    /// Images that should be begun at once, of those that wait for the same hosts.
     pub fn images(&self) -> usize {
-        self.options.images.max(1)
+        self.options.images.clamp(1, self.all_images())
+    }
+
+    /// Images that should be begun at once of all hosts.
+    pub(super) fn all_images(&self) -> usize {
+        self.options.all_images.max(1)
     }
 
     /// Who is told what happens.
@@ -203,7 +211,8 @@ impl Executor {
                 (Some(turn), self.content(transfer, blob, copy), near.map(|(_, name)| name.clone()))
             }
         };
-        let _slot = self.slots.acquire().await.ok();
+        let from = transfer.mount_from.as_ref().map_or("", |(host, _)| host);
+        let _slot = self.slots.take(from, &target.store.domain()).await;
         let hints = Hints { mount_from, presence: target.presence };
         let put = self.put_measured(transfer, blob, target, &content, &hints).await;
         let put = match put {

@@ -8,7 +8,7 @@ mod run;
 
 use std::sync::Arc;
 
-use futures_util::{StreamExt, stream};
+use futures_util::{FutureExt, StreamExt};
 
 pub(super) use earlier::Earlier;
 pub(super) use harvest::{Gathered, Harvest};
@@ -18,6 +18,7 @@ pub(super) use run::Run;
 use super::executor::Executor;
 use super::report::Report;
 use super::sources::SourceImage;
+use super::turns::{abreast, in_order};
 use crate::observe::Event;
 use crate::store::Store;
 use crate::types::Tag;
@@ -39,12 +40,11 @@ pub async fn gather(
     let run = Run { executor, store: &store, options, earlier: &earlier };
     let count = sources.len() as u64;
     executor.observer().event(&Event::Planned { items: count, blobs: 0, bytes: 0 });
-    let mut results = stream::iter(sources)
-        .map(|source| {
-            let run = &run;
-            async move { (source.text.clone(), run.source(source).await) }
-        })
-        .buffered(executor.images());
+    let jobs = sources.into_iter().map(|source| (source.host().to_owned(), source));
+    let mut results = in_order(abreast(jobs, executor, |source| {
+        let run = &run;
+        async move { (source.text.clone(), run.source(source).await) }.boxed()
+    }));
     let mut harvest = Harvest::default();
     while let Some((text, result)) = results.next().await {
         harvest.take(&text, result);
