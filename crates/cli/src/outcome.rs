@@ -117,7 +117,8 @@ impl Outcome {
     ) -> anyhow::Result<Exit> {
         let (report, error) = match result {
             Ok(report) => (report, None),
-            Err(error) => (Report::default(), Some(error)),
+            // Cut off, or given up: what had ended by then is what there is to tell.
+            Err(error) => (session.ended(), Some(error)),
         };
         let exit = match &error {
             Some(error) => crate::failure::exit(error),

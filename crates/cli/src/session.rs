@@ -7,7 +7,7 @@ use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use airlift_oci::mirror::{Executor, ExecutorOptions};
+use airlift_oci::mirror::{Ended, Executor, ExecutorOptions, Report};
 use airlift_oci::observe::Observer;
 use airlift_oci::registry::{Client, Kind, Settings};
 use airlift_oci::store::{ErrorKind, StoreError, chain};
@@ -47,6 +47,8 @@ pub(crate) struct Session {
     /// Those made for this run, whose requests the report counts.
     clients: Mutex<Vec<Client>>,
     waits: Arc<Waits>,
+    /// What became of images so far.
+    ended: Ended,
 }
 
 impl Session {
@@ -62,6 +64,7 @@ impl Session {
             global,
             clients: Mutex::default(),
             waits: Arc::default(),
+            ended: Ended::default(),
         })
     }
 
@@ -119,13 +122,26 @@ impl Session {
 
     /// The executor of a run that moves images.
     pub(crate) fn executor(&self, observer: Arc<dyn Observer>) -> Executor {
-        let mut options = ExecutorOptions::default();
+        let ended = self.ended.clone();
+        let mut options = ExecutorOptions { ended, ..ExecutorOptions::default() };
         if let Some(number) = self.config.concurrent_http.value {
             let number = usize::from(number);
             options.images = options.images.min(number);
             options.blobs = options.blobs.min(2 * number);
         }
         Executor::new(options, observer)
+    }
+
+    /// One that begins so many images at once, and no more.
+    pub(crate) fn executor_of(&self, images: usize, observer: Arc<dyn Observer>) -> Executor {
+        let ended = self.ended.clone();
+        let options = ExecutorOptions { images, all_images: images, ended, ..Default::default() };
+        Executor::new(options, observer)
+    }
+
+    /// What became of images so far.
+    pub(crate) fn ended(&self) -> Report {
+        self.ended.report()
     }
 
     /// Tells the operator what went wrong, whatever was asked for.

@@ -266,6 +266,35 @@ async fn what_an_interrupt_leaves_is_whole_and_gone_on_with() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_report_of_an_interrupted_run_has_what_had_ended() {
+    for verb in ["scatter LOW/gather:1 nest=HIGH/m", "clone s.list nest=HIGH/m", "copy --to HIGH/m"]
+    {
+        let (low, high, place) = stopping(ENOUGH).await;
+        let line = verb.replace("LOW", &low.host()).replace("HIGH", &high.host());
+        let mut command = place.command();
+        command.args(line.split(' ')).args(["--report", "r.json", "--progress", "json"]);
+        if verb.starts_with("copy") {
+            command.args((0..12).map(|number| format!("{}/i{number}:1", low.host())));
+        }
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("starts");
+        let mut errors = BufReader::new(child.stderr.take().expect("is piped")).lines();
+        let finished = |line: std::io::Result<String>| {
+            let told: Option<serde_json::Value> = serde_json::from_str(&line.ok()?).ok();
+            told?["finished"].as_u64().filter(|finished| *finished > 0)
+        };
+        assert!(errors.by_ref().find_map(finished).is_some(), "{line}: an image arrives");
+        signal(&child, "INT");
+        // Until it has no more to say.
+        errors.for_each(drop);
+        assert_eq!(child.wait().expect("ends").code(), Some(130), "{line}");
+        let report: serde_json::Value = serde_json::from_str(&place.read("r.json")).expect("JSON");
+        let items = report["items"].as_array().expect("what had ended");
+        assert!(!items.is_empty() && items.iter().all(|item| item["status"] == "done"), "{report}");
+        assert!(items[0]["moved"].as_u64() > Some(0) && items.len() < 12, "{report}");
+    }
+}
+
 /// An artifact that is larger than a pipe and the buffer before it.
 async fn large() -> (TestRegistry, Place, String) {
     let registry = TestRegistry::start(FaultPlan::none()).await;

@@ -105,6 +105,7 @@ async fn send(executor: &Executor, routed: RoutedSource, referrers: bool) -> Ite
         Ok(done) => report.succeed(done.tally.totals()),
         Err(error) => report.fail_by(&error),
     }
+    executor.ended(&report);
     report
 }
 

@@ -9,6 +9,7 @@ pub mod clone;
 pub mod copy;
 pub mod delivery;
 pub mod diff;
+mod ended;
 mod executor;
 pub mod gather;
 mod in_place;
@@ -26,6 +27,7 @@ mod turns;
 mod union;
 mod unite;
 
+pub use ended::Ended;
 pub use executor::{Executor, ExecutorOptions, TransferError};
 pub use join::join;
 pub use plan::{Root, Target, Transfer};

@@ -89,6 +89,7 @@ async fn send(
         Ok(done) => report.succeed(done.tally.totals()),
         Err(error) => report.fail_by(&error),
     }
+    executor.ended(&report);
     report
 }
 

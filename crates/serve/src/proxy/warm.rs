@@ -147,7 +147,10 @@ impl Warmer {
 }
 
 fn executor() -> Arc<Executor> {
-    Arc::new(Executor::new(ExecutorOptions { images: 4, all_images: 8, blobs: 8 }, silent()))
+    Arc::new(Executor::new(
+        ExecutorOptions { images: 4, all_images: 8, blobs: 8, ..ExecutorOptions::default() },
+        silent(),
+    ))
 }
 
 fn key(job: &Job) -> String {

@@ -1,7 +1,7 @@
 //! Runs a plan, and ends the run.
 
 use airlift_oci::mirror::copy::{CopyOptions, Spec, all_tags, copy};
-use airlift_oci::mirror::{Executor, ExecutorOptions, ItemReport, Report, Status};
+use airlift_oci::mirror::{Executor, ItemReport, Report, Status};
 use airlift_oci::registry::Credential;
 use airlift_oci::store::chain;
 use airlift_oci::stores::Stores;
@@ -83,12 +83,7 @@ pub(super) fn stores(
 pub(super) fn executor(args: &Args, session: &Session, watch: &Watch) -> Executor {
     match args.jobs {
         None => session.executor(watch.observer()),
-        Some(jobs) => {
-            let images = usize::from(jobs);
-            let options =
-                ExecutorOptions { images, all_images: images, ..ExecutorOptions::default() };
-            Executor::new(options, watch.observer())
-        }
+        Some(jobs) => session.executor_of(jobs.into(), watch.observer()),
     }
 }
 

@@ -314,6 +314,7 @@ impl<'a> Run<'a> {
         if let Err(error) = result {
             report.fail_by(&error);
         }
+        self.executor.ended(&report);
         (index, report)
     }
 

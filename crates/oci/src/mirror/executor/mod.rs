@@ -20,10 +20,12 @@ use tracing::Instrument;
 pub use self::error::TransferError;
 use self::origin::Origin;
 use self::slots::Slots;
+use super::ended::Ended;
 use super::in_place::in_place;
 use super::odds::Odds;
 use super::placement::{Placement, Step};
 use super::plan::{Root, Target, Transfer};
+use super::report::ItemReport;
 use crate::graph::{Graph, WalkOptions, walk};
 use crate::observe::{Event, How, Meter, Observer, Tally};
 use crate::store::{Hints, Presence, Put, Remote, Source, Store, StoreError, chain};
@@ -38,11 +40,13 @@ pub struct ExecutorOptions {
     pub all_images: usize,
     /// Blobs in motion at once between two hosts, over all images.
     pub blobs: usize,
+    /// Where images are noted that have ended.
+    pub ended: Ended,
 }
 
 impl Default for ExecutorOptions {
     fn default() -> Self {
-        ExecutorOptions { images: 24, all_images: 8 * 24, blobs: 48 }
+        ExecutorOptions { images: 24, all_images: 8 * 24, blobs: 48, ended: Ended::default() }
     }
 }
 
@@ -80,6 +84,11 @@ impl Executor {
     /// Images that should be begun at once, of those that wait for the same hosts.
     pub fn images(&self) -> usize {
         self.options.images.clamp(1, self.all_images())
+    }
+
+    /// An image has ended, and is in place or has failed.
+    pub(super) fn ended(&self, report: &ItemReport) {
+        self.options.ended.note(report);
     }
 
     /// Images that should be begun at once of all hosts.
