@@ -3,7 +3,6 @@
 mod hint;
 
 use std::error::Error;
-use std::fmt::Write as _;
 
 use airlift_oci::store::{ErrorKind, StoreError, chain};
 use airlift_tape::device::DeviceError;
@@ -35,18 +34,16 @@ impl Usage {
 /// Shows `error` with all its causes, once, and what to do next; says with which code to end.
 pub(crate) fn tell(error: &anyhow::Error, screen: &Screen) -> Exit {
     screen.set_bar(None);
-    screen.line(message(error).trim_end());
+    for line in message(error) {
+        screen.line(&line);
+    }
     exit(error)
 }
 
-/// The lines that are shown.
-fn message(error: &anyhow::Error) -> String {
-    let mut text = format!("error: {}\n", chain(error.as_ref()));
-    if let Some(hint) = hint::of(error) {
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "hint: {hint}");
-    }
-    text
+/// What is shown.
+fn message(error: &anyhow::Error) -> impl Iterator<Item = String> {
+    let hint = hint::of(error).map(|hint| format!("hint: {hint}"));
+    std::iter::once(format!("error: {}", chain(error.as_ref()))).chain(hint)
 }
 
 /// The code that an error ends with: causes decide, however deep they are.
@@ -173,9 +170,11 @@ mod tests {
         let denied = StoreError::new("reg.example.com/a", ErrorKind::Denied("no".to_owned()));
         let error = Err::<(), _>(denied).context("gathering x failed").expect_err("is one");
         assert_eq!(
-            message(&error),
-            "error: gathering x failed: reg.example.com/a: access denied: no\n\
-             hint: `airlift login reg.example.com`, or ask for access to this repository\n"
+            message(&error).collect::<Vec<_>>(),
+            [
+                "error: gathering x failed: reg.example.com/a: access denied: no",
+                "hint: `airlift login reg.example.com`, or ask for access to this repository",
+            ]
         );
         assert_eq!(exit(&error), Exit::Failed);
     }
@@ -184,11 +183,12 @@ mod tests {
     fn causes_within_transparent_errors_give_their_hint() {
         let lost = StoreError::new("reg.example.com/a", ErrorKind::TimedOut(30));
         let error = anyhow::Error::new(DeserializeError::Store(lost));
-        assert!(message(&error).contains("hint: check that reg.example.com can be reached"));
+        let hint = |error: &anyhow::Error| message(error).nth(1).unwrap_or_default();
+        assert!(hint(&error).contains("hint: check that reg.example.com can be reached"));
         let gone = StoreError::new("oci:dir", ErrorKind::NotFound("x".to_owned()));
-        assert!(message(&gone.into()).ends_with("hint: check the name\n"));
+        assert_eq!(hint(&gone.into()), "hint: check the name");
         let lacking = anyhow::Error::new(DeserializeError::Missing(Vec::new()));
-        assert!(!message(&lacking).contains("hint:"));
+        assert_eq!(hint(&lacking), "");
         assert_eq!(exit(&lacking), Exit::Damaged);
     }
 

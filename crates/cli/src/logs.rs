@@ -85,6 +85,7 @@ pub(crate) fn init(level: Level, format: LogFormat, screen: &Screen) {
             tracing::subscriber::set_global_default(logs.finish())
         }
         LogFormat::Json => {
+            screen.write_objects();
             let logs = logs.json().flatten_event(true).with_filter_reloading();
             let handle = logs.reload_handle();
             let _ = CHANGE.set(Box::new(move |filter| handle.reload(filter).is_ok()));

@@ -3,13 +3,22 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::ProgressBar;
+use serde_json::{Value, json};
 
 /// Standard error. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Screen(Arc<Mutex<Option<ProgressBar>>>);
+pub(crate) struct Screen(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    bar: Mutex<Option<ProgressBar>>,
+    /// Whether every line is to be a JSON object.
+    objects: AtomicBool,
+}
 
 impl Screen {
     /// Whether a person watches standard error.
@@ -19,13 +28,18 @@ impl Screen {
 
     /// Lets a progress line live at the bottom, or takes it away.
     pub(crate) fn set_bar(&self, bar: Option<ProgressBar>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = bar;
+        *self.0.bar.lock().unwrap_or_else(PoisonError::into_inner) = bar;
+    }
+
+    /// From now on every line is a JSON object, as those of the logs are.
+    pub(crate) fn write_objects(&self) {
+        self.0.objects.store(true, Ordering::Relaxed);
     }
 
     /// Writes whole lines above the progress line. Errors are dropped: there is no other place to
     /// tell them.
     pub(crate) fn write(&self, bytes: &[u8]) {
-        let bar = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let bar = self.0.bar.lock().unwrap_or_else(PoisonError::into_inner);
         let write = || {
             let mut err = io::stderr().lock();
             let _ = err.write_all(bytes);
@@ -37,9 +51,20 @@ impl Screen {
         }
     }
 
-    /// Writes a line, or several.
+    /// Writes a line, or several: a message, which in JSON is one object.
     pub(crate) fn line(&self, text: &str) {
+        if self.0.objects.load(Ordering::Relaxed) {
+            let level = if text.starts_with("error: ") { "ERROR" } else { "INFO" };
+            let timestamp = jiff::Timestamp::now().to_string();
+            let line = json!({ "timestamp": timestamp, "level": level, "message": text });
+            return self.object(&line);
+        }
         self.write(format!("{}\n", plain(text)).as_bytes());
+    }
+
+    /// Writes an object as a line of JSON.
+    pub(crate) fn object(&self, object: &Value) {
+        self.write(format!("{}\n", plain(&object.to_string())).as_bytes());
     }
 }
 

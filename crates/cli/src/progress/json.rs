@@ -49,7 +49,7 @@ impl View for Json {
             "waitingWhy": reading.waiting.iter().map(|wait| &wait.why).collect::<Vec<_>>(),
             "waitingSeconds": reading.waiting.iter().map(|wait| wait.left.as_secs()).collect::<Vec<_>>(),
         });
-        self.screen.line(&line.to_string());
+        self.screen.object(&line);
     }
 }
 

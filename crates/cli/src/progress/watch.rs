@@ -156,7 +156,7 @@ impl Feed {
             return;
         }
         if let Some(line) = json::event(event) {
-            self.screen.line(&line.to_string());
+            self.screen.object(&line);
         }
     }
 }

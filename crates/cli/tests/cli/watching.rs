@@ -54,8 +54,16 @@ async fn json_logs_have_a_span_for_each_image_and_blob() {
     place.file("s.list", &source);
     let line = format!("gather s.list {}/gather:1 -vv --log-format json --no-term", near.host());
     let ended = place.airlift(&line).with(0);
-    let logs: Vec<Value> =
-        ended.err.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let objects = |text: &str| -> Vec<Value> {
+        text.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+    };
+    let logs = objects(&ended.err);
+    assert_eq!(logs.last().expect("a summary")["level"], "INFO");
+    let absent = format!("copy {}/none:1 --to {}/x --log-format json", low.host(), near.host());
+    let failed = objects(&place.airlift(&absent).with(1).err);
+    assert!(failed.iter().any(|line| line["level"] == "ERROR"), "{failed:?}");
+    let usage = objects(&place.airlift("gather none.list oci:x:1 --log-format json").with(2).err);
+    assert!(usage.iter().any(|line| line["level"] == "ERROR"), "{usage:?}");
     let blob = |log: &&Value| log["message"] == "blob";
     let blobs: Vec<_> = logs.iter().filter(blob).collect();
     assert!(blobs.len() >= 2, "{}", ended.err);

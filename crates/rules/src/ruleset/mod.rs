@@ -164,7 +164,7 @@ impl Ruleset {
         match &self.rules {
             Rules::Nest(below) => {
                 let (host, rest) = self.split(source, origin)?;
-                let host = host.to_ascii_lowercase().replace(':', "_");
+                let host = as_path(host);
                 Ok(vec![Proposal { text: format!("{below}/{host}/{rest}"), line: None }])
             }
             Rules::Prefix(table) => Ok(propose(table.find(source), |line| {
@@ -291,6 +291,19 @@ fn template_error(
 fn lines(output: &str) -> Vec<Proposal> {
     let lines = output.split('\n').map(str::trim).filter(|line| !line.is_empty());
     lines.map(|line| Proposal { text: line.to_owned(), line: None }).collect()
+}
+
+/// A host as part of a repository's name, which has neither colons nor brackets nor upper case:
+/// `a.example:5000` is `a.example_5000`, and `[fe80::1]:5000` is `ip6-fe80--1_5000`.
+fn as_path(host: &str) -> String {
+    let host = host.to_ascii_lowercase();
+    match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, port)) => {
+            let end = if address.ends_with(':') { "0" } else { "" };
+            format!("ip6-{}{end}{}", address.replace(':', "-"), port.replace(':', "_"))
+        }
+        None => host.replace(':', "_"),
+    }
 }
 
 /// The repository of `nest=`, without superfluous slashes; a registry alone will do.

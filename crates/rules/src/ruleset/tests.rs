@@ -50,6 +50,14 @@ fn nest_turns_a_port_into_part_of_a_name() {
         ["r.example/low/beta.example_5000/edge/twin:1 by nest=r.example//low//"]
     );
     assert_eq!(route(&rules, "a.example/b").len(), 1);
+    for (host, path) in [
+        ("[::1]:5000", "ip6---1_5000"),
+        ("[fe80::]", "ip6-fe80--0"),
+        ("[2001:db8::7]", "ip6-2001-db8--7"),
+    ] {
+        let to = format!("r.example/low/{path}/a:1 by nest=r.example//low//");
+        assert_eq!(route(&rules, &format!("{host}/a:1")), [to]);
+    }
 }
 
 #[test]
