@@ -224,6 +224,7 @@ fn call(registry: &str, request: Forward<'_>, url: Url) -> (Call, Option<Outboun
         read: Read::Answer,
         hasty: false,
         permit: Lent::default(),
+        course: Default::default(),
     };
     (call, request.body)
 }

@@ -139,6 +139,7 @@ impl Exchange<'_> {
             read: Read::Whole(ANSWER),
             hasty: false,
             permit: Lent::default(),
+            course: Default::default(),
         }
     }
 
