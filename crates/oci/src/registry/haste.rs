@@ -99,9 +99,11 @@ pub(super) async fn send(
             return answer;
         }
         let now = call.course.get();
-        let waits = matches!(now.0, Step::Aside | Step::Sent);
-        let same = waits && now == last && repo.host.wire.common.pace.is_open();
-        silent = if same { silent + LOOK } else { Duration::ZERO };
+        // Where nobody was ever heard, waiting for those who wait for an answer is no progress.
+        let waits = now == last && matches!(now.0, Step::Aside | Step::Sent)
+            || !repo.host.wire.contact.has_answered();
+        let waits = waits && repo.host.wire.common.pace.is_open();
+        silent = if waits { silent + LOOK } else { Duration::ZERO };
         last = now;
         let unsent = matches!(now.0, Step::Aside | Step::Queued);
         if unsent && (asks_for_patience(repo) || (!was_sick && is_sick(repo))) {

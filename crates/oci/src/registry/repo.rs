@@ -8,7 +8,7 @@ use super::answer::Answer;
 use super::auth::Scopes;
 use super::call::{Call, Lent, Payload, Read};
 use super::facts::RepoFacts;
-use super::haste;
+use super::haste::{self, Course};
 use super::host::Host;
 use super::identity::Identity;
 use super::kind::Kind;
@@ -46,7 +46,7 @@ impl Repo {
             read,
             hasty: self.hasty,
             permit: Lent::default(),
-            course: Default::default(),
+            course: Course::default(),
         }
     }
 
