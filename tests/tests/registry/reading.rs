@@ -1,5 +1,6 @@
 //! Downloads that break, stall, lie.
 
+use super::mirrors::mirrored;
 use super::*;
 use airlift_oci::store::Remote;
 use futures_util::StreamExt;
@@ -163,19 +164,6 @@ async fn another_endpoint_helps_out() {
     assert_eq!(read(&*store, &blob).await.unwrap(), bytes(7, LARGE));
     let error = read(&*store, &small()).await.unwrap_err();
     assert!(error.to_string().contains("500"), "what failed may have had it: {error}");
-}
-
-/// A client for a registry that is reached at each of these.
-fn mirrored(endpoints: &[&TestRegistry]) -> Arc<RegistryStore> {
-    let endpoint = |registry: &&TestRegistry| airlift_oci::registry::Endpoint {
-        url: registry.url(),
-        ..Default::default()
-    };
-    let endpoints = endpoints.iter().map(endpoint).collect();
-    let host = HostSettings { endpoints, ..HostSettings::default() };
-    let mut settings = quick();
-    settings.hosts.insert("registry.example.com".to_owned(), host);
-    client_with(settings).repository(Name::new("registry.example.com", "a").unwrap())
 }
 
 #[tokio::test]

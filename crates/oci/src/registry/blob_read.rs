@@ -9,6 +9,7 @@ use std::ops::Range;
 use http::{Method, StatusCode};
 
 use super::call::Read;
+use super::delivery::UnderWay;
 use super::download::Download;
 use super::endpoints::{self, Endpoints};
 use super::kind::Kind;
@@ -48,11 +49,12 @@ pub(super) async fn open(
     descriptor: &Descriptor,
     offset: u64,
 ) -> Result<Blob, StoreError> {
-    let repos = from.for_blob(&descriptor.digest, offset == 0);
+    let bytes = descriptor.size.saturating_sub(offset);
+    let repos = from.for_blob(&descriptor.digest, bytes, offset == 0);
     if descriptor.size <= SMALL && offset == 0 {
         return open_small(&repos, descriptor).await;
     }
-    let bytes = if Ranged::is_worth(&repos, descriptor.size.saturating_sub(offset)) {
+    let bytes = if Ranged::is_worth(&repos, bytes) {
         Ranged::open(repos, descriptor, offset).await?.into_stream()
     } else {
         Download::open(repos, descriptor, offset, descriptor.size, None).await?.into_stream()
@@ -70,7 +72,8 @@ pub(super) async fn open_range(
     if range.start == 0 && end == descriptor.size && end <= SMALL {
         return open(from, descriptor, 0).await;
     }
-    let repos = from.for_blob(&descriptor.digest, range.start == 0);
+    let bytes = end.saturating_sub(range.start);
+    let repos = from.for_blob(&descriptor.digest, bytes, range.start == 0);
     let download = Download::open(repos, descriptor, range.start, end, None).await?;
     let blob = Blob::new(descriptor.clone(), range.start, from.place(), download.into_stream());
     Ok(blob.until(end))
@@ -90,7 +93,12 @@ async fn open_small(repos: &[Repo], descriptor: &Descriptor) -> Result<Blob, Sto
     });
     // Where nobody else has it, what came first is what is wrong.
     match again.await {
-        Ok((_, blob)) => Ok(blob),
+        Ok((helped, blob)) => {
+            if helped != at {
+                endpoints::failed(&repos[at]);
+            }
+            Ok(blob)
+        }
         Err(error) if error.is_not_found() => Err(read),
         Err(error) => Err(error),
     }
@@ -103,9 +111,14 @@ async fn read_small(
 ) -> Result<Result<Blob, StoreError>, StoreError> {
     let rest = format!("blobs/{}", descriptor.digest);
     let read = Read::Whole(descriptor.size as usize);
-    let answer = repo.pull(&repo.call(Kind::BlobGet, Method::GET, &rest, read)).await?;
+    let under_way = UnderWay::at(&repo.host.facts.delivery);
+    let call = repo.call(Kind::BlobGet, Method::GET, &rest, read);
+    let answer = repo.pull(&call).await?;
     if !answer.status.is_success() {
         return Err(answer.error_about(&descriptor.digest));
+    }
+    if let Some((_, took)) = call.course.took() {
+        under_way.answered(took);
     }
     let checked = Blob::check(descriptor.clone(), repo.place.clone(), answer.body);
     Ok(checked.map_err(|error| repo.at(error)))

@@ -1,7 +1,6 @@
 //! One answer that brings a blob or a part of one: asked for, checked to be what was asked for.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,6 +10,7 @@ use http::{HeaderValue, Method, StatusCode, header};
 
 use super::answer::Answer;
 use super::call::Read;
+use super::delivery::UnderWay;
 use super::flow::Flow;
 use super::kind::Kind;
 use super::limits::{Lane, Permit};
@@ -41,18 +41,16 @@ pub(super) struct Body {
     begun: std::time::Instant,
     /// Bytes that came in all.
     came: u64,
-    _under_way: UnderWay,
+    under_way: UnderWay,
     _permit: Option<Permit>,
 }
-
-/// Counts a download as under way at its host.
-struct UnderWay(Arc<AtomicUsize>);
 
 impl Body {
     /// Notes how fast bytes come, for the choice of endpoints and of how many connections a large
     /// blob is worth.
     pub(super) fn measure(&mut self, bytes: u64, took: Duration, repo: &Repo) {
         self.came += bytes;
+        self.under_way.came(bytes, took);
         self.read += bytes;
         self.took += took;
         if self.read >= MEASURED {
@@ -69,20 +67,6 @@ impl Drop for Body {
     }
 }
 
-impl UnderWay {
-    fn at(repo: &Repo) -> Self {
-        let count = repo.host.facts.downloads.clone();
-        count.fetch_add(1, Ordering::Relaxed);
-        UnderWay(count)
-    }
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// Asks one endpoint for a blob from `position` to `end`. Where the range is refused or answered
 /// with another one, the whole is asked for and what is known of it dropped.
 pub(super) async fn connect(
@@ -93,34 +77,35 @@ pub(super) async fn connect(
     permit: Option<Permit>,
 ) -> Result<Body, StoreError> {
     let begun = std::time::Instant::now();
+    let under_way = UnderWay::at(&repo.host.facts.delivery);
     let size = descriptor.size;
     let range = if end < size {
         Some(format!("bytes={position}-{}", end - 1))
     } else {
         (position > 0).then(|| format!("bytes={position}-"))
     };
-    let mut answer = ask(repo, descriptor, range.as_deref(), permit).await?;
+    let mut answer = ask(repo, descriptor, range.as_deref(), permit, &under_way).await?;
     let ranges = &repo.host.facts.ranges;
     if range.is_some() {
         match answer.status.as_u16() {
             206 => match check_range(repo, descriptor, position, &answer) {
                 Ok(start) => {
                     ranges.set_once(true);
-                    return body(repo, descriptor, position, start, begun, answer);
+                    return body(repo, descriptor, (position, start), begun, answer, under_way);
                 }
                 Err(error) if matches!(error.kind(), ErrorKind::Size { .. }) => return Err(error),
                 Err(error) => {
                     tracing::debug!(place = repo.place, %error, "read whole instead");
                     ranges.set(false);
                     drop(answer);
-                    answer = ask(repo, descriptor, None, None).await?;
+                    answer = ask(repo, descriptor, None, None, &under_way).await?;
                 }
             },
             400 | 405 | 416 | 501 => {
                 tracing::debug!(place = repo.place, status = %answer.status, "a range was refused");
                 ranges.set(false);
                 drop(answer);
-                answer = ask(repo, descriptor, None, None).await?;
+                answer = ask(repo, descriptor, None, None, &under_way).await?;
             }
             200 => ranges.set(false),
             _ => {}
@@ -130,7 +115,7 @@ pub(super) async fn connect(
         return Err(answer.error_about(&descriptor.digest));
     }
     check_size(repo, descriptor, answer.length())?;
-    body(repo, descriptor, position, 0, begun, answer)
+    body(repo, descriptor, (position, 0), begun, answer, under_way)
 }
 
 async fn ask(
@@ -138,6 +123,7 @@ async fn ask(
     descriptor: &Descriptor,
     range: Option<&str>,
     permit: Option<Permit>,
+    under_way: &UnderWay,
 ) -> Result<Answer, StoreError> {
     let rest = format!("blobs/{}", descriptor.digest);
     let mut call = repo.call(Kind::BlobGet, Method::GET, &rest, Read::Stream);
@@ -145,17 +131,23 @@ async fn ask(
     call.permit = permit.into();
     let range = range.and_then(|range| HeaderValue::from_str(range).ok());
     call.headers.extend(range.map(|range| (header::RANGE, range)));
-    repo.pull(&call).await
+    let answer = repo.pull(&call).await?;
+    if answer.status.is_success()
+        && let Some((began, _)) = call.course.took()
+    {
+        under_way.answered(began);
+    }
+    Ok(answer)
 }
 
-/// The body of a good answer that starts at `start`.
+/// The body of a good answer to what was asked from `position` on, which starts at `start`.
 fn body(
     repo: &Repo,
     descriptor: &Descriptor,
-    position: u64,
-    start: u64,
+    (position, start): (u64, u64),
     begun: std::time::Instant,
     answer: Answer,
+    under_way: UnderWay,
 ) -> Result<Body, StoreError> {
     let rest = descriptor.size - start;
     let sized = answer.length() == Some(rest);
@@ -177,7 +169,7 @@ fn body(
         status,
         begun,
         came: 0,
-        _under_way: UnderWay::at(repo),
+        under_way,
         _permit: permit,
     })
 }

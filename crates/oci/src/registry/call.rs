@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 use url::Url;
 
+use super::haste::Course;
 use super::kind::Kind;
 use super::limits::{Lane, Permit};
 
@@ -25,6 +26,8 @@ pub(super) struct Call {
     pub(super) hasty: bool,
     /// The right to send, when it was had before.
     pub(super) permit: Lent,
+    /// How far it is.
+    pub(super) course: Course,
 }
 
 /// The right to send that a call was given, if any. It stays with the call over all its tries: who

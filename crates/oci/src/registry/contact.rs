@@ -39,6 +39,11 @@ impl Contact {
         }
     }
 
+    /// Whether somebody did.
+    pub(super) fn has_answered(&self) -> bool {
+        self.answered.load(Ordering::Relaxed)
+    }
+
     /// Further tries that a request is worth after `error`; `None`: as many as are set.
     pub(super) fn tries(&self, error: &StoreError) -> Option<u32> {
         if self.answered.load(Ordering::Relaxed) || absence(error).is_none() {

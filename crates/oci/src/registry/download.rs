@@ -36,6 +36,10 @@ pub(super) struct Download {
     /// Where it broke last.
     broke_at: u64,
     body: Option<Body>,
+    /// When that was asked for.
+    asked: Instant,
+    /// The other endpoints had nothing to go on with when it broke last.
+    alone: bool,
 }
 
 enum Step {
@@ -64,6 +68,8 @@ impl Download {
             breaks: 0,
             broke_at: position,
             body: None,
+            asked: Instant::now(),
+            alone: false,
         };
         if position < end {
             download.connect(permit).await?;
@@ -105,7 +111,12 @@ impl Download {
                     self.position += chunk.len() as u64;
                     return Ok(Some(chunk));
                 }
-                Step::End => return Ok(None),
+                Step::End => {
+                    if self.body.take().is_some() {
+                        self.repo().host.facts.health.well(self.asked);
+                    }
+                    return Ok(None);
+                }
                 Step::Broken(error) => error,
             };
             self.body = None;
@@ -114,9 +125,12 @@ impl Download {
             }
             (self.breaks, self.broke_at) = (self.breaks + 1, self.position);
             let backoff = Backoff::new(&settings.retries);
-            let Some(wait) = backoff.after(self.breaks) else {
+            let Some(mut wait) = backoff.after(self.breaks) else {
                 return Err(self.repo().at(error));
             };
+            if self.turn_away() {
+                wait = Duration::ZERO;
+            }
             let cause = format!(
                 "{}: {} broke at byte {}: {}, going on from there",
                 self.repo().place,
@@ -129,19 +143,35 @@ impl Download {
             Meter::again();
             Meter::waited(wait);
             tokio::time::sleep(wait).await;
+            let before = self.at;
+            self.at = (self.at + 1) % repos.len();
             self.connect(None).await?;
+            self.alone = self.at == before;
         }
+    }
+
+    /// What was read from broke: another endpoint is to go on, where there is one. Whether that is
+    /// tried at once, which it is but once for each.
+    fn turn_away(&mut self) -> bool {
+        let several = self.repos.len();
+        if several < 2 {
+            return false;
+        }
+        endpoints::failed(self.repo());
+        !self.alone && (self.breaks as usize) < several
     }
 
     async fn connect(&mut self, permit: Option<Permit>) -> Result<(), StoreError> {
         let permit = std::sync::Mutex::new(permit);
         let (descriptor, position, end) = (&self.descriptor, self.position, self.end);
-        let asked = endpoints::first(&self.repos, self.at, |repo| {
+        let asked = endpoints::begin(&self.repos, self.at, |repo| {
             let permit = permit.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+            // Which endpoint is asked first may have changed since.
+            let permit = permit.filter(|permit| permit.is_of(&repo.host.wire.limits));
             async move { body::connect(&repo, descriptor, position, end, permit).await }
         });
-        let (at, body) = asked.await?;
-        (self.at, self.body) = (at, Some(body));
+        let (at, asked, body) = asked.await?;
+        (self.at, self.asked, self.body) = (at, asked, Some(body));
         Ok(())
     }
 

@@ -3,11 +3,11 @@
 //! out for a while, as long as there is another.
 
 use std::collections::HashMap;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::time::Instant;
 
+use super::delivery;
 use super::repo::Repo;
 use super::tries::HASTY_WAIT;
 use crate::store::{ErrorKind, StoreError, named};
@@ -36,31 +36,23 @@ impl Endpoints {
         repos.into()
     }
 
-    /// All, the one that is likely to deliver a blob first in front. Where the blob was opened
-    /// before it is the last choice when `anew` is set.
-    pub(super) fn for_blob(&self, digest: &Digest, anew: bool) -> Arc<[Repo]> {
+    /// All, the one that is likely to deliver `bytes` of a blob first in front. Where the blob was
+    /// opened before it is the last choice when `anew` is set.
+    pub(super) fn for_blob(&self, digest: &Digest, bytes: u64, anew: bool) -> Arc<[Repo]> {
         if self.repos.len() < 2 {
             return self.repos.clone();
         }
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         let last = opened.get(digest).copied().filter(|_| anew);
-        let known = self.repos.iter().filter_map(|repo| repo.host.facts.speed());
-        let best = known.fold(1.0, f64::max);
-        let mut order: Vec<usize> = (0..self.repos.len()).collect();
-        let cost = |at: &usize| {
-            let facts = &self.repos[*at].host.facts;
-            let under_way = facts.downloads.load(Ordering::Relaxed);
-            // Of one that was never tried the best is hoped for.
-            (under_way + 1) as f64 / facts.speed().unwrap_or(best)
-        };
-        order.sort_by(|a, b| {
-            let late = |at: &usize| (is_out(&self.repos[*at]), last == Some(*at));
-            late(a).cmp(&late(b)).then(cost(a).total_cmp(&cost(b)))
-        });
+        let deliveries = self.repos.iter().map(|repo| &*repo.host.facts.delivery);
+        let costs = delivery::costs(&deliveries.collect::<Vec<_>>(), bytes, Instant::now());
+        let late = |at: usize| (is_out(&self.repos[at]), last == Some(at));
+        let mut order: Vec<_> = (0..self.repos.len()).map(|at| (late(at), at)).collect();
+        order.sort_by(|a, b| a.0.cmp(&b.0).then(costs[a.1].total_cmp(&costs[b.1])));
         if anew {
-            opened.insert(digest.clone(), order[0]);
+            opened.insert(digest.clone(), order[0].1);
         }
-        order.into_iter().map(|at| self.repos[at].clone()).collect()
+        order.into_iter().map(|(_, at)| self.repos[at].clone()).collect()
     }
 
     /// What errors call the place that blobs come from: with the endpoint, where it can be told.
@@ -75,13 +67,23 @@ impl Endpoints {
 
 /// Whether an endpoint failed of late, or asks for patience.
 fn is_out(repo: &Repo) -> bool {
+    is_sick(repo) || repo.host.wire.limits.is_paused_beyond(HASTY_WAIT)
+}
+
+/// Whether an endpoint failed of late.
+pub(super) fn is_sick(repo: &Repo) -> bool {
     repo.host.facts.health.is_sick(Instant::now())
-        || repo.host.wire.limits.is_paused_beyond(HASTY_WAIT)
+}
+
+/// An endpoint failed. One that asked for patience did not: it is left out for as long as it asked.
+pub(super) fn failed(repo: &Repo) {
+    if repo.host.wire.limits.paused_until().is_none() {
+        repo.host.facts.health.sick(Instant::now());
+    }
 }
 
 /// Asks one of `repos` after another, from the one at `from` on, until one has an answer; which
-/// one that was. Where there are several none is insisted on, unless all of them fail in a way that
-/// may pass. The error is that of the first, unless that merely has not what another failed to give.
+/// one that was. See [`begin`]; the answer shows that the endpoint works.
 pub(super) async fn first<T, F>(
     repos: &[Repo],
     from: usize,
@@ -90,32 +92,89 @@ pub(super) async fn first<T, F>(
 where
     F: Future<Output = Result<T, StoreError>>,
 {
+    let (at, asked, found) = begin(repos, from, ask).await?;
+    repos[at].host.facts.health.well(asked);
+    Ok((at, found))
+}
+
+/// Asks one of `repos` after another, from the one at `from` on and those that are out last, until
+/// one has an answer; which one that was and when it was asked. Where there are several none is
+/// insisted on, unless all of them fail in a way that may pass, or those that do not ask for
+/// patience have no answer. The error is that of the first, unless that merely has not what another
+/// failed to give.
+pub(super) async fn begin<T, F>(
+    repos: &[Repo],
+    from: usize,
+    ask: impl Fn(Repo) -> F,
+) -> Result<(usize, Instant, T), StoreError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
     let several = repos.len() > 1;
-    let mut worst: Option<StoreError> = None;
-    let mut passing = 0;
+    let mut errors: Vec<(usize, StoreError)> = Vec::new();
+    let mut left: Vec<usize> = (from..repos.len()).chain(0..from).collect();
     for hasty in [several, false] {
-        for at in (from..repos.len()).chain(0..from) {
-            let repo = Repo { hasty, ..repos[at].clone() };
-            let health = &repos[at].host.facts.health;
-            let error = match ask(repo).await {
+        while let Some(at) = next(repos, &mut left) {
+            let asked = Instant::now();
+            match ask(Repo { hasty, ..repos[at].clone() }).await {
                 Ok(found) => {
-                    health.well();
-                    return Ok((at, found));
+                    blame(repos, &errors);
+                    return Ok((at, asked, found));
                 }
-                Err(error) => repos[at].at(error),
-            };
-            if error.is_retryable() {
-                health.sick(Instant::now());
-                passing += 1;
-            }
-            if worst.as_ref().is_none_or(StoreError::is_not_found) {
-                worst = Some(error);
+                Err(error) => {
+                    if several && error.is_retryable() {
+                        failed(&repos[at]);
+                    }
+                    errors.push((at, repos[at].at(error)));
+                }
             }
         }
-        if !several || passing < repos.len() {
+        if !hasty {
             break;
         }
+        left = insisted_on(repos, &errors);
+        errors.retain(|(at, _)| !left.contains(at));
     }
+    errors.sort_by_key(|(at, _)| (at + repos.len() - from) % repos.len());
+    let worst = errors.iter().position(|(_, error)| !error.is_not_found()).unwrap_or(0);
     let none = || ErrorKind::Configuration("the registry has no endpoint".to_owned());
+    let worst = (worst < errors.len()).then(|| errors.swap_remove(worst).1);
     Err(worst.unwrap_or_else(|| StoreError::new("", none())))
+}
+
+/// Takes out of `left` the endpoint that is asked next.
+fn next(repos: &[Repo], left: &mut Vec<usize>) -> Option<usize> {
+    let at = left.iter().position(|at| !is_out(&repos[*at])).unwrap_or(0);
+    (at < left.len()).then(|| left.remove(at))
+}
+
+/// Endpoints that have to be waited for, as no other has an answer, the one whose pause ends first in
+/// front.
+fn insisted_on(repos: &[Repo], errors: &[(usize, StoreError)]) -> Vec<usize> {
+    let paused = |at: usize| repos[at].host.wire.limits.paused_until();
+    let all = errors.iter().all(|(_, error)| error.is_retryable());
+    let worth =
+        |(at, error): &&(usize, StoreError)| error.is_retryable() && (all || paused(*at).is_some());
+    let mut worth: Vec<usize> = errors.iter().filter(worth).map(|(at, _)| *at).collect();
+    worth.sort_by_key(|at| paused(*at));
+    worth
+}
+
+/// Another endpoint answered what these refused or answered wrongly: that is of them, and not of
+/// what was asked. That they have not what was asked for is no fault.
+fn blame(repos: &[Repo], errors: &[(usize, StoreError)]) {
+    for (at, error) in errors {
+        let own = matches!(
+            error.kind(),
+            ErrorKind::Denied(_)
+                | ErrorKind::Protocol(_)
+                | ErrorKind::Tls(_)
+                | ErrorKind::Manifest(_)
+                | ErrorKind::Digest { .. }
+                | ErrorKind::Size { .. }
+        );
+        if own {
+            failed(&repos[*at]);
+        }
+    }
 }

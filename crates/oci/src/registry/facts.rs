@@ -2,12 +2,13 @@
 //! what is known.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
+use super::delivery::Delivery;
 use super::health::Health;
 use super::hints::Hints;
 use super::puts::Puts;
@@ -64,8 +65,8 @@ pub(super) struct HostFacts {
     pub(super) single_asked: AtomicBool,
     /// Whether it gives parts of blobs.
     pub(super) ranges: Learned,
-    /// Downloads under way.
-    pub(super) downloads: Arc<AtomicUsize>,
+    /// How soon it delivers blobs, to be compared with other endpoints.
+    pub(super) delivery: Arc<Delivery>,
     /// Whether it works.
     pub(super) health: Health,
     /// Bytes a second of one download, as the bits of a float; 0 when none was measured.
@@ -91,7 +92,7 @@ impl HostFacts {
             single: Learned::default(),
             single_asked: AtomicBool::new(false),
             ranges: Learned::default(),
-            downloads: Arc::default(),
+            delivery: Arc::default(),
             health: Health::default(),
             speed: AtomicU64::new(0),
             refused_whole: AtomicU64::new(0),

@@ -19,6 +19,7 @@ use super::auth::Scopes;
 use super::call::{Call, Lent, Payload, Read};
 use super::client::Client;
 use super::failure;
+use super::haste::Course;
 use super::host::Host;
 use super::identity::Identity;
 use super::kind::Kind;
@@ -224,6 +225,7 @@ fn call(registry: &str, request: Forward<'_>, url: Url) -> (Call, Option<Outboun
         read: Read::Answer,
         hasty: false,
         permit: Lent::default(),
+        course: Course::default(),
     };
     (call, request.body)
 }

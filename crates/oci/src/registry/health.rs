@@ -16,15 +16,20 @@ pub(super) struct Health(Mutex<State>);
 struct State {
     failures: u32,
     sick_until: Option<Instant>,
+    /// When it failed last.
+    failed: Option<Instant>,
 }
 
 impl Health {
-    /// It answered.
-    pub(super) fn well(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = State::default();
+    /// What it was asked at `asked` it answered well. That says nothing of a failure since then.
+    pub(super) fn well(&self, asked: Instant) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.failed.is_none_or(|failed| failed < asked) {
+            *state = State::default();
+        }
     }
 
-    /// It failed, in a way that may pass.
+    /// It failed, in a way that is none of what was asked.
     pub(super) fn sick(&self, now: Instant) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if state.sick_until.is_some_and(|until| until > now) {
@@ -33,6 +38,7 @@ impl Health {
         }
         let doubled = 2_u32.saturating_pow(state.failures.min(16));
         state.failures += 1;
+        state.failed = Some(now);
         state.sick_until = Some(now + FIRST.saturating_mul(doubled).min(LONGEST));
     }
 
@@ -59,7 +65,9 @@ mod tests {
         assert!(!health.is_sick(later));
         health.sick(later);
         assert!(health.is_sick(later + FIRST + second), "the second time it is longer");
-        health.well();
+        health.well(begun);
+        assert!(health.is_sick(later + second), "what was asked before says nothing");
+        health.well(later + second);
         assert!(!health.is_sick(later));
     }
 }

@@ -32,6 +32,7 @@ impl Wire {
         let mut tries = self.tries(call.hasty);
         let mut refused: Option<Proof> = None;
         loop {
+            call.course.aside();
             let first = self.first_contact(call, who.authority).await;
             let proof = match first {
                 Some(_) => Ok(Proof::None),

@@ -145,6 +145,11 @@ impl Limits {
         left.is_some_and(|(until, _)| until > Instant::now() + wait)
     }
 
+    /// When the pause that is in force ends.
+    pub(super) fn paused_until(&self) -> Option<Instant> {
+        self.lock().pause_left().map(|(until, _)| until)
+    }
+
     /// Nobody sends for `wait` from now. Returns whether that is news: pauses that end within one
     /// that is in force are none.
     pub(super) fn pause(&self, wait: Duration) -> bool {

@@ -93,6 +93,11 @@ impl Pace {
         }
     }
 
+    /// Whether something may be sent now.
+    pub(super) fn is_open(&self) -> bool {
+        self.hours.as_ref().is_none_or(|hours| hours.until().is_none())
+    }
+
     /// Waits until so many bytes may have moved.
     pub(super) async fn pass(&self, direction: Direction, bytes: u64) {
         self.open().await;

@@ -116,6 +116,7 @@ impl Wire {
 
     /// Sends once, following redirects, and reads as much of the answer as the call says.
     pub(super) async fn send_once(&self, call: &Call, proof: &Proof) -> Result<Answer, StoreError> {
+        call.course.queued();
         let permit = self.admitted(call).await;
         let sent = match &call.payload {
             Payload::Bytes(bytes) => bytes.len() as u64,
@@ -125,11 +126,13 @@ impl Wire {
             self.common.pace.pass(Direction::Sent, sent).await;
         }
         let begun = Instant::now();
+        call.course.sent();
         let limit = self.common.settings.answer_timeout;
         let outcome = tokio::time::timeout(limit, self.follow(call, proof)).await;
         let outcome = outcome.unwrap_or_else(|_| {
             Err(StoreError::new(&*call.place, ErrorKind::TimedOut(limit.as_secs())))
         });
+        call.course.heard(outcome.is_ok());
         match outcome {
             Ok((reply, url)) => {
                 self.limits.answered(begun.elapsed());

@@ -11,6 +11,7 @@ use super::token::Token;
 use crate::registry::call::{Call, Lent, Payload, Read};
 use crate::registry::credential::Credential;
 use crate::registry::failure::protocol;
+use crate::registry::haste::Course;
 use crate::registry::kind::Kind;
 use crate::registry::limits::Lane;
 use crate::registry::proof::Proof;
@@ -139,6 +140,7 @@ impl Exchange<'_> {
             read: Read::Whole(ANSWER),
             hasty: false,
             permit: Lent::default(),
+            course: Course::default(),
         }
     }
 
