@@ -134,6 +134,9 @@ impl Hints {
         fs::create_dir_all(directory)?;
         let mut lock = self.path.clone().into_os_string();
         lock.push(".lock");
+        if fs::metadata(&lock).is_ok_and(|meta| !meta.is_file()) {
+            return Err(io::Error::other("what should be its lock is no file"));
+        }
         let lock = File::options().create(true).truncate(false).write(true).open(lock)?;
         take(&lock)?;
         state.earlier = Table::default();
