@@ -61,6 +61,7 @@ mod tries;
 mod upload;
 mod upload_body;
 mod upload_fault;
+mod willing;
 mod wire;
 mod wires;
 
