@@ -223,6 +223,23 @@ mod tests {
         assert_eq!(open().look(&b, "z"), (true, None));
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn a_lock_that_is_no_file_is_not_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let lock = directory.path().join("reg.lock");
+        assert!(std::process::Command::new("mkfifo").arg(lock).status().unwrap().success());
+        let hints = Hints::of(directory.path(), "reg");
+        hints.add(&Digest::of(b"a"), "x");
+        let (ended, end) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            drop(hints);
+            ended.send(())
+        });
+        end.recv_timeout(20 * PATIENCE).unwrap();
+        assert!(!directory.path().join("reg").exists());
+    }
+
     #[test]
     fn a_run_ends_though_another_process_keeps_the_file_to_itself() {
         let directory = tempfile::tempdir().unwrap();

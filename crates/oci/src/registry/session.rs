@@ -194,8 +194,11 @@ impl Session {
         let mut call = self.call(repo, Kind::UploadStatus, Method::GET);
         call.insist = Insist::Somewhat;
         let answer = self.send(repo, &call).await?;
-        if !answer.status.is_success() {
+        if answer.status == StatusCode::NOT_FOUND {
             return Ok(None);
+        }
+        if !answer.status.is_success() {
+            return Err(answer.error());
         }
         self.moved(repo, &answer)?;
         Ok(offset_of(&answer))
