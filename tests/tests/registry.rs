@@ -26,6 +26,8 @@ mod ranges;
 mod reading;
 #[path = "registry/single.rs"]
 mod single;
+#[path = "registry/spare.rs"]
+mod spare;
 #[path = "registry/standstill.rs"]
 mod standstill;
 #[path = "registry/writing.rs"]

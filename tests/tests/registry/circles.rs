@@ -84,3 +84,74 @@ async fn a_chunk_that_is_taken_in_part_is_gone_on_with_from_there() {
     assert_eq!(counts.upload_patch, large().descriptor().size.div_ceil(150_000), "{counts:?}");
     assert_eq!(counts.upload_post, 1, "none is begun anew: {counts:?}");
 }
+
+#[tokio::test]
+async fn an_upload_that_cannot_be_asked_for_begins_anew() {
+    let refusals = [401, 403, 405, 500, 503].map(Fault::status);
+    for fault in refusals.into_iter().chain([Fault::Break]) {
+        let shown = format!("{fault:?}");
+        let plan = FaultPlan::none().on(Kind::UploadStatus, When::Always, fault);
+        let plan = plan.on(Kind::UploadPut, When::Nth(1), Fault::CutUpload(400_000));
+        let registry = TestRegistry::start(plan).await;
+        let blob = large();
+        assert_eq!(ends(&open(&registry), &blob).await.unwrap(), Put::Written, "{shown}");
+        assert!(holds(&registry, &blob), "{shown}");
+        assert_eq!(blob.opened(), [0, 0], "{shown}");
+        let counts = registry.counts();
+        assert_eq!((counts.upload_post, counts.upload_put), (2, 2), "{shown}: {counts:?}");
+        assert_eq!(counts.upload_cancel, 1, "nothing is left open: {shown}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_refused_with_a_new_token_is_final() {
+    let challenge = r#"Bearer realm="/token",service="test",scope="repository:a:pull,push""#;
+    let refusal = Fault::status(401).header("WWW-Authenticate", challenge);
+    for (kind, limit) in [(Kind::UploadPut, u64::MAX), (Kind::UploadPatch, 100)] {
+        let plan = FaultPlan::none().auth(Auth::bearer("u", "p")).monolithic_limit(limit);
+        let registry = TestRegistry::start(plan.on(kind, When::Always, refusal.clone())).await;
+        let store = auth::as_user(&registry, "u", "p");
+        let error = ends(&store, &large()).await.unwrap_err();
+        assert!(error.is_denied(), "{error}");
+        assert_eq!(registry.faults(), 2, "once with each of two tokens: {kind:?}");
+        assert!(registry.exchanges().len() <= 3, "{:?}", registry.exchanges());
+        let counts = registry.counts();
+        assert_eq!(counts.upload_post - 1, counts.upload_cancel, "{counts:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_goes_in_chunks_goes_on_in_chunks_after_a_wait() {
+    let busy = Fault::status(429).header("Retry-After", "0.05");
+    let plan = FaultPlan::none().monolithic_limit(100);
+    let registry = TestRegistry::start(plan.on(Kind::UploadPatch, When::Every(2), busy)).await;
+    let settings = Settings { chunk_size: 300_000, ..quick() };
+    let store = client_with(settings).repository(registry.name("a"));
+    assert_eq!(ends(&store, &large()).await.unwrap(), Put::Written);
+    assert!(holds(&registry, &large()));
+    let counts = registry.counts();
+    // The first, which is refused, and that which ends the upload.
+    assert_eq!((counts.upload_post, counts.upload_put), (1, 2), "{counts:?}");
+}
+
+#[tokio::test]
+async fn a_body_that_is_sent_on_to_elsewhere_follows_a_few_times() {
+    let elsewhere = |status| Fault::status(status).header("Location", "?again=1");
+    for status in [307, 308] {
+        let plan = FaultPlan::none().on(Kind::UploadPut, When::Nth(1), elsewhere(status));
+        let registry = TestRegistry::start(plan).await;
+        assert_eq!(ends(&open(&registry), &large()).await.unwrap(), Put::Written, "{status}");
+        assert!(holds(&registry, &large()));
+        let log = registry.log();
+        let put = log.iter().rfind(|exchange| exchange.kind == Kind::UploadPut).unwrap();
+        assert!(put.query.contains("again=1&digest="), "{}", put.query);
+        assert_eq!(registry.counts().upload_post, 1, "{:?}", registry.counts());
+    }
+    for (status, bodies) in [(307, 5), (302, 1), (303, 1)] {
+        let plan = FaultPlan::none().on(Kind::UploadPut, When::Always, elsewhere(status));
+        let registry = TestRegistry::start(plan).await;
+        let error = ends(&open(&registry), &large()).await.unwrap_err().to_string();
+        assert!(error.contains("redirect") || error.contains(&status.to_string()), "{error}");
+        assert_eq!(registry.faults(), bodies, "{status}");
+    }
+}

@@ -7,8 +7,9 @@
 use std::ops::Range;
 
 use http::{Method, StatusCode};
+use tokio::time::Instant;
 
-use super::call::Read;
+use super::call::{Insist, Read};
 use super::delivery::UnderWay;
 use super::download::Download;
 use super::endpoints::{self, Endpoints};
@@ -26,8 +27,42 @@ pub(super) async fn has(repo: &Repo, digest: &Digest) -> Result<bool, StoreError
     if repo.facts.knows(digest) {
         return Ok(true);
     }
+    look(repo, digest, Insist::Fully).await
+}
+
+/// Whether a HEAD finds a blob that could be sent instead. One that fails answers nothing: what is
+/// wrong shows when the blob is sent.
+pub(super) async fn seen(repo: &Repo, digest: &Digest) -> bool {
+    let (finding, begun) = (&repo.host.facts.finding, Instant::now());
+    if repo.facts.knows(digest) || !finding.is() {
+        return repo.facts.knows(digest);
+    }
+    match look(repo, digest, Insist::Hardly).await {
+        Ok(found) => {
+            finding.answered();
+            found
+        }
+        Err(error) => {
+            tracing::debug!(place = repo.place, %error, "a blob could not be looked for");
+            finding.failed(begun, Instant::now());
+            false
+        }
+    }
+}
+
+/// Whether a blob is there after an upload of it was lost: then only an answer was. One that cannot be
+/// looked for is sent once more.
+pub(super) async fn arrived(repo: &Repo, digest: &Digest) -> bool {
+    look(repo, digest, Insist::Somewhat).await.unwrap_or_else(|error| {
+        tracing::debug!(place = repo.place, %error, "a blob could not be looked for");
+        false
+    })
+}
+
+async fn look(repo: &Repo, digest: &Digest, insist: Insist) -> Result<bool, StoreError> {
     let rest = format!("blobs/{digest}");
-    let call = repo.call(Kind::BlobHead, Method::HEAD, &rest, Read::Whole(0));
+    let mut call = repo.call(Kind::BlobHead, Method::HEAD, &rest, Read::Whole(0));
+    call.insist = insist;
     let answer = repo.pull(&call).await?;
     let found = match answer.status {
         StatusCode::NOT_FOUND => false,

@@ -24,7 +24,7 @@ pub(super) async fn put(
     presence: Presence,
 ) -> Result<Put, StoreError> {
     let descriptor = content.descriptor();
-    let session = match presence::open(repo, descriptor, from, presence).await? {
+    let session = match presence::open(repo, descriptor, from, presence).await {
         Opening::There(put) => return Ok(put),
         Opening::Upload(session) => session,
     };
@@ -37,6 +37,8 @@ pub(super) async fn put(
         tries: repo.host.wire.tries(false),
         furthest: 0,
         lost: 0,
+        unauthorized: false,
+        moves: 0,
         damage: Damage::default(),
         pieces: Pieces::default(),
         whole,
@@ -106,11 +108,12 @@ impl Upload<'_> {
                     self.renew(&error).await;
                     self.pause(error).await?;
                 }
-                Fault::Content(error) | Fault::Passing(error) | Fault::Refused(error) => {
-                    return Err(error);
-                }
-                // It was waited for as long as it may be.
-                Fault::Busy(answer) => return Err(answer.error()),
+                Fault::Content(error)
+                | Fault::Passing(error)
+                | Fault::Unauthorized(error)
+                | Fault::Refused(error) => return Err(error),
+                // It was waited for as long as it may be, or followed as far.
+                Fault::Busy(answer) | Fault::Moved(answer) => return Err(answer.error()),
             }
         }
     }
@@ -191,6 +194,11 @@ impl Upload<'_> {
                     self.catch_up().await?
                 }
                 Err(Fault::Passing(error)) => self.resume(error).await?,
+                Err(Fault::Unauthorized(error)) => self.reauthorize(error).await?,
+                Err(Fault::Moved(answer)) => {
+                    self.follow(&answer)?;
+                    false
+                }
                 Err(Fault::Busy(answer)) => self.wait(&answer).await?,
             };
             if there {

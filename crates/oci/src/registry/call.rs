@@ -9,6 +9,7 @@ use url::Url;
 use super::haste::Course;
 use super::kind::Kind;
 use super::limits::{Lane, Permit};
+use crate::store::{ErrorKind, StoreError};
 
 /// A request to be sent.
 pub(super) struct Call {
@@ -24,10 +25,38 @@ pub(super) struct Call {
     pub(super) read: Read,
     /// There is another endpoint to ask, so that this one is not insisted on.
     pub(super) hasty: bool,
+    /// How much it is insisted on.
+    pub(super) insist: Insist,
     /// The right to send, when it was had before.
     pub(super) permit: Lent,
     /// How far it is.
     pub(super) course: Course,
+}
+
+/// How much a request is insisted on, where something else can be done instead. However little: what the
+/// host asks to be waited for is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Insist {
+    /// As often as is set.
+    #[default]
+    Fully,
+    /// As often as is set while nobody answers, a few times when the answer is an error: to do without
+    /// costs much.
+    Somewhat,
+    /// Once more.
+    Hardly,
+}
+
+impl Insist {
+    /// Further tries at most after `error`; `None`: as many as are set.
+    pub(super) fn tries(self, error: &StoreError) -> Option<u32> {
+        let broke = matches!(error.kind(), ErrorKind::Network(_));
+        match self {
+            Insist::Fully => None,
+            Insist::Somewhat => (!broke).then_some(4),
+            Insist::Hardly => Some(1),
+        }
+    }
 }
 
 /// The right to send that a call was given, if any. It stays with the call over all its tries: who

@@ -13,6 +13,7 @@ use super::health::Health;
 use super::hints::Hints;
 use super::puts::Puts;
 use super::settings::ReferrersMode;
+use super::willing::Willing;
 use crate::types::Digest;
 
 /// So many misses does it count as that a repository did not exist.
@@ -48,6 +49,12 @@ impl Learned {
 pub(super) struct HostFacts {
     /// Whether asking for a mount of what a repository has itself finds it there.
     pub(super) mounts: Learned,
+    /// Whether it says anything to a mount.
+    pub(super) mounting: Willing,
+    /// Whether it says which blobs it has.
+    pub(super) finding: Willing,
+    /// Whether it lists tags, when that only shows whether a repository exists.
+    pub(super) listing: Willing,
     /// Whether it has the referrers API.
     pub(super) referrers_api: Learned,
     pub(super) referrers: ReferrersMode,
@@ -83,6 +90,9 @@ impl HostFacts {
     pub(super) fn new(referrers: ReferrersMode) -> Self {
         HostFacts {
             mounts: Learned::default(),
+            mounting: Willing::default(),
+            finding: Willing::default(),
+            listing: Willing::default(),
             referrers_api: Learned::default(),
             referrers,
             keeps_lists: Learned::default(),

@@ -16,7 +16,7 @@ use url::Url;
 
 use super::answer::Answer;
 use super::auth::Scopes;
-use super::call::{Call, Lent, Payload, Read};
+use super::call::{Call, Insist, Lent, Payload, Read};
 use super::client::Client;
 use super::failure;
 use super::haste::Course;
@@ -224,6 +224,7 @@ fn call(registry: &str, request: Forward<'_>, url: Url) -> (Call, Option<Outboun
         place: registry.to_owned(),
         read: Read::Answer,
         hasty: false,
+        insist: Insist::default(),
         permit: Lent::default(),
         course: Course::default(),
     };

@@ -134,6 +134,9 @@ impl Hints {
         fs::create_dir_all(directory)?;
         let mut lock = self.path.clone().into_os_string();
         lock.push(".lock");
+        if fs::metadata(&lock).is_ok_and(|meta| !meta.is_file()) {
+            return Err(io::Error::other("what should be its lock is no file"));
+        }
         let lock = File::options().create(true).truncate(false).write(true).open(lock)?;
         take(&lock)?;
         state.earlier = Table::default();
@@ -218,6 +221,23 @@ mod tests {
         drop(third);
         assert_eq!(open().look(&a, "z"), (false, Some("x/y".to_owned())));
         assert_eq!(open().look(&b, "z"), (true, None));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_lock_that_is_no_file_is_not_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let lock = directory.path().join("reg.lock");
+        assert!(std::process::Command::new("mkfifo").arg(lock).status().unwrap().success());
+        let hints = Hints::of(directory.path(), "reg");
+        hints.add(&Digest::of(b"a"), "x");
+        let (ended, end) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            drop(hints);
+            ended.send(())
+        });
+        end.recv_timeout(20 * PATIENCE).unwrap();
+        assert!(!directory.path().join("reg").exists());
     }
 
     #[test]

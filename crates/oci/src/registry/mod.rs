@@ -63,6 +63,7 @@ mod tries;
 mod upload;
 mod upload_body;
 mod upload_fault;
+mod willing;
 mod wire;
 mod wires;
 

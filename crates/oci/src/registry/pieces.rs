@@ -36,11 +36,12 @@ pub(super) struct Load<'a> {
 }
 
 impl Pieces {
-    /// The size of chunks; `None` when everything goes in one piece.
+    /// The size of chunks; `None` when everything goes in one piece. What is in chunks stays so: that
+    /// little is left of it does not mean that so much would pass at once.
     pub(super) fn size(&self, load: &Load<'_>) -> Option<u64> {
         let whole = load.facts.takes_whole(load.left);
         let chunk = match self.largest {
-            None if whole => return None,
+            None if whole && self.tried.is_none() => return None,
             None => load.facts.chunk(load.most),
             Some(largest) if whole => largest,
             Some(largest) => largest.min(load.facts.chunk(load.most)),

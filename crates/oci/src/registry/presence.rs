@@ -6,15 +6,21 @@
 //! open. Where that is not known, one HEAD decides, if finding the blob would save more than the
 //! HEAD costs; by what was found so far, that is seldom so for small blobs and in new repositories.
 //! What earlier runs left as hints ([`super::hints`]) comes first: one request shows whether it holds.
+//!
+//! All of these questions can be done without, so that none is a failure of the blob: one that has no
+//! answer is tried once more, and a host that does not answer those of one kind is not asked them for
+//! a while.
 
 use http::Method;
+use tokio::time::Instant;
 
 use super::blob_read;
-use super::call::Read;
+use super::call::{Insist, Read};
 use super::kind::Kind;
+use super::mount;
 use super::repo::Repo;
 use super::session::{Mounted, Session};
-use crate::store::{Presence, Put, StoreError};
+use crate::store::{Presence, Put};
 use crate::types::Descriptor;
 
 /// Sending this many bytes costs about as much as one request.
@@ -33,89 +39,100 @@ pub(super) async fn open(
     descriptor: &Descriptor,
     from: Option<&str>,
     presence: Presence,
-) -> Result<Opening, StoreError> {
+) -> Opening {
     let digest = &descriptor.digest;
     if repo.facts.knows(digest) {
-        return Ok(Opening::There(Put::Existed));
+        return Opening::There(Put::Existed);
     }
     let (here, elsewhere) = repo.facts.hinted(digest);
     let mut presence = presence;
     if here && presence == Presence::Unknown {
-        if seen(repo, descriptor).await {
-            return Ok(Opening::There(Put::Existed));
+        if blob_read::seen(repo, digest).await {
+            return Opening::There(Put::Existed);
         }
         repo.facts.hint_was_wrong(digest, &repo.path);
         presence = Presence::Absent;
     }
+    let mut mounts = repo.host.facts.mounting.is();
     let known = from.filter(|from| *from != repo.path);
-    if let Some(from) = known.or(elsewhere.as_deref()) {
-        let mounted = Session::mount(repo, digest, from).await?;
-        if known.is_none() && !matches!(mounted, Mounted::Yes) {
+    if let Some(from) = known.or(elsewhere.as_deref()).filter(|_| mounts) {
+        let mounted = mount::ask(repo, digest, from).await;
+        if known.is_none() && !matches!(mounted, Some(Mounted::Yes)) {
             repo.facts.hint_was_wrong(digest, from);
         }
         match mounted {
-            Mounted::Yes => {
+            Some(Mounted::Yes) => {
                 repo.host.facts.mounts.set(true);
                 repo.facts.learn(digest);
-                return Ok(Opening::There(Put::Mounted));
+                return Opening::There(Put::Mounted);
             }
             // An upload that is open is used: whether the blob is there already is asked only
             // where that may save much.
-            Mounted::No(session) => return look_first(repo, descriptor, presence, session).await,
-            Mounted::Refused(error) => {
-                tracing::debug!(place = repo.place, %error, "a mount was refused");
+            Some(Mounted::No(session)) => {
+                return look_first(repo, descriptor, presence, session).await;
             }
+            Some(Mounted::Refused(_)) => {}
+            None => mounts = false,
         }
     }
-    match repo.host.facts.mounts.get() {
-        _ if presence == Presence::Absent => {}
-        Some(true) => return ask_by_mount(repo, descriptor).await,
-        None if worth_looking(repo, descriptor).await => {
-            return ask_both_ways(repo, descriptor).await;
-        }
-        Some(false) if worth_looking(repo, descriptor).await && seen(repo, descriptor).await => {
-            return Ok(Opening::There(Put::Existed));
-        }
-        _ => {}
+    if presence == Presence::Absent {
+        return Opening::Upload(None);
     }
-    Ok(Opening::Upload(None))
+    // Whoever does not answer to mounts is asked as one who has none.
+    match if mounts { repo.host.facts.mounts.get() } else { Some(false) } {
+        Some(true) => ask_by_mount(repo, descriptor).await,
+        None if worth_looking(repo, descriptor).await => ask_both_ways(repo, descriptor).await,
+        Some(false) => look(repo, descriptor).await,
+        None => Opening::Upload(None),
+    }
 }
 
 /// One request, where mounts are known to work.
-async fn ask_by_mount(repo: &Repo, descriptor: &Descriptor) -> Result<Opening, StoreError> {
-    match Session::mount(repo, &descriptor.digest, &repo.path).await? {
-        Mounted::Yes => Ok(found(repo, descriptor)),
-        Mounted::No(session) => {
+async fn ask_by_mount(repo: &Repo, descriptor: &Descriptor) -> Opening {
+    match mount::ask(repo, &descriptor.digest, &repo.path).await {
+        Some(Mounted::Yes) => found(repo, descriptor),
+        Some(Mounted::No(session)) => {
             repo.facts.looked(false);
-            Ok(Opening::Upload(Some(session)))
+            Opening::Upload(Some(session))
         }
-        Mounted::Refused(_) => Ok(Opening::Upload(None)),
+        Some(Mounted::Refused(_)) => Opening::Upload(None),
+        None => look(repo, descriptor).await,
     }
 }
 
 /// Where it is not known whether mounts work, the question is also how to learn it.
-async fn ask_both_ways(repo: &Repo, descriptor: &Descriptor) -> Result<Opening, StoreError> {
-    match Session::mount(repo, &descriptor.digest, &repo.path).await? {
-        Mounted::Yes => {
+async fn ask_both_ways(repo: &Repo, descriptor: &Descriptor) -> Opening {
+    let mounted = mount::ask(repo, &descriptor.digest, &repo.path).await;
+    let (session, answered) = match mounted {
+        Some(Mounted::Yes) => {
             repo.host.facts.mounts.set(true);
-            Ok(found(repo, descriptor))
+            return found(repo, descriptor);
         }
-        Mounted::No(session) => {
-            if !seen(repo, descriptor).await {
-                return Ok(Opening::Upload(Some(session)));
-            }
+        Some(Mounted::No(session)) => (Some(session), true),
+        Some(Mounted::Refused(_)) => {
             repo.host.facts.mounts.set(false);
-            session.cancel(repo).await;
-            Ok(Opening::There(Put::Existed))
+            (None, true)
         }
-        Mounted::Refused(_) => {
-            repo.host.facts.mounts.set(false);
-            if seen(repo, descriptor).await {
-                return Ok(Opening::There(Put::Existed));
-            }
-            Ok(Opening::Upload(None))
-        }
+        None => (None, false),
+    };
+    if !blob_read::seen(repo, &descriptor.digest).await {
+        return Opening::Upload(session);
     }
+    if answered {
+        repo.host.facts.mounts.set(false);
+    }
+    if let Some(session) = session {
+        session.cancel(repo).await;
+    }
+    Opening::There(Put::Existed)
+}
+
+/// By a HEAD, where finding the blob may save more than that costs.
+async fn look(repo: &Repo, descriptor: &Descriptor) -> Opening {
+    if worth_looking(repo, descriptor).await && blob_read::seen(repo, &descriptor.digest).await {
+        return Opening::There(Put::Existed);
+    }
+    Opening::Upload(None)
 }
 
 async fn look_first(
@@ -123,24 +140,13 @@ async fn look_first(
     descriptor: &Descriptor,
     presence: Presence,
     session: Session,
-) -> Result<Opening, StoreError> {
+) -> Opening {
     let look = presence == Presence::Unknown && worth_looking(repo, descriptor).await;
-    if look && seen(repo, descriptor).await {
+    if look && blob_read::seen(repo, &descriptor.digest).await {
         session.cancel(repo).await;
-        return Ok(Opening::There(Put::Existed));
+        return Opening::There(Put::Existed);
     }
-    Ok(Opening::Upload(Some(session)))
-}
-
-/// Whether a HEAD finds it. One that fails answers nothing: what is wrong shows when the blob is sent.
-async fn seen(repo: &Repo, descriptor: &Descriptor) -> bool {
-    match blob_read::has(repo, &descriptor.digest).await {
-        Ok(found) => found,
-        Err(error) => {
-            tracing::debug!(place = repo.place, %error, "a blob could not be looked for");
-            false
-        }
-    }
+    Opening::Upload(Some(session))
 }
 
 fn found(repo: &Repo, descriptor: &Descriptor) -> Opening {
@@ -164,11 +170,23 @@ async fn worth_looking(repo: &Repo, descriptor: &Descriptor) -> bool {
 }
 
 /// Whether the repository exists, asked once: one that does not exist has nothing to look for.
+/// Whatever is wrong shows when the blob is sent.
 async fn exists(repo: &Repo) -> bool {
-    let call = repo.call(Kind::Tags, Method::GET, "tags/list?n=1", Read::Whole(8 * 1024));
+    let (listing, begun) = (&repo.host.facts.listing, Instant::now());
+    if !listing.is() {
+        return true;
+    }
+    let mut call = repo.call(Kind::Tags, Method::GET, "tags/list?n=1", Read::Whole(8 * 1024));
+    call.insist = Insist::Hardly;
     match repo.pull(&call).await {
-        Ok(answer) => answer.status != http::StatusCode::NOT_FOUND,
-        // Whatever is wrong shows when the blob is sent.
-        Err(_) => true,
+        Ok(answer) => {
+            listing.answered();
+            answer.status != http::StatusCode::NOT_FOUND
+        }
+        Err(error) => {
+            tracing::debug!(place = repo.place, %error, "a repository could not be looked for");
+            listing.failed(begun, Instant::now());
+            true
+        }
     }
 }

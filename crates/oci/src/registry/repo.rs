@@ -6,7 +6,7 @@ use http::Method;
 
 use super::answer::Answer;
 use super::auth::Scopes;
-use super::call::{Call, Lent, Payload, Read};
+use super::call::{Call, Insist, Lent, Payload, Read};
 use super::facts::RepoFacts;
 use super::haste::{self, Course};
 use super::host::Host;
@@ -45,6 +45,7 @@ impl Repo {
             place: self.place.clone(),
             read,
             hasty: self.hasty,
+            insist: Insist::default(),
             permit: Lent::default(),
             course: Course::default(),
         }

@@ -1,6 +1,7 @@
 //! One upload at a registry: opened, asked how far it came, ended, given up
 //! (distribution-spec, "Pushing Blobs").
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,7 +10,7 @@ use url::Url;
 
 use super::answer::Answer;
 use super::auth::Scopes;
-use super::call::{Call, Payload, Read};
+use super::call::{Call, Insist, Payload, Read};
 use super::identity::Identity;
 use super::kind::Kind;
 use super::limits::{Lane, Permit};
@@ -80,17 +81,26 @@ impl Session {
         repo: &Repo,
         digest: &Digest,
         from: &str,
+        insist: Insist,
     ) -> Result<Mounted, StoreError> {
         let mut call = repo.call(Kind::Mount, Method::POST, "blobs/uploads/", Read::Whole(ANSWER));
         call.url.query_pairs_mut().append_pair("mount", digest.as_str()).append_pair("from", from);
-        let answer = match repo.send(&call, &Scopes::mount(&repo.path, from)).await {
+        call.insist = insist;
+        let mut scopes = Scopes::mount(&repo.path, from);
+        if insist == Insist::Hardly {
+            scopes = scopes.spare();
+        }
+        let answer = match repo.send(&call, &scopes).await {
             Ok(answer) => answer,
             Err(error) if error.is_denied() => return Ok(Mounted::Refused(error)),
             Err(error) => return Err(error),
         };
         match answer.status {
             StatusCode::CREATED => Ok(Mounted::Yes),
-            StatusCode::ACCEPTED => Session::of(repo, &answer).map(Mounted::No),
+            // An upload that cannot be gone on with is as good as none.
+            StatusCode::ACCEPTED => {
+                Ok(Session::of(repo, &answer).map_or_else(Mounted::Refused, Mounted::No))
+            }
             _ => Ok(Mounted::Refused(answer.error())),
         }
     }
@@ -178,12 +188,17 @@ impl Session {
         Ok((answer, next.unwrap_or(offset + length)))
     }
 
-    /// How many bytes the registry has; `None` when it knows nothing of this upload any more.
+    /// How many bytes the registry has; `None` when it knows nothing of this upload any more. Not
+    /// asked for long: an upload that cannot be gone on with is begun anew.
     pub(super) async fn status(&mut self, repo: &Repo) -> Result<Option<u64>, StoreError> {
-        let call = self.call(repo, Kind::UploadStatus, Method::GET);
+        let mut call = self.call(repo, Kind::UploadStatus, Method::GET);
+        call.insist = Insist::Somewhat;
         let answer = self.send(repo, &call).await?;
-        if !answer.status.is_success() {
+        if answer.status == StatusCode::NOT_FOUND {
             return Ok(None);
+        }
+        if !answer.status.is_success() {
+            return Err(answer.error());
         }
         self.moved(repo, &answer)?;
         Ok(offset_of(&answer))
@@ -191,7 +206,8 @@ impl Session {
 
     /// Gives the upload up. That this fails does no harm: registries clear away what is left.
     pub(super) async fn cancel(self, repo: &Repo) {
-        let call = self.call(repo, Kind::UploadCancel, Method::DELETE);
+        let mut call = self.call(repo, Kind::UploadCancel, Method::DELETE);
+        call.insist = Insist::Hardly;
         if let Err(error) = self.send(repo, &call).await {
             tracing::debug!(place = repo.place, %error, "an upload was left behind");
         }
@@ -207,7 +223,13 @@ impl Session {
 
     fn finish_call(&self, repo: &Repo, digest: &Digest) -> Call {
         let mut call = self.call(repo, Kind::UploadFinish, Method::PUT);
-        call.url.query_pairs_mut().append_pair("digest", digest.as_str());
+        // Where a redirect led, it is said already.
+        let said = |(name, value): (Cow<'_, str>, Cow<'_, str>)| {
+            name == "digest" && value == digest.as_str()
+        };
+        if !call.url.query_pairs().any(said) {
+            call.url.query_pairs_mut().append_pair("digest", digest.as_str());
+        }
         octets(&mut call);
         call
     }

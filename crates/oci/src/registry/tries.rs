@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::answer::Answer;
 use super::brief::brief;
-use super::call::Call;
+use super::call::{Call, Insist};
 use super::proof::Proof;
 use super::retry::Backoff;
 use super::wire::{Why, Wire};
@@ -101,8 +101,13 @@ impl Wire {
         if let Some(further) = self.contact.tries(&error) {
             tries.backoff.at_most(further);
         }
+        if let Some(further) = call.insist.tries(&error) {
+            tries.backoff.at_most(further);
+        }
         let Some(wait) = tries.backoff.after_failure() else {
-            return Verdict::Break(Err(self.contact.give_up(error, tries.hasty)));
+            return Verdict::Break(Err(self
+                .contact
+                .give_up(error, tries.hasty || call.insist == Insist::Hardly)));
         };
         Meter::again();
         Meter::waited(wait);

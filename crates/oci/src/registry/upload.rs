@@ -12,6 +12,9 @@ use super::wire::Why;
 use crate::observe::{Meter, Pause};
 use crate::store::{Content, Damage, StoreError, chain};
 
+/// So often in a row a body is sent on to elsewhere.
+const MOVES: u32 = 4;
+
 /// A blob on its way into a repository.
 pub(super) struct Upload<'a> {
     pub(super) repo: &'a Repo,
@@ -24,6 +27,10 @@ pub(super) struct Upload<'a> {
     pub(super) furthest: u64,
     /// Uploads that the registry forgot.
     pub(super) lost: u32,
+    /// Whether a token was refused since there was progress.
+    pub(super) unauthorized: bool,
+    /// How often it was sent on to elsewhere since there was progress.
+    pub(super) moves: u32,
     /// How content or upload came damaged so far.
     pub(super) damage: Damage,
     /// How large its bodies may be.
@@ -74,6 +81,30 @@ impl Upload<'_> {
         Ok(there)
     }
 
+    /// A token that ended says nothing of the line or of how large bodies may be: the upload is gone on
+    /// with by the next one, which is final until there is progress. Whether the blob is there already.
+    pub(super) async fn reauthorize(&mut self, error: StoreError) -> Result<bool, StoreError> {
+        if std::mem::replace(&mut self.unauthorized, true) || self.is_forlorn() {
+            return Err(error);
+        }
+        let there = self.catch_up().await?;
+        if self.advanced() {
+            self.pieces.progress();
+        }
+        Ok(there)
+    }
+
+    /// Goes on with the same bytes where `answer` says.
+    pub(super) fn follow(&mut self, answer: &Answer) -> Result<(), StoreError> {
+        self.moves += 1;
+        if self.moves > MOVES {
+            let text = format!("a body of an upload was redirected more than {MOVES} times");
+            return Err(self.repo.protocol(text));
+        }
+        let Some(session) = &mut self.session else { return Err(answer.error()) };
+        session.moved(self.repo, answer)
+    }
+
     /// Waits as the host asks, and goes on from where the registry is. Whether it has the blob
     /// already. No failure is counted: how long is waited in all is bounded by itself.
     pub(super) async fn wait(&mut self, answer: &Answer) -> Result<bool, StoreError> {
@@ -93,6 +124,7 @@ impl Upload<'_> {
         let more = self.offset > self.furthest;
         if more {
             self.furthest = self.offset;
+            (self.unauthorized, self.moves) = (false, 0);
             self.tries.progress();
         }
         more
@@ -102,6 +134,11 @@ impl Upload<'_> {
     fn lose(&mut self) {
         (self.session, self.offset, self.furthest) = (None, 0, 0);
         self.lost += 1;
+    }
+
+    /// Whether it was lost too often, however far each upload came: that never ends.
+    fn is_forlorn(&self) -> bool {
+        self.lost > self.repo.host.wire.common.settings.retries.attempts
     }
 
     /// Notes that sending broke without progress. Whether smaller pieces are tried from now on.
@@ -116,7 +153,13 @@ impl Upload<'_> {
     pub(super) async fn anew(&mut self, error: StoreError) -> Result<bool, StoreError> {
         self.pause(error).await?;
         self.lose();
-        blob_read::has(self.repo, &self.content.descriptor().digest).await
+        Ok(self.is_there().await)
+    }
+
+    /// Whether the blob is there after all: an upload may be unknown because it was finished, and only
+    /// the answer was lost.
+    async fn is_there(&self) -> bool {
+        blob_read::arrived(self.repo, &self.content.descriptor().digest).await
     }
 
     /// What was sent is not to be built upon: another upload.
@@ -130,9 +173,7 @@ impl Upload<'_> {
 
     /// Waits before the next try; the error, when there have been enough.
     pub(super) async fn pause(&mut self, error: StoreError) -> Result<(), StoreError> {
-        // However far each upload came: one that is lost again and again never ends.
-        let further = self.lost <= self.repo.host.wire.common.settings.retries.attempts;
-        let wait = self.tries.after_failure().filter(|_| further);
+        let wait = self.tries.after_failure().filter(|_| !self.is_forlorn());
         let Some(wait) = wait else { return Err(error) };
         let short = self.content.descriptor().digest.short();
         let cause = format!("{}: sending {short}: {}", self.repo.place, chain(error.kind()));
@@ -149,16 +190,22 @@ impl Upload<'_> {
     pub(super) async fn catch_up(&mut self) -> Result<bool, StoreError> {
         let Some(session) = &mut self.session else { return Ok(false) };
         let size = self.content.descriptor().size;
-        match session.status(self.repo).await? {
-            Some(offset) if offset <= size => {
+        match session.status(self.repo).await {
+            Ok(Some(offset)) if offset <= size => {
                 self.offset = offset;
-                Ok(false)
+                return Ok(false);
             }
-            _ => {
-                self.lose();
-                blob_read::has(self.repo, &self.content.descriptor().digest).await
+            Ok(_) => {}
+            // Of an upload that cannot be asked for nothing can be built upon.
+            Err(error) => {
+                tracing::debug!(place = self.repo.place, %error, "an upload begins anew");
+                if let Some(session) = self.session.take() {
+                    session.cancel(self.repo).await;
+                }
             }
         }
+        self.lose();
+        Ok(self.is_there().await)
     }
 
     /// The open upload, or a new one.

@@ -1,6 +1,6 @@
 //! Why a try to send a blob ended, and what each answer to its body means.
 
-use http::StatusCode;
+use http::{StatusCode, header};
 
 use super::answer::Answer;
 use super::failure;
@@ -15,10 +15,14 @@ pub(super) enum Fault {
     Damaged(StoreError),
     /// The connection, or the registry for now.
     Passing(StoreError),
+    /// The token, or what else shows who we are, is refused.
+    Unauthorized(StoreError),
     /// The host asks for patience.
     Busy(Box<Answer>),
     /// The registry knows nothing of the upload, or will not have it continued.
     Lost(StoreError),
+    /// The body is to go elsewhere, as the answer says.
+    Moved(Box<Answer>),
     /// The body is too large for the registry or for what stands before it.
     TooLarge(StoreError),
     /// Final.
@@ -51,11 +55,13 @@ impl Fault {
             400 if failure::codes(&answer.body).iter().any(|code| code == "DIGEST_INVALID") => {
                 Err(Self::Damaged(answer.error()))
             }
-            // The token ended: the next one may go on with the same upload.
-            401 => Err(Self::Passing(answer.error())),
-            // An upload that is gone, whose offset is another, or that is to go elsewhere: begin
-            // again.
-            404 | 416 | 300..=399 => Err(Self::Lost(answer.error_about(expected))),
+            401 => Err(Self::Unauthorized(answer.error())),
+            307 | 308 if answer.headers.contains_key(header::LOCATION) => {
+                answer.permit = None;
+                Err(Self::Moved(Box::new(answer)))
+            }
+            // An upload that is gone, or whose offset is another: begin again.
+            404 | 416 => Err(Self::Lost(answer.error_about(expected))),
             _ if answer.throttled() || answer.asked_wait().is_some() => {
                 // Who waits keeps nobody else from sending.
                 answer.permit = None;

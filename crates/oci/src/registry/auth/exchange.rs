@@ -8,7 +8,7 @@ use url::Url;
 use super::challenge::Bearer;
 use super::scopes::Scopes;
 use super::token::Token;
-use crate::registry::call::{Call, Lent, Payload, Read};
+use crate::registry::call::{Call, Insist, Lent, Payload, Read};
 use crate::registry::credential::Credential;
 use crate::registry::failure::protocol;
 use crate::registry::haste::Course;
@@ -50,8 +50,8 @@ impl Exchange<'_> {
     /// Gets a token for `scopes` and what a challenge asked for in `extra`.
     pub(super) async fn run(&self, scopes: &Scopes, extra: &str) -> Result<Token, StoreError> {
         let realm = self.realm()?;
-        let scopes = scopes.strings(extra);
-        let call = match &self.credential {
+        let (spare, scopes) = (scopes.is_spare(), scopes.strings(extra));
+        let mut call = match &self.credential {
             Some(Credential::Identity(token)) => {
                 let grant = [("grant_type", "refresh_token"), ("refresh_token", token.expose())];
                 self.post(realm, &scopes, &grant)
@@ -61,6 +61,9 @@ impl Exchange<'_> {
             }
             _ => self.get(realm, &scopes, None),
         };
+        if spare {
+            call.insist = Insist::Hardly;
+        }
         let wire = self.wires.wire(&call.url, self.base)?;
         let mut answer = wire.plain(&call).await?;
         if let (Some(Credential::Basic { username, password }), 404 | 405 | 501) =
@@ -139,6 +142,7 @@ impl Exchange<'_> {
             place: self.account.to_owned(),
             read: Read::Whole(ANSWER),
             hasty: false,
+            insist: Insist::default(),
             permit: Lent::default(),
             course: Course::default(),
         }

@@ -9,6 +9,8 @@ pub(in crate::registry) struct Scopes {
     repository: String,
     push: bool,
     from: Option<String>,
+    /// What needs it can be done without: the token server is not insisted on.
+    spare: bool,
 }
 
 impl Scopes {
@@ -19,18 +21,28 @@ impl Scopes {
 
     /// Reading `repository`.
     pub(in crate::registry) fn pull(repository: &str) -> Self {
-        Scopes { repository: repository.to_owned(), push: false, from: None }
+        Scopes { repository: repository.to_owned(), push: false, from: None, spare: false }
     }
 
     /// Writing `repository`.
     pub(in crate::registry) fn push(repository: &str) -> Self {
-        Scopes { repository: repository.to_owned(), push: true, from: None }
+        Scopes { repository: repository.to_owned(), push: true, from: None, spare: false }
     }
 
     /// Writing `repository` with what `from` has.
     pub(in crate::registry) fn mount(repository: &str, from: &str) -> Self {
         let from = (from != repository).then(|| from.to_owned());
         Scopes { from, ..Scopes::push(repository) }
+    }
+
+    /// The same for what can be done without.
+    pub(in crate::registry) fn spare(self) -> Self {
+        Scopes { spare: true, ..self }
+    }
+
+    /// Whether they are for what can be done without.
+    pub(super) fn is_spare(&self) -> bool {
+        self.spare
     }
 
     /// The repository that is worked on.
