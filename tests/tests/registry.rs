@@ -16,6 +16,8 @@ mod limits;
 mod lists;
 #[path = "registry/manifests.rs"]
 mod manifests;
+#[path = "registry/patience.rs"]
+mod patience;
 #[path = "registry/quirks.rs"]
 mod quirks;
 #[path = "registry/ranges.rs"]

@@ -229,7 +229,7 @@ fn call(registry: &str, request: Forward<'_>, url: Url) -> (Call, Option<Outboun
 }
 
 impl Forwarded {
-    fn of(answer: Answer, authorized: bool, wire: &Wire) -> Self {
+    fn of(mut answer: Answer, authorized: bool, wire: &Wire) -> Self {
         if answer.troubled() {
             answer.overloaded();
         } else {

@@ -107,6 +107,9 @@ impl Wire {
             Some(who) => who.authority.proof(who.scopes).await?,
             None => Proof::None,
         };
+        if let Some(error) = self.shut(call) {
+            return Err(error);
+        }
         let request = self.request(call, &call.url, &proof, true);
         let sent = outgoing.length();
         let (request, progress) = outgoing.attach(request, &self.common.pace);
@@ -122,7 +125,7 @@ impl Wire {
                 Err(StoreError::new(&*call.place, ErrorKind::TimedOut(seconds)))
             }
         };
-        let answer = match response {
+        let mut answer = match response {
             Ok(response) => {
                 let answer = self.receive(call, &proof, response, Origin::home(call), permit).await;
                 self.note(call, begun, sent, answer.as_ref().ok());
@@ -140,7 +143,8 @@ impl Wire {
             }
             _ if answer.troubled() => {
                 answer.overloaded();
-                self.obey(&answer);
+                // Who sent it hears of a wait that is too long when it asks how long to wait.
+                self.obey(&answer).ok();
             }
             _ => answer.good(),
         }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::answer::Answer;
 use super::brief::brief;
-use super::call::Call;
+use super::call::{Call, Read};
+use super::kind::Kind;
 use super::proof::Proof;
 use super::retry::Backoff;
 use super::wire::{Why, Wire};
@@ -16,12 +17,17 @@ use crate::store::{StoreError, chain};
 /// Where another endpoint can be asked, no longer wait than this is put up with.
 pub(super) const HASTY_WAIT: Duration = Duration::from_secs(3);
 
+/// A host that asks for more patience than there is, is left alone for as long as it asks, but no
+/// longer than for the longest wait, or for this: it may have thought better of it.
+const CLOSED: Duration = Duration::from_secs(60);
+
 /// Whether an outcome is final. To go on is to try again.
 pub(super) type Verdict = ControlFlow<Result<Answer, StoreError>>;
 
 /// The tries of one call.
 pub(super) struct Tries<'a> {
     backoff: Backoff<'a>,
+    /// Waits that were asked for, since there was progress.
     asked: Duration,
     hasty: bool,
 }
@@ -37,9 +43,10 @@ impl Tries<'_> {
         self.backoff.failures()
     }
 
-    /// Progress was made: the failures so far count no more.
+    /// Progress was made: what went wrong and was waited for so far counts no more.
     pub(super) fn progress(&mut self) {
         self.backoff.progress();
+        self.asked = Duration::ZERO;
     }
 }
 
@@ -84,7 +91,10 @@ impl Wire {
     ) -> Verdict {
         let error = match outcome {
             Ok(answer) if !answer.troubled() => {
-                answer.good();
+                // Where an upload stands is known by hosts that take no more of it.
+                if call.kind != Kind::UploadStatus {
+                    answer.good();
+                }
                 return Verdict::Break(Ok(answer));
             }
             Ok(mut answer) => {
@@ -95,7 +105,10 @@ impl Wire {
                     None => answer.error(),
                 }
             }
-            Err(error) if error.is_retryable() => error,
+            Err(error) if error.is_retryable() => match self.shut(call) {
+                Some(error) => return Verdict::Break(Err(error)),
+                None => error,
+            },
             Err(error) => return Verdict::Break(Err(error)),
         };
         if let Some(further) = self.contact.tries(&error) {
@@ -118,10 +131,13 @@ impl Wire {
         if let Some(wait) = answer.asked_wait() {
             let limit = self.common.settings.retry_after_limit;
             tries.asked = tries.asked.saturating_add(wait);
-            if tries.asked > limit {
-                return Some(Verdict::Break(Err(answer.too_long(wait, limit))));
+            if let Err(error) = self.obey(answer) {
+                return Some(Verdict::Break(Err(error)));
             }
-            self.obey(answer);
+            if tries.asked > limit {
+                let refusal = answer.too_long(wait, tries.asked, limit);
+                return Some(Verdict::Break(Err(refusal.at(&answer.place))));
+            }
             if tries.hasty && wait > HASTY_WAIT {
                 return Some(Verdict::Break(Err(answer.error())));
             }
@@ -131,7 +147,13 @@ impl Wire {
         if !answer.throttled() {
             return None;
         }
-        let Some(wait) = tries.backoff.after_throttling() else {
+        let often = self.limits.throttled(answer.surprising);
+        let Some(wait) = tries.backoff.after_throttling(often) else {
+            let retries = &self.common.settings.retries;
+            if often > retries.throttled && !answer.foreign {
+                let text = format!("it did so {often} times in a row");
+                self.limits.close(answer.refusal(text), retries.longest_wait);
+            }
             return Some(Verdict::Break(Err(answer.error())));
         };
         if self.limits.pause(wait) {
@@ -143,17 +165,40 @@ impl Wire {
         Some(Verdict::Continue(()))
     }
 
-    /// Makes the host pause as it asked.
-    pub(super) fn obey(&self, answer: &Answer) {
-        let Some(wait) = answer.asked_wait() else { return };
-        if wait > self.common.settings.retry_after_limit {
-            // Not waited for at all: who asked is told so.
-            return;
+    /// Makes the host pause as it asked. An error when that is too long, or comes to too much since
+    /// it last answered well; nobody waits for it then.
+    pub(super) fn obey(&self, answer: &Answer) -> Result<(), StoreError> {
+        let Some(wait) = answer.asked_wait() else { return Ok(()) };
+        let limit = self.common.settings.retry_after_limit;
+        match self.limits.ask(wait, limit) {
+            Ok(false) => {}
+            Ok(true) => {
+                let brief = format!("it answered {}", answer.status.as_u16());
+                let cause = format!("{brief} and asks to wait");
+                self.tell(wait, Pause::Asked, &Why { cause: &cause, brief: &brief, tries: 0 });
+            }
+            Err(total) => {
+                let refusal = answer.too_long(wait, total, limit);
+                let error = refusal.at(&answer.place);
+                let closed = wait.min(limit.max(CLOSED));
+                if answer.foreign {
+                    // What a host says that we were sent on to says nothing of the one that sent us.
+                } else if wait > limit {
+                    self.limits.close_to(answer.kind, refusal, closed);
+                } else {
+                    self.limits.close(refusal, closed);
+                }
+                return Err(error);
+            }
         }
-        if self.limits.pause(wait) {
-            let brief = format!("it answered {}", answer.status.as_u16());
-            let cause = format!("{brief} and asks to wait");
-            self.tell(wait, Pause::Asked, &Why { cause: &cause, brief: &brief, tries: 0 });
+        Ok(())
+    }
+
+    /// Why a call is not worth sending, when it is not. What is passed on as it is always is.
+    pub(super) fn shut(&self, call: &Call) -> Option<StoreError> {
+        if matches!(call.read, Read::Answer) {
+            return None;
         }
+        self.limits.closed(call.kind).map(|refusal| refusal.at(&call.place))
     }
 }

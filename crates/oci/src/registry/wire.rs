@@ -117,6 +117,10 @@ impl Wire {
     /// Sends once, following redirects, and reads as much of the answer as the call says.
     pub(super) async fn send_once(&self, call: &Call, proof: &Proof) -> Result<Answer, StoreError> {
         let permit = self.admitted(call).await;
+        if let Some(error) = self.shut(call) {
+            call.permit.keep(Some(permit));
+            return Err(error);
+        }
         let sent = match &call.payload {
             Payload::Bytes(bytes) => bytes.len() as u64,
             Payload::None | Payload::Streamed => 0,
@@ -234,8 +238,10 @@ impl Wire {
             foreign: origin.foreign,
             place: call.place.clone(),
             method: call.method.clone(),
+            kind: call.kind,
             stream: None,
             permit: Some(permit),
+            surprising: false,
         };
         match call.read {
             Read::Answer => answer.stream = Some(reply),
