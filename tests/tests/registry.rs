@@ -24,6 +24,8 @@ mod quirks;
 mod ranges;
 #[path = "registry/reading.rs"]
 mod reading;
+#[path = "registry/sent_on.rs"]
+mod sent_on;
 #[path = "registry/single.rs"]
 mod single;
 #[path = "registry/standstill.rs"]

@@ -185,6 +185,11 @@ mod tests {
         let lost = StoreError::new("reg.example.com/a", ErrorKind::TimedOut(30));
         let error = anyhow::Error::new(DeserializeError::Store(lost));
         assert!(message(&error).contains("hint: check that reg.example.com can be reached"));
+        let lost = StoreError::new("reg.example.com/a", ErrorKind::TimedOut(30));
+        let error = anyhow::Error::new(lost.sent_on_to("cdn.example.com:8443"));
+        let said = message(&error);
+        assert!(said.contains("reg.example.com/a: sent on to cdn.example.com:8443: no"), "{said}");
+        assert!(said.contains("hint: check that cdn.example.com:8443 can be reached"), "{said}");
         let gone = StoreError::new("oci:dir", ErrorKind::NotFound("x".to_owned()));
         assert!(message(&gone.into()).ends_with("hint: check the name\n"));
         let lacking = anyhow::Error::new(DeserializeError::Missing(Vec::new()));

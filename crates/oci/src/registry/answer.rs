@@ -86,9 +86,12 @@ impl Answer {
     /// Whether trying again may help. A host we were sent on to and that refuses has let our
     /// signed URL grow old: the host that signed it is asked again.
     pub(super) fn troubled(&self) -> bool {
-        let stale = self.foreign && matches!(self.status.as_u16(), 401 | 403);
-        let code = self.status.as_u16();
-        stale || passes(code) || self.throttled()
+        self.stale() || passes(self.status.as_u16()) || self.throttled()
+    }
+
+    /// Whether a host that we were sent on to refuses.
+    pub(super) fn stale(&self) -> bool {
+        self.foreign && matches!(self.status.as_u16(), 401 | 403)
     }
 
     /// Whether the host says that it is asked too much: by 429, or by a refusal that says so.

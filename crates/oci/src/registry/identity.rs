@@ -55,6 +55,9 @@ impl Wire {
                     return Err(self.denied(call, who, Some(answer)).await);
                 }
             }
+            if first.is_some() && outcome.is_err() {
+                who.authority.unanswered();
+            }
             drop(first);
             if let Verdict::Break(result) = self.weigh(outcome, &mut tries, call).await {
                 return match result {
@@ -73,7 +76,7 @@ impl Wire {
         call: &Call,
         authority: &Authority,
     ) -> Option<OwnedMutexGuard<()>> {
-        if authority.is_known() {
+        if authority.asks_at_once() {
             return None;
         }
         let had = call.permit.take();

@@ -1,6 +1,7 @@
 //! One repository at one endpoint: what the operations work on.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 
 use http::Method;
 
@@ -45,6 +46,7 @@ impl Repo {
             read,
             hasty: self.hasty,
             permit: Lent::default(),
+            cuts: AtomicU32::new(0),
         }
     }
 

@@ -21,6 +21,9 @@ pub(super) const HASTY_WAIT: Duration = Duration::from_secs(3);
 /// longer than for the longest wait, or for this: it may have thought better of it.
 const CLOSED: Duration = Duration::from_secs(60);
 
+/// Further signed URLs that are asked for when one is refused: it was too old, but not each.
+const FRESH: u32 = 2;
+
 /// Whether an outcome is final. To go on is to try again.
 pub(super) type Verdict = ControlFlow<Result<Answer, StoreError>>;
 
@@ -29,6 +32,8 @@ pub(super) struct Tries<'a> {
     backoff: Backoff<'a>,
     /// Waits that were asked for, since there was progress.
     asked: Duration,
+    /// Signed URLs that were refused, since there was progress.
+    stale: u32,
     hasty: bool,
 }
 
@@ -46,7 +51,7 @@ impl Tries<'_> {
     /// Progress was made: what went wrong and was waited for so far counts no more.
     pub(super) fn progress(&mut self) {
         self.backoff.progress();
-        self.asked = Duration::ZERO;
+        (self.asked, self.stale) = (Duration::ZERO, 0);
     }
 }
 
@@ -66,7 +71,7 @@ impl Wire {
     pub(super) fn tries(&self, hasty: bool) -> Tries<'_> {
         let retries = &self.common.settings.retries;
         let backoff = if hasty { Backoff::hasty(retries) } else { Backoff::new(retries) };
-        Tries { backoff, asked: Duration::ZERO, hasty }
+        Tries { backoff, asked: Duration::ZERO, stale: 0, hasty }
     }
 
     /// Decides whether an outcome is final, and waits when it is not.
@@ -102,11 +107,18 @@ impl Wire {
                 call.permit.keep(answer.permit.take());
                 match self.patience(&answer, tries) {
                     Some(verdict) => return verdict,
-                    None => answer.error(),
+                    None if answer.stale() && tries.stale == FRESH => {
+                        return Verdict::Break(Err(answer.error()));
+                    }
+                    None => {
+                        tries.stale += u32::from(answer.stale());
+                        answer.error()
+                    }
                 }
             }
             Err(error) if error.is_retryable() => match self.shut(call) {
                 Some(error) => return Verdict::Break(Err(error)),
+                None if call.is_cut() => return Verdict::Break(Err(error)),
                 None => error,
             },
             Err(error) => return Verdict::Break(Err(error)),
@@ -119,10 +131,15 @@ impl Wire {
         };
         Meter::again();
         Meter::waited(wait);
-        let cause = format!("{}: {}, trying again", call.place, chain(error.kind()));
+        let cause = format!("{}, trying again", chain(&error));
         let (brief, tries) = (&*brief(&error), tries.backoff.failures());
-        self.tell(wait, Pause::Failed, &Why { cause: &cause, brief, tries });
-        tokio::time::sleep(wait).await;
+        let why = Why { cause: &cause, brief, tries };
+        self.tell_of(error.sent_on(), wait, Pause::Failed, &why);
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            // Another has been as patient as this one would be.
+            () = self.contact.gave_up() => {}
+        }
         Verdict::Continue(())
     }
 
@@ -199,6 +216,7 @@ impl Wire {
         if matches!(call.read, Read::Answer) {
             return None;
         }
-        self.limits.closed(call.kind).map(|refusal| refusal.at(&call.place))
+        let closed = self.limits.closed(call.kind).map(|refusal| refusal.at(&call.place));
+        closed.or_else(|| self.contact.verdict(&call.place))
     }
 }

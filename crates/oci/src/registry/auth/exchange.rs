@@ -1,6 +1,8 @@
 //! Credentials for a token: by GET, or by POST where there is an identity token (distribution's
 //! token and OAuth2 documents).
 
+use std::sync::atomic::AtomicU32;
+
 use http::{HeaderMap, HeaderValue, Method, header};
 use serde::Deserialize;
 use url::Url;
@@ -139,6 +141,7 @@ impl Exchange<'_> {
             read: Read::Whole(ANSWER),
             hasty: false,
             permit: Lent::default(),
+            cuts: AtomicU32::new(0),
         }
     }
 
