@@ -18,12 +18,16 @@ mod lists;
 mod manifests;
 #[path = "registry/mirrors.rs"]
 mod mirrors;
+#[path = "registry/patience.rs"]
+mod patience;
 #[path = "registry/quirks.rs"]
 mod quirks;
 #[path = "registry/ranges.rs"]
 mod ranges;
 #[path = "registry/reading.rs"]
 mod reading;
+#[path = "registry/sent_on.rs"]
+mod sent_on;
 #[path = "registry/single.rs"]
 mod single;
 #[path = "registry/spare.rs"]

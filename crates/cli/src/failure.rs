@@ -185,6 +185,12 @@ mod tests {
         let error = anyhow::Error::new(DeserializeError::Store(lost));
         let hint = |error: &anyhow::Error| message(error).nth(1).unwrap_or_default();
         assert!(hint(&error).contains("hint: check that reg.example.com can be reached"));
+        let lost = StoreError::new("reg.example.com/a", ErrorKind::TimedOut(30));
+        let error = anyhow::Error::new(lost.sent_on_to("cdn.example.com:8443"));
+        let said = message(&error).next().unwrap_or_default();
+        assert!(said.contains("reg.example.com/a: sent on to cdn.example.com:8443: no"), "{said}");
+        let said = hint(&error);
+        assert!(said.contains("hint: check that cdn.example.com:8443 can be reached"), "{said}");
         let gone = StoreError::new("oci:dir", ErrorKind::NotFound("x".to_owned()));
         assert_eq!(hint(&gone.into()), "hint: check the name");
         let lacking = anyhow::Error::new(DeserializeError::Missing(Vec::new()));

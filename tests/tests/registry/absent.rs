@@ -61,3 +61,43 @@ async fn a_host_that_answered_once_keeps_its_patience() {
     assert!(!chain(&error).contains("is the address right"), "{}", chain(&error));
     assert_eq!(tries_told(&heard), 8);
 }
+
+#[tokio::test]
+async fn a_host_that_accepts_and_never_answers_costs_its_patience_once() {
+    let registry = TestRegistry::start(FaultPlan::none().on_any(When::Always, Fault::Hang)).await;
+    let settings = Settings { answer_timeout: Duration::from_millis(500), ..quick() };
+    let client = client_with(settings);
+    let ask = async |images: std::ops::Range<u32>| {
+        let begun = std::time::Instant::now();
+        let asks = images.map(|image| {
+            let store = client.repository(registry.name(&format!("a{image}")));
+            async move { chain(&store.tags().await.unwrap_err()) }
+        });
+        for said in futures_util::future::join_all(asks).await {
+            assert!(said.contains(&registry.host()) && said.contains("no answer within"), "{said}");
+        }
+        begun.elapsed()
+    };
+    // One after another they would take fifty seconds; one alone takes two and a half.
+    let took = ask(0..20).await;
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    // Each of the next is tried once at most, and those who wait for their turn not at all.
+    let before = registry.heard();
+    let took = ask(20..120).await;
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert!(registry.heard() - before <= 20, "{}", registry.heard() - before);
+}
+
+#[tokio::test]
+async fn a_host_that_answers_after_all_is_served() {
+    let plan = FaultPlan::none().on_any(When::First(3), Fault::Hang).auth(Auth::basic("u", "p"));
+    let registry = with_blob(plan, &small()).await;
+    let mut settings = Settings { answer_timeout: Duration::from_millis(300), ..quick() };
+    settings.credentials.fixed.insert(registry.host(), auth::basic("u", "p"));
+    let (client, blob) = (client_with(settings), small());
+    let reads = (0..8).map(|_| {
+        let (store, blob) = (client.repository(registry.name("a")), &blob);
+        async move { read(&*store, blob).await.unwrap() }
+    });
+    futures_util::future::join_all(reads).await;
+}

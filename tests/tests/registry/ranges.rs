@@ -135,3 +135,42 @@ async fn a_part_that_is_not_the_one_asked_for_is_not_taken_for_it() {
     let registry = with_blob(plan, &huge()).await;
     read(&*open(&registry), &huge()).await.map(drop).unwrap_err();
 }
+
+#[tokio::test]
+async fn a_small_blob_goes_on_where_it_broke_when_it_breaks_again() {
+    let blob = Watched::new(bytes(9, 200_000));
+    let plan = FaultPlan::none().on(Kind::BlobGet, When::Always, Fault::CutDownload(50_000));
+    let registry = with_blob(plan, &blob).await;
+    let got = read(&*open(&registry), &blob).await.unwrap();
+    assert_eq!(got, bytes(9, 200_000));
+    // Twice from its start, then in four parts or five.
+    assert!((6..=7).contains(&registry.counts().blob_get), "{:?}", registry.counts());
+}
+
+#[tokio::test]
+async fn a_host_that_gives_less_of_a_range_than_is_asked_for_is_not_waited_for() {
+    const MOST: usize = 100_000;
+    let all = bytes(7, LARGE);
+    let content = all.clone();
+    let host = airlift_tests::Raw::start(move |request| {
+        let head = request.to_ascii_lowercase();
+        let range = head.split("range: bytes=").nth(1).unwrap();
+        let start: usize = range.split('-').next().unwrap().parse().unwrap();
+        let end = (start + MOST).min(content.len());
+        let head = format!(
+            "HTTP/1.1 206 Part\r\nContent-Range: bytes {start}-{}/{}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+            end - 1,
+            content.len(),
+            end - start
+        );
+        airlift_tests::Raw::bytes(&[head.as_bytes(), &content[start..end]].concat())
+    })
+    .await;
+    let heard = Arc::new(Heard::default());
+    let store = Client::new(quick(), heard.clone()).unwrap().repository(host.name("a"));
+    let blob = store.open(large().descriptor(), 1).await.unwrap();
+    assert_eq!(blob.read_all().await.unwrap(), all[1..]);
+    assert_eq!(host.requests().len(), (LARGE - 1).div_ceil(MOST));
+    let told = heard.0.lock().unwrap();
+    assert!(!told.iter().any(|event| event.contains("Waiting")), "{told:?}");
+}

@@ -163,17 +163,21 @@ fn of_store(error: &StoreError) -> Option<String> {
         (_, ErrorKind::Stub { bytes: 0 }) => Some(EMPTY.to_owned()),
         (_, ErrorKind::Stub { .. }) => Some(NO_ARCHIVE.to_owned()),
         (None, ErrorKind::Open { source, .. }) => of_name(source, "the archive's file"),
-        (Some(trouble), _) => Some(trouble_hint(trouble, error.place(), error.endpoint())),
+        (Some(trouble), _) => {
+            let asked = error.sent_on().or(error.endpoint());
+            Some(trouble_hint(trouble, error.place(), asked))
+        }
         (None, ErrorKind::Io { source, .. }) => of_name(source, "a place for it"),
         _ => None,
     }
 }
 
-/// What to do about a trouble at a place, which is asked for at an endpoint if it has one.
+/// What to do about a trouble at a place, which is asked for at an endpoint, or was sent on to a host.
 pub(crate) fn trouble_hint(trouble: Trouble, place: &str, endpoint: Option<&str>) -> String {
     let local = ["oci:", "oci-archive:", "/", "."].iter().any(|with| place.starts_with(with));
     // Credentials go by the host that is asked.
-    let asked = endpoint.and_then(|url| url.split_once("://")).map_or(place, |(_, rest)| rest);
+    let asked = endpoint.unwrap_or(place);
+    let asked = asked.split_once("://").map_or(asked, |(_, rest)| rest);
     let host = asked.split('/').next().unwrap_or_default();
     let hint = match trouble {
         Trouble::Full => "make room there, or write to another place",

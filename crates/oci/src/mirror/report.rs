@@ -37,7 +37,8 @@ pub struct Cause {
     pub trouble: Trouble,
     /// The store that has it.
     pub place: String,
-    /// The URL where that was asked for, when its name does not say so.
+    /// The URL where that was asked for, when its name does not say so, or the host that it was sent
+    /// on to and that failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
 }
@@ -49,7 +50,8 @@ impl Cause {
         while let Some(error) = next {
             if let Some(error) = error.downcast_ref::<StoreError>() {
                 let trouble = error.trouble()?;
-                let (place, endpoint) = (error.place().to_owned(), error.endpoint());
+                let place = error.place().to_owned();
+                let endpoint = error.sent_on().or(error.endpoint());
                 return Some(Cause { trouble, place, endpoint: endpoint.map(str::to_owned) });
             }
             next = error.source();

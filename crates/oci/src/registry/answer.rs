@@ -7,7 +7,8 @@ use http::{HeaderMap, Method, StatusCode};
 use url::Url;
 
 use super::failure;
-use super::limits::Permit;
+use super::kind::Kind;
+use super::limits::{Permit, Refusal};
 use super::reply::Reply;
 use super::retry::retry_after;
 use crate::store::{ErrorKind, StoreError, passes};
@@ -23,8 +24,11 @@ pub(super) struct Answer {
     pub(super) foreign: bool,
     pub(super) place: String,
     pub(super) method: Method,
+    pub(super) kind: Kind,
     pub(super) stream: Option<Reply>,
     pub(super) permit: Option<Permit>,
+    /// The host was not known to be asked too much when the request was sent.
+    pub(super) surprising: bool,
 }
 
 impl Answer {
@@ -60,18 +64,34 @@ impl Answer {
         self.error()
     }
 
-    pub(super) fn too_long(&self, wait: Duration, limit: Duration) -> StoreError {
-        let (wait, limit) = (wait.as_secs(), limit.as_secs());
-        let text = format!("the host asks to wait {wait} s, which exceeds the limit of {limit} s");
-        failure::status(&self.place, &self.method, &self.url, self.status, text.as_bytes())
+    /// That it asks to wait, for too long or too often: for `total` without a good answer.
+    pub(super) fn too_long(&self, wait: Duration, total: Duration, limit: Duration) -> Refusal {
+        let [wait, total, limit] = [wait, total, limit].map(|wait| wait.as_secs());
+        self.refusal(if wait > limit || total <= wait {
+            format!("the host asks to wait {wait} s, which exceeds the limit of {limit} s")
+        } else {
+            format!(
+                "the host asks to wait another {wait} s, which makes {total} s with nothing done \
+                 in between and exceeds the limit of {limit} s"
+            )
+        })
+    }
+
+    /// That there is no use in asking, for this reason.
+    pub(super) fn refusal(&self, text: String) -> Refusal {
+        let (method, url) = (self.method.clone(), self.url.clone());
+        Refusal { method, url, status: self.status, text }
     }
 
     /// Whether trying again may help. A host we were sent on to and that refuses has let our
     /// signed URL grow old: the host that signed it is asked again.
     pub(super) fn troubled(&self) -> bool {
-        let stale = self.foreign && matches!(self.status.as_u16(), 401 | 403);
-        let code = self.status.as_u16();
-        stale || passes(code) || self.throttled()
+        self.stale() || passes(self.status.as_u16()) || self.throttled()
+    }
+
+    /// Whether a host that we were sent on to refuses.
+    pub(super) fn stale(&self) -> bool {
+        self.foreign && matches!(self.status.as_u16(), 401 | 403)
     }
 
     /// Whether the host says that it is asked too much: by 429, or by a refusal that says so.
@@ -95,7 +115,7 @@ impl Answer {
         self.permit.iter().for_each(Permit::good);
     }
 
-    pub(super) fn overloaded(&self) {
-        self.permit.iter().for_each(Permit::overloaded);
+    pub(super) fn overloaded(&mut self) {
+        self.surprising = self.permit.as_ref().is_some_and(Permit::overloaded);
     }
 }

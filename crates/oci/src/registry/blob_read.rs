@@ -1,11 +1,12 @@
 //! Reading blobs: whether one is there, and opening it.
 //!
 //! Small blobs are read whole and checked before they are handed out, so that a damaged one is
-//! fetched once more unseen. Others are streamed, by one connection ([`super::download`]) or, when
+//! fetched once more unseen; one that breaks off again and again is gone on with. Others are streamed, by one connection ([`super::download`]) or, when
 //! that is faster, by several ([`super::ranges`]); whoever reads them to the end sees damage.
 
 use std::ops::Range;
 
+use bytes::BytesMut;
 use http::{Method, StatusCode};
 use tokio::time::Instant;
 
@@ -148,7 +149,14 @@ async fn read_small(
     let read = Read::Whole(descriptor.size as usize);
     let under_way = UnderWay::at(&repo.host.facts.delivery);
     let call = repo.call(Kind::BlobGet, Method::GET, &rest, read);
-    let answer = repo.pull(&call).await?;
+    let answer = match repo.pull(&call).await {
+        Err(error) if call.is_cut() && error.is_retryable() => {
+            tracing::debug!(%error, "read in parts");
+            drop(under_way);
+            return read_in_parts(repo, descriptor).await;
+        }
+        answer => answer?,
+    };
     if !answer.status.is_success() {
         return Err(answer.error_about(&descriptor.digest));
     }
@@ -156,5 +164,23 @@ async fn read_small(
         under_way.answered(took);
     }
     let checked = Blob::check(descriptor.clone(), repo.place.clone(), answer.body);
+    Ok(checked.map_err(|error| repo.at(error)))
+}
+
+/// Reads a small blob over a line on which it breaks off again and again: each connection goes on
+/// from where the last one came to.
+async fn read_in_parts(
+    repo: Repo,
+    descriptor: &Descriptor,
+) -> Result<Result<Blob, StoreError>, StoreError> {
+    let mut bytes = BytesMut::new();
+    let repos = [repo.clone()].into();
+    let mut download = Download::open(repos, descriptor, 0, descriptor.size, None).await?;
+    // What comes beyond the end shows that it is another.
+    while bytes.len() as u64 <= descriptor.size {
+        let Some(chunk) = download.next().await? else { break };
+        bytes.extend_from_slice(&chunk);
+    }
+    let checked = Blob::check(descriptor.clone(), repo.place.clone(), bytes.freeze());
     Ok(checked.map_err(|error| repo.at(error)))
 }

@@ -1,5 +1,6 @@
 //! One answer that brings a blob or a part of one: asked for, checked to be what was asked for.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,8 @@ use http::{HeaderValue, Method, StatusCode, header};
 use super::answer::Answer;
 use super::call::Read;
 use super::delivery::UnderWay;
-use super::flow::Flow;
+use super::endpoint::authority;
+use super::flow::{Flow, LEAST};
 use super::kind::Kind;
 use super::limits::{Lane, Permit};
 use super::repo::Repo;
@@ -29,6 +31,9 @@ pub(super) struct Body {
     pub(super) drop: u64,
     /// The length is known to be right, so that nothing is expected beyond it.
     pub(super) sized: bool,
+    /// Where it starts in the blob, what is dropped left out, and where it ends by its own account when
+    /// it is a part.
+    pub(super) part: Option<Range<u64>>,
     /// The answer holds everything to the blob's end.
     pub(super) whole: bool,
     pub(super) flow: Flow,
@@ -41,11 +46,20 @@ pub(super) struct Body {
     begun: std::time::Instant,
     /// Bytes that came in all.
     came: u64,
+    /// The host that it comes from, when the request was sent on to another.
+    pub(super) elsewhere: Option<String>,
     under_way: UnderWay,
     _permit: Option<Permit>,
 }
 
 impl Body {
+    /// Whether it was all that its answer meant to bring, though not all that was asked for, and so
+    /// much that going on is no failure.
+    pub(super) fn is_capped(&self, position: u64) -> bool {
+        let whole = self.part.as_ref().filter(|part| part.end == position);
+        whole.is_some_and(|part| position - part.start >= LEAST)
+    }
+
     /// Notes how fast bytes come, for the choice of endpoints and of how many connections a large
     /// blob is worth.
     pub(super) fn measure(&mut self, bytes: u64, took: Duration, repo: &Repo) {
@@ -89,9 +103,12 @@ pub(super) async fn connect(
     if range.is_some() {
         match answer.status.as_u16() {
             206 => match check_range(repo, descriptor, position, &answer) {
-                Ok(start) => {
+                Ok(part) => {
                     ranges.set_once(true);
-                    return body(repo, descriptor, (position, start), begun, answer, under_way);
+                    let places = (position, part.start);
+                    let mut body = body(repo, descriptor, places, begun, answer, under_way)?;
+                    body.part = Some(position..part.end);
+                    return Ok(body);
                 }
                 Err(error) if matches!(error.kind(), ErrorKind::Size { .. }) => return Err(error),
                 Err(error) => {
@@ -152,6 +169,7 @@ fn body(
     let rest = descriptor.size - start;
     let sized = answer.length() == Some(rest);
     let status = answer.status.as_u16();
+    let elsewhere = answer.foreign.then(|| authority(&answer.url));
     let whole = answer.status != StatusCode::PARTIAL_CONTENT || sized;
     let Some((response, permit)) = answer.into_stream() else {
         return Err(repo.protocol("an answer without a body"));
@@ -159,6 +177,7 @@ fn body(
     Ok(Body {
         bytes: response.bytes_stream().boxed(),
         drop: position - start,
+        part: None,
         sized,
         whole,
         flow: Flow::new(repo.host.wire.common.settings.stall_timeout),
@@ -169,30 +188,32 @@ fn body(
         status,
         begun,
         came: 0,
+        elsewhere,
         under_way,
         _permit: permit,
     })
 }
 
-/// Where a partial answer starts: not behind what was asked for, and of a blob of the right size.
+/// What part an answer brings: it starts not behind what was asked for, and of a blob of the right size.
 fn check_range(
     repo: &Repo,
     descriptor: &Descriptor,
     position: u64,
     answer: &Answer,
-) -> Result<u64, StoreError> {
+) -> Result<Range<u64>, StoreError> {
     let digest = &descriptor.digest;
-    let Some((start, total)) = content_range(answer.header("content-range").unwrap_or("")) else {
+    let Some((part, total)) = content_range(answer.header("content-range").unwrap_or("")) else {
         return Err(repo.protocol(format!("a part of {digest} without a valid Content-Range")));
     };
     check_size(repo, descriptor, total)?;
+    let start = part.start;
     if start > position {
         let text = format!(
             "bytes of {digest} from {position} on were asked for, from {start} on they came"
         );
         return Err(repo.protocol(text));
     }
-    Ok(start)
+    Ok(part)
 }
 
 fn check_size(repo: &Repo, descriptor: &Descriptor, stated: Option<u64>) -> Result<(), StoreError> {
@@ -205,8 +226,8 @@ fn check_size(repo: &Repo, descriptor: &Descriptor, stated: Option<u64>) -> Resu
     }
 }
 
-/// First byte and total size of `bytes FIRST-LAST/TOTAL`; the total may be unknown (`*`).
-fn content_range(text: &str) -> Option<(u64, Option<u64>)> {
+/// The part and the total size of `bytes FIRST-LAST/TOTAL`; the total may be unknown (`*`).
+fn content_range(text: &str) -> Option<(Range<u64>, Option<u64>)> {
     let (range, total) = text.trim().strip_prefix("bytes")?.trim().split_once('/')?;
     let (first, last) = range.split_once('-')?;
     let (first, last): (u64, u64) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
@@ -215,7 +236,7 @@ fn content_range(text: &str) -> Option<(u64, Option<u64>)> {
         total => Some(total.parse::<u64>().ok()?),
     };
     let fits = first <= last && total.is_none_or(|total| last < total);
-    fits.then_some((first, total))
+    fits.then_some((first..last.checked_add(1)?, total))
 }
 
 #[cfg(test)]
@@ -224,8 +245,8 @@ mod tests {
 
     #[test]
     fn ranges() {
-        assert_eq!(content_range("bytes 3-9/10"), Some((3, Some(10))));
-        assert_eq!(content_range("bytes 3-9/*"), Some((3, None)));
+        assert_eq!(content_range("bytes 3-9/10"), Some((3..10, Some(10))));
+        assert_eq!(content_range("bytes 3-9/*"), Some((3..10, None)));
         for bad in
             ["", "bytes", "bytes 9-3/10", "bytes 3-10/10", "3-9/10 ", "bytes */10", "items 3-9/10"]
         {

@@ -1,5 +1,6 @@
 //! Requests before they are sent.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -31,6 +32,8 @@ pub(super) struct Call {
     pub(super) permit: Lent,
     /// How far it is.
     pub(super) course: Course,
+    /// How often an answer's body broke off that was to be read whole.
+    pub(super) cuts: AtomicU32,
 }
 
 /// How much a request is insisted on, where something else can be done instead. However little: what the
@@ -58,6 +61,9 @@ impl Insist {
         }
     }
 }
+
+/// A blob that broke off so often is not asked for from its start again.
+const CUTS: u32 = 2;
 
 /// The right to send that a call was given, if any. It stays with the call over all its tries: who
 /// has opened content by it may not wait behind others, who wait for that content's connection.
@@ -93,6 +99,12 @@ impl From<Option<Permit>> for Lent {
 }
 
 impl Call {
+    /// Whether it asks for a blob that does not come through in one piece: it is to be gone on with
+    /// by who knows how.
+    pub(super) fn is_cut(&self) -> bool {
+        self.kind == Kind::BlobGet && self.cuts.load(Ordering::Relaxed) >= CUTS
+    }
+
     /// Whether it is one of the many that a server passes on: with no body, and an answer that is
     /// small and passed on as it is.
     pub(super) fn is_small_question(&self) -> bool {

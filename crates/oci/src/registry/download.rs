@@ -45,6 +45,8 @@ pub(super) struct Download {
 enum Step {
     Chunk(Bytes),
     End,
+    /// The answer brought less than was asked for, and all that it said.
+    Capped,
     Broken(StoreError),
 }
 
@@ -117,9 +119,18 @@ impl Download {
                     }
                     return Ok(None);
                 }
+                Step::Capped => {
+                    self.body = None;
+                    self.connect(None).await?;
+                    continue;
+                }
                 Step::Broken(error) => error,
             };
-            self.body = None;
+            let elsewhere = self.body.take().and_then(|body| body.elsewhere.clone());
+            let error = match &elsewhere {
+                Some(host) => error.sent_on_to(host),
+                None => error,
+            };
             if self.position.saturating_sub(self.broke_at) >= LEAST {
                 self.breaks = 0;
             }
@@ -139,7 +150,8 @@ impl Download {
                 chain(error.kind())
             );
             let why = Why { cause: &cause, brief: &brief(&error), tries: self.breaks };
-            self.repo().host.wire.tell(wait, Pause::Broken, &why);
+            let wire = &self.repo().host.wire;
+            wire.tell_of(error.sent_on(), wait, Pause::Broken, &why);
             Meter::again();
             Meter::waited(wait);
             tokio::time::sleep(wait).await;
@@ -206,6 +218,9 @@ impl Download {
                     }
                 }
                 Some(Err(error)) => return Step::Broken(super::failure::network(place, error)),
+                None if self.position < end && body.is_capped(self.position) => {
+                    return Step::Capped;
+                }
                 None if self.position < end => {
                     let short = "the connection ended early".into();
                     return Step::Broken(StoreError::new(&**place, ErrorKind::Network(short)));

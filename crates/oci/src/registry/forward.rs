@@ -7,6 +7,7 @@
 
 use std::fmt;
 use std::io;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -160,7 +161,11 @@ async fn forward(
         let answer = match body.take() {
             // In a box: else a question without a body would have to carry its room along.
             Some(body) => Box::pin(send_streamed(wire, call, &proof, body)).await?,
-            None => wire.send_once(call, &proof).await?,
+            None => wire.send_once(call, &proof).await.inspect_err(|_| {
+                if first.is_some() {
+                    who.authority.unanswered();
+                }
+            })?,
         };
         drop(first);
         if answer.status == StatusCode::UNAUTHORIZED {
@@ -227,12 +232,13 @@ fn call(registry: &str, request: Forward<'_>, url: Url) -> (Call, Option<Outboun
         insist: Insist::default(),
         permit: Lent::default(),
         course: Course::default(),
+        cuts: AtomicU32::new(0),
     };
     (call, request.body)
 }
 
 impl Forwarded {
-    fn of(answer: Answer, authorized: bool, wire: &Wire) -> Self {
+    fn of(mut answer: Answer, authorized: bool, wire: &Wire) -> Self {
         if answer.troubled() {
             answer.overloaded();
         } else {

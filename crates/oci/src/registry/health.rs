@@ -29,6 +29,11 @@ impl Health {
         }
     }
 
+    /// Nothing is left of earlier failures.
+    pub(super) fn recover(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = State::default();
+    }
+
     /// It failed, in a way that is none of what was asked.
     pub(super) fn sick(&self, now: Instant) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);

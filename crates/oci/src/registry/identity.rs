@@ -56,6 +56,9 @@ impl Wire {
                     return Err(self.denied(call, who, Some(answer)).await);
                 }
             }
+            if first.is_some() && outcome.is_err() {
+                who.authority.unanswered();
+            }
             drop(first);
             if let Verdict::Break(result) = self.weigh(outcome, &mut tries, call).await {
                 return match result {
@@ -74,7 +77,7 @@ impl Wire {
         call: &Call,
         authority: &Authority,
     ) -> Option<OwnedMutexGuard<()>> {
-        if authority.is_known() {
+        if authority.asks_at_once() {
             return None;
         }
         let had = call.permit.take();
@@ -108,6 +111,9 @@ impl Wire {
             Some(who) => who.authority.proof(who.scopes).await?,
             None => Proof::None,
         };
+        if let Some(error) = self.shut(call) {
+            return Err(error);
+        }
         let request = self.request(call, &call.url, &proof, true);
         let sent = outgoing.length();
         let (request, progress) = outgoing.attach(request, &self.common.pace);
@@ -123,7 +129,7 @@ impl Wire {
                 Err(StoreError::new(&*call.place, ErrorKind::TimedOut(seconds)))
             }
         };
-        let answer = match response {
+        let mut answer = match response {
             Ok(response) => {
                 let answer = self.receive(call, &proof, response, Origin::home(call), permit).await;
                 self.note(call, begun, sent, answer.as_ref().ok());
@@ -141,7 +147,8 @@ impl Wire {
             }
             _ if answer.troubled() => {
                 answer.overloaded();
-                self.obey(&answer);
+                // Who sent it hears of a wait that is too long when it asks how long to wait.
+                self.obey(&answer).ok();
             }
             _ => answer.good(),
         }

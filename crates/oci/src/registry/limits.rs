@@ -13,10 +13,15 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use super::retry::jitter;
+
+mod patience;
+
+use patience::Patience;
+pub(super) use patience::Refusal;
 
 /// Requests that wait for each other, and for no others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +53,8 @@ pub(super) struct Limits {
     most_far: usize,
     spacing: Duration,
     state: Mutex<State>,
+    /// Told when a pause is over before its time.
+    opened: Notify,
 }
 
 #[derive(Debug)]
@@ -68,6 +75,7 @@ struct State {
     wanted: bool,
     paused_until: Option<Instant>,
     pause: Duration,
+    patience: Patience,
     next_slot: Instant,
 }
 
@@ -97,10 +105,11 @@ impl Limits {
             wanted: false,
             paused_until: None,
             pause: Duration::ZERO,
+            patience: Patience::default(),
             next_slot: Instant::now(),
         };
         let (spacing, state) = (spacing.unwrap_or_default(), Mutex::new(state));
-        Arc::new(Limits { most, most_far, spacing, state })
+        Arc::new(Limits { most, most_far, spacing, state, opened: Notify::new() })
     }
 
     /// Waits until a request may be sent.
@@ -155,13 +164,8 @@ impl Limits {
     pub(super) fn pause(&self, wait: Duration) -> bool {
         let mut state = self.lock();
         let until = Instant::now() + wait;
-        // Answers to requests that were sent together come together; only a pause that is longer
-        // by a good part is another one.
-        let news = state.paused_until.is_none_or(|known| until > known + wait / 4);
-        if state.paused_until.is_none_or(|known| until > known) {
-            state.paused_until = Some(until);
-            state.pause = wait;
-        }
+        let news = state.is_news(until, wait);
+        state.pause(until, wait);
         news
     }
 
@@ -190,14 +194,18 @@ impl Limits {
     /// do not return all at once.
     async fn calm(&self) {
         loop {
+            let opened = self.opened.notified();
             let Some((until, pause)) = self.lock().pause_left() else { return };
-            sleep_until(release(until, pause)).await;
+            tokio::select! {
+                () = sleep_until(release(until, pause)) => {}
+                () = opened => {}
+            }
         }
     }
 
     /// Waits for this request's turn where requests a second are bounded.
     async fn slot(&self) {
-        if self.spacing.is_zero() {
+        if self.spacing.is_zero() || self.lock().patience.is_over() {
             return;
         }
         let slot = {
@@ -321,6 +329,7 @@ impl Permit {
     /// The request was answered well.
     pub(super) fn good(&self) {
         let mut state = self.limits.lock();
+        state.patience.renew();
         let busy = state.wanted || state.waiting.iter().any(|lane| !lane.is_empty());
         if !busy || state.limit >= self.limits.most(&state) {
             return;
@@ -336,16 +345,17 @@ impl Permit {
     }
 
     /// The host showed that it is asked too much: half as many from now on. Requests sent before
-    /// the last such sign say nothing new.
-    pub(super) fn overloaded(&self) {
+    /// the last such sign say nothing new: whether this one does.
+    pub(super) fn overloaded(&self) -> bool {
         let mut state = self.limits.lock();
         if self.round < state.round {
-            return;
+            return false;
         }
         state.round += 1;
         state.troubled = true;
         state.credit = 0;
         state.limit = (state.limit / 2).max(1);
+        true
     }
 }
 

@@ -1,6 +1,7 @@
 //! One repository at one endpoint: what the operations work on.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 
 use http::Method;
 
@@ -48,6 +49,7 @@ impl Repo {
             insist: Insist::default(),
             permit: Lent::default(),
             course: Course::default(),
+            cuts: AtomicU32::new(0),
         }
     }
 

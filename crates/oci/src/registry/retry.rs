@@ -76,14 +76,16 @@ impl<'a> Backoff<'a> {
     }
 
     /// The wait before the next try after the host asked for fewer requests without saying how long.
-    pub(super) fn after_throttling(&mut self) -> Option<Duration> {
+    /// It asked all who ask it so often, without a good answer in between.
+    pub(super) fn after_throttling(&mut self, all: u32) -> Option<Duration> {
         self.throttled += 1;
-        (self.throttled <= self.retries.throttled).then(|| self.wait(self.throttled))
+        let often = self.throttled.max(all);
+        (often <= self.retries.throttled).then(|| self.wait(often))
     }
 
-    /// Progress was made: the failures so far count no more.
+    /// Progress was made: what went wrong so far counts no more.
     pub(super) fn progress(&mut self) {
-        self.failures = 0;
+        (self.failures, self.throttled) = (0, 0);
     }
 
     /// Exponential, half of it random, so that tasks that failed together do not return together.
@@ -145,5 +147,12 @@ mod tests {
         assert!(backoff.after_failure().is_some());
         backoff.at_most(1);
         assert!(backoff.after_failure().is_none());
+        for _ in 0..retries.throttled {
+            assert!(backoff.after_throttling(0).is_some());
+        }
+        assert_eq!(backoff.after_throttling(0), None);
+        backoff.progress();
+        assert!(backoff.after_throttling(0).is_some());
+        assert_eq!(backoff.after_throttling(retries.throttled + 1), None);
     }
 }

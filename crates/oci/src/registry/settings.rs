@@ -34,7 +34,8 @@ pub struct Settings {
     pub blob_hints: Option<PathBuf>,
     /// How often a request is tried again.
     pub retries: Retries,
-    /// The longest wait that a host may ask for with `Retry-After`.
+    /// The longest wait that a host may ask for with `Retry-After`, at once or in all since it last
+    /// answered well.
     pub retry_after_limit: Duration,
     /// A body of which no byte moves for this long is broken off and resumed.
     pub stall_timeout: Duration,

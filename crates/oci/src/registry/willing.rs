@@ -32,7 +32,7 @@ impl Willing {
     /// There was an answer, whatever it says.
     pub(super) fn answered(&self) {
         *self.row.lock().unwrap_or_else(PoisonError::into_inner) = Row::default();
-        self.health.well();
+        self.health.recover();
     }
 
     /// What was asked at `begun` had no answer. Questions that failed together are one failure.

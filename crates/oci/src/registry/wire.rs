@@ -2,6 +2,7 @@
 //! redirects are here and nowhere else. Whether to try again is for [`super::tries`] to say.
 
 use std::borrow::Cow;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -118,6 +119,10 @@ impl Wire {
     pub(super) async fn send_once(&self, call: &Call, proof: &Proof) -> Result<Answer, StoreError> {
         call.course.queued();
         let permit = self.admitted(call).await;
+        if let Some(error) = self.shut(call) {
+            call.permit.keep(Some(permit));
+            return Err(error);
+        }
         let sent = match &call.payload {
             Payload::Bytes(bytes) => bytes.len() as u64,
             Payload::None | Payload::Streamed => 0,
@@ -128,22 +133,28 @@ impl Wire {
         let begun = Instant::now();
         call.course.sent();
         let limit = self.common.settings.answer_timeout;
-        let outcome = tokio::time::timeout(limit, self.follow(call, proof)).await;
+        let mut elsewhere = None;
+        let outcome = tokio::time::timeout(limit, self.follow(call, proof, &mut elsewhere)).await;
         let outcome = outcome.unwrap_or_else(|_| {
             Err(StoreError::new(&*call.place, ErrorKind::TimedOut(limit.as_secs())))
+        });
+        let outcome = outcome.map_err(|error| match &elsewhere {
+            Some(host) => error.sent_on_to(host),
+            None => error,
         });
         call.course.heard(outcome.is_ok());
         match outcome {
             Ok((reply, url)) => {
                 self.limits.answered(begun.elapsed());
-                self.contact.answered();
                 let answer = self.receive(call, proof, reply, url, permit).await;
                 self.note(call, begun, sent, answer.as_ref().ok());
                 answer
             }
             Err(error) => {
                 self.note(call, begun, sent, None);
-                if error.is_retryable() {
+                self.contact.silent(begun.elapsed());
+                // Of a host that never answered it says nothing of how much it is asked.
+                if error.is_retryable() && self.contact.has_answered() {
                     permit.overloaded();
                 }
                 call.permit.keep(Some(permit));
@@ -152,8 +163,14 @@ impl Wire {
         }
     }
 
-    /// The answer, and where it came from.
-    async fn follow(&self, call: &Call, proof: &Proof) -> Result<(Reply, Origin), StoreError> {
+    /// The answer, and where it came from. `elsewhere` is the host that is asked meanwhile, when it
+    /// is another.
+    async fn follow(
+        &self,
+        call: &Call,
+        proof: &Proof,
+        elsewhere: &mut Option<String>,
+    ) -> Result<(Reply, Origin), StoreError> {
         let mut url = call.url.clone();
         let mut home = true;
         let mut kind = call.kind;
@@ -163,9 +180,13 @@ impl Wire {
             } else {
                 self.common.counts.add(&authority(&url), kind);
             }
+            *elsewhere = (!home).then(|| authority(&url));
             Meter::request();
             tracing::debug!(method = %call.method, url = %failure::shown(&url), "request");
             let reply = self.exchange(call, &url, proof, home).await?;
+            if home {
+                self.contact.answered();
+            }
             let Some(next) = redirect(call, &url, &reply)? else {
                 tracing::debug!(status = reply.status().as_u16(), url = %failure::shown(&url), "answer");
                 return Ok((reply, Origin { url, foreign: !home }));
@@ -237,8 +258,10 @@ impl Wire {
             foreign: origin.foreign,
             place: call.place.clone(),
             method: call.method.clone(),
+            kind: call.kind,
             stream: None,
             permit: Some(permit),
+            surprising: false,
         };
         match call.read {
             Read::Answer => answer.stream = Some(reply),
@@ -246,7 +269,10 @@ impl Wire {
             Read::Stream if answer.status.is_success() => answer.stream = Some(reply),
             Read::Whole(limit) if answer.status.is_success() => {
                 let body = self.read(&call.place, reply, limit).await;
-                answer.body = body.inspect_err(|_| call.permit.keep(answer.permit.take()))?;
+                answer.body = body.inspect_err(|_| {
+                    call.cuts.fetch_add(1, Ordering::Relaxed);
+                    call.permit.keep(answer.permit.take());
+                })?;
             }
             // An error is one whether or not its explanation arrives.
             _ => {
@@ -302,8 +328,13 @@ impl Wire {
 
     /// Tells the observer about a wait.
     pub(super) fn tell(&self, wait: Duration, pause: Pause, why: &Why<'_>) {
+        self.tell_of(None, wait, pause, why);
+    }
+
+    /// Tells the observer about a wait for the host that a request was sent on to, if it was.
+    pub(super) fn tell_of(&self, host: Option<&str>, wait: Duration, pause: Pause, why: &Why<'_>) {
         let Why { cause, brief, tries } = *why;
-        let (host, wait_ms) = (&*self.authority, wait.as_millis() as u64);
+        let (host, wait_ms) = (host.unwrap_or(&self.authority), wait.as_millis() as u64);
         tracing::debug!(host, wait_ms, cause, tries, "waiting");
         let event = Event::Waiting { host, wait, pause, cause, brief, tries };
         self.common.observer.event(&event);

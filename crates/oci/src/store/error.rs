@@ -10,12 +10,15 @@ use crate::types::{Digest, ManifestError};
 
 /// An error of a store.
 ///
-/// Displays as `PLACE: what failed`, with the endpoint behind the place when that is another; the cause, if any, is its [`source`](std::error::Error::source).
+/// Displays as `PLACE: what failed`, with the endpoint behind the place when that is another, and the
+/// host in front of what failed when the request was sent on to one; the cause, if any, is its [`source`](std::error::Error::source).
 #[derive(Debug)]
 pub struct StoreError {
-    place: String,
+    place: Box<str>,
     /// Where the place was asked for, when its name does not say that.
     endpoint: Option<Arc<str>>,
+    /// The host that we were sent on to and that failed.
+    sent_on: Option<Box<str>>,
     kind: ErrorKind,
 }
 
@@ -175,7 +178,7 @@ impl StoreError {
 
     /// An error at `place`: a repository, a directory, a file.
     pub fn new(place: impl Into<String>, kind: ErrorKind) -> Self {
-        StoreError { place: place.into(), endpoint: None, kind }
+        StoreError { place: place.into().into(), endpoint: None, sent_on: None, kind }
     }
 
     /// An I/O error on the file `path`.
@@ -187,7 +190,7 @@ impl StoreError {
     /// The same error of `place`, told of the endpoint where that was asked for; one of another
     /// place stays as it is.
     pub(crate) fn at_endpoint(mut self, place: &str, endpoint: Option<&Arc<str>>) -> Self {
-        if self.place == place && self.endpoint.is_none() {
+        if *self.place == *place && self.endpoint.is_none() {
             self.endpoint = endpoint.cloned();
         }
         self
@@ -196,6 +199,18 @@ impl StoreError {
     /// The URL where the place was asked for, when its name does not say that.
     pub fn endpoint(&self) -> Option<&str> {
         self.endpoint.as_deref()
+    }
+
+    /// The same error, of a request that was sent on to `host`: name and port, nothing else, since URLs
+    /// that one is sent on to hold secrets.
+    pub fn sent_on_to(mut self, host: &str) -> Self {
+        self.sent_on = Some(host.into());
+        self
+    }
+
+    /// The host that failed, when a request was sent on to another one: name and port.
+    pub fn sent_on(&self) -> Option<&str> {
+        self.sent_on.as_deref()
     }
 
     /// Where it happened; empty when the kind says it all.
@@ -296,6 +311,9 @@ impl fmt::Display for StoreError {
         if !self.place.is_empty() {
             f.write_str(&named(&self.place, self.endpoint.as_ref()))?;
             f.write_str(": ")?;
+        }
+        if let Some(host) = &self.sent_on {
+            write!(f, "sent on to {host}: ")?;
         }
         self.kind.fmt(f)
     }

@@ -1,6 +1,8 @@
 //! Credentials for a token: by GET, or by POST where there is an identity token (distribution's
 //! token and OAuth2 documents).
 
+use std::sync::atomic::AtomicU32;
+
 use http::{HeaderMap, HeaderValue, Method, header};
 use serde::Deserialize;
 use url::Url;
@@ -145,6 +147,7 @@ impl Exchange<'_> {
             insist: Insist::default(),
             permit: Lent::default(),
             course: Course::default(),
+            cuts: AtomicU32::new(0),
         }
     }
 

@@ -13,6 +13,7 @@ mod scopes;
 mod token;
 mod tokens;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::HeaderMap;
@@ -39,6 +40,8 @@ pub(super) struct Authority {
     credentials: Arc<Credentials>,
     challenge: Mutex<Known>,
     first: Arc<tokio::sync::Mutex<()>>,
+    /// The first request got no answer: nobody waits for another's any more.
+    silent: AtomicBool,
     tokens: Tokens,
 }
 
@@ -67,23 +70,35 @@ impl Authority {
             credentials,
             challenge: Mutex::default(),
             first: Arc::default(),
+            silent: AtomicBool::default(),
             tokens: Tokens::default(),
         }
     }
 
     /// Whether the endpoint has said what it wants to see.
-    pub(super) fn is_known(&self) -> bool {
+    fn is_known(&self) -> bool {
         !matches!(self.known(), Known::Nothing)
     }
 
     /// Held by the first request to an endpoint until its answer is there, so that of many that
-    /// start together one learns what is wanted, and not each for itself.
+    /// start together one learns what is wanted, and not each for itself. Where it got no answer the
+    /// others learn for themselves: they would wait for as long as an answer may take, each in turn.
     pub(super) async fn first_contact(&self) -> Option<OwnedMutexGuard<()>> {
-        if self.is_known() {
+        if self.asks_at_once() {
             return None;
         }
         let guard = self.first.clone().lock_owned().await;
-        (!self.is_known()).then_some(guard)
+        (!self.asks_at_once()).then_some(guard)
+    }
+
+    /// Whether no request waits for what the first one learns.
+    pub(super) fn asks_at_once(&self) -> bool {
+        self.silent.load(Ordering::Relaxed) || self.is_known()
+    }
+
+    /// The first request got no answer.
+    pub(super) fn unanswered(&self) {
+        self.silent.store(true, Ordering::Relaxed);
     }
 
     /// The endpoint answered something else than 401.
