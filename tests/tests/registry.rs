@@ -22,6 +22,8 @@ mod quirks;
 mod ranges;
 #[path = "registry/reading.rs"]
 mod reading;
+#[path = "registry/refusals.rs"]
+mod refusals;
 #[path = "registry/single.rs"]
 mod single;
 #[path = "registry/standstill.rs"]

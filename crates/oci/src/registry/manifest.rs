@@ -6,7 +6,7 @@ use super::answer::Answer;
 use super::call::{Call, Payload, Read};
 use super::kind::Kind;
 use super::repo::Repo;
-use crate::store::{ErrorKind, StoreError};
+use crate::store::{ErrorKind, StoreError, chain};
 use crate::types::{Descriptor, Digest, MAX_MANIFEST, Manifest, ManifestError, Version, media};
 
 const DIGEST_HEADER: &str = "docker-content-digest";
@@ -145,8 +145,39 @@ pub(super) async fn put_as(
             let expected = expected.clone();
             Err(StoreError::new(&*repo.place, ErrorKind::Digest { expected, found }))
         }
-        None => Ok(answer),
+        None if says_stored(&answer) => Ok(answer),
+        None => {
+            // Whoever stands in between may well answer so.
+            is_stored(repo, manifest, version, &answer).await?;
+            Ok(answer)
+        }
     }
+}
+
+/// Whether a good answer to a PUT is that of a registry which has stored something.
+fn says_stored(answer: &Answer) -> bool {
+    answer.status == StatusCode::CREATED || answer.headers.contains_key(DIGEST_HEADER)
+}
+
+/// Makes sure that a manifest is there after an answer that does not say so.
+async fn is_stored(
+    repo: &Repo,
+    manifest: &Manifest,
+    version: &Version,
+    answer: &Answer,
+) -> Result<(), StoreError> {
+    let expected = manifest.digest();
+    let why = match resolve(repo, version).await {
+        Ok(there) if there.digest.algorithm() != expected.algorithm() => return Ok(()),
+        Ok(there) if there.digest == *expected => return Ok(()),
+        Ok(there) => format!("{version} is {} there", there.digest),
+        Err(error) if error.is_retryable() => return Err(error),
+        Err(error) => chain(error.kind()),
+    };
+    let (status, media_type) = (answer.status, answer.header("content-type").unwrap_or("no type"));
+    Err(repo.protocol(format!(
+        "PUT of the manifest {version} was answered with {status} ({media_type}) rather than 201, and it is not there ({why}): is it a registry that answers at this address?"
+    )))
 }
 
 fn call(repo: &Repo, kind: Kind, method: Method, version: &Version, read: Read) -> Call {

@@ -29,6 +29,7 @@ mod fallback;
 mod flow;
 mod forward;
 mod health;
+mod hidden;
 mod hints;
 mod host;
 mod identity;
