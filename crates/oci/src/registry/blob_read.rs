@@ -11,6 +11,7 @@ use http::{Method, StatusCode};
 use super::call::Read;
 use super::download::Download;
 use super::endpoints::{self, Endpoints};
+use super::failure;
 use super::kind::Kind;
 use super::ranges::Ranged;
 use super::repo::Repo;
@@ -81,6 +82,8 @@ async fn open_small(repos: &[Repo], descriptor: &Descriptor) -> Result<Blob, Sto
     let (at, read) = endpoints::first(repos, 0, |repo| read_small(repo, descriptor)).await?;
     let read = match read {
         Ok(blob) => return Ok(blob),
+        // Nothing comes of asking the same host for it again.
+        Err(error) if repos.len() == 1 && !error.is_damage() => return Err(error),
         Err(error) => error,
     };
     tracing::debug!(error = %read, "fetched once more");
@@ -107,6 +110,10 @@ async fn read_small(
     if !answer.status.is_success() {
         return Err(answer.error_about(&descriptor.digest));
     }
+    let packed = answer.packed();
     let checked = Blob::check(descriptor.clone(), repo.place.clone(), answer.body);
-    Ok(checked.map_err(|error| repo.at(error)))
+    Ok(checked.map_err(|error| {
+        let packed = packed.map(|packed| failure::packed(&repo.place, &packed));
+        repo.at(packed.unwrap_or(error))
+    }))
 }

@@ -4,6 +4,7 @@ use http::{HeaderValue, Method, StatusCode, header};
 
 use super::answer::Answer;
 use super::call::{Call, Payload, Read};
+use super::failure;
 use super::kind::Kind;
 use super::repo::Repo;
 use crate::store::{ErrorKind, StoreError, chain};
@@ -46,25 +47,33 @@ fn described(answer: &Answer, version: &Version) -> Option<Descriptor> {
 /// The manifest that `version` names, verified; damaged once, it is fetched once more.
 pub(super) async fn fetch(repo: &Repo, version: &Version) -> Result<Manifest, StoreError> {
     let answer = get(repo, version).await?;
-    let stated = expected(version, &answer);
-    match check(repo, stated.clone(), answer) {
-        Err(error) if may_pass(&error, stated.as_ref()) => {
-            tracing::debug!(place = repo.place, error = %error, "manifest fetched once more");
-            let answer = get(repo, version).await?;
-            check(repo, expected(version, &answer), answer)
-        }
-        result => result,
+    let (stated, packed) = (expected(version, &answer), answer.packed());
+    let error = match check(repo, stated.clone(), answer) {
+        Err(error) if is_other(&error) => error,
+        result => return result,
+    };
+    if let Some(packed) = packed {
+        return Err(failure::packed(&repo.place, &packed));
     }
+    if !may_pass(&error, stated.as_ref()) {
+        return Err(error);
+    }
+    tracing::debug!(place = repo.place, error = %error, "manifest fetched once more");
+    let answer = get(repo, version).await?;
+    check(repo, expected(version, &answer), answer)
 }
 
-/// Whether what is wrong with a manifest may have come on its way: where nobody states a digest or
-/// a length, one that was cut off is malformed and nothing else.
+/// Whether other content may have come to be so on its way: where nobody states a digest or a length, one that was cut off is malformed and nothing else.
 fn may_pass(error: &StoreError, stated: Option<&Digest>) -> bool {
-    match error.kind() {
-        ErrorKind::Digest { .. } => true,
-        ErrorKind::Manifest(ManifestError::Malformed { .. }) => stated.is_none(),
-        _ => false,
-    }
+    matches!(error.kind(), ErrorKind::Digest { .. }) || stated.is_none()
+}
+
+/// Whether what came is other content than was asked for, or none.
+fn is_other(error: &StoreError) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Digest { .. } | ErrorKind::Manifest(ManifestError::Malformed { .. })
+    )
 }
 
 async fn get(repo: &Repo, version: &Version) -> Result<Answer, StoreError> {
@@ -132,7 +141,7 @@ pub(super) async fn put_as(
     call.payload = Payload::Bytes(manifest.raw().clone());
     let answer = repo.push(&call).await?;
     if !answer.status.is_success() {
-        if super::failure::codes(&answer.body).iter().any(|code| code.contains("BLOB_UNKNOWN")) {
+        if failure::codes(&answer.body).iter().any(|code| code.contains("BLOB_UNKNOWN")) {
             // What was thought to be there is not: the next try shall not think so.
             repo.facts.forget();
         }
