@@ -26,6 +26,8 @@ mod quirks;
 mod ranges;
 #[path = "registry/reading.rs"]
 mod reading;
+#[path = "registry/refusals.rs"]
+mod refusals;
 #[path = "registry/sent_on.rs"]
 mod sent_on;
 #[path = "registry/single.rs"]

@@ -37,6 +37,14 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// How the content was packed on its way. No answer is asked to be, so that one which is has
+    /// another digest as it came, unless that is how the registry keeps it.
+    pub(super) fn packed(&self) -> Option<String> {
+        let encoding = self.header("content-encoding").map(str::trim);
+        let packed = encoding.filter(|encoding| !matches!(*encoding, "" | "identity"));
+        packed.map(str::to_owned)
+    }
+
     /// The length of the whole content, when the answer states it.
     pub(super) fn length(&self) -> Option<u64> {
         self.header("content-length")?.trim().parse().ok()

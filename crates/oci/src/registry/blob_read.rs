@@ -14,6 +14,7 @@ use super::call::{Insist, Read};
 use super::delivery::UnderWay;
 use super::download::Download;
 use super::endpoints::{self, Endpoints};
+use super::failure;
 use super::kind::Kind;
 use super::ranges::Ranged;
 use super::repo::Repo;
@@ -120,6 +121,8 @@ async fn open_small(repos: &[Repo], descriptor: &Descriptor) -> Result<Blob, Sto
     let (at, read) = endpoints::first(repos, 0, |repo| read_small(repo, descriptor)).await?;
     let read = match read {
         Ok(blob) => return Ok(blob),
+        // Nothing comes of asking the same host for it again.
+        Err(error) if repos.len() == 1 && !error.is_damage() => return Err(error),
         Err(error) => error,
     };
     tracing::debug!(error = %read, "fetched once more");
@@ -163,8 +166,12 @@ async fn read_small(
     if let Some((_, took)) = call.course.took() {
         under_way.answered(took);
     }
+    let packed = answer.packed();
     let checked = Blob::check(descriptor.clone(), repo.place.clone(), answer.body);
-    Ok(checked.map_err(|error| repo.at(error)))
+    Ok(checked.map_err(|error| {
+        let packed = packed.map(|packed| failure::packed(&repo.place, &packed));
+        repo.at(packed.unwrap_or(error))
+    }))
 }
 
 /// Reads a small blob over a line on which it breaks off again and again: each connection goes on

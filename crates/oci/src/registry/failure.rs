@@ -66,6 +66,14 @@ pub(super) fn protocol(place: &str, text: impl Into<String>) -> StoreError {
     StoreError::new(place, ErrorKind::Protocol(text.into()))
 }
 
+/// Content that is not what it should be, and came packed.
+pub(super) fn packed(place: &str, encoding: &str) -> StoreError {
+    let text = format!(
+        "the content came with Content-Encoding: {encoding}, which was not asked for, and is not the right one as it is; keep the registry, or the proxy in front of it, from packing its answers"
+    );
+    protocol(place, text)
+}
+
 /// An error status.
 pub(super) fn status(
     place: &str,

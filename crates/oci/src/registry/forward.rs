@@ -150,15 +150,16 @@ async fn forward(
 ) -> Result<Forwarded, StoreError> {
     let mut body = body;
     let mut last = body.is_some();
+    let asked = tokio::time::Instant::now();
     loop {
         let first = wire.first_contact(call, who.authority).await;
         // A body may arrive for long, and others are not to wait for its sender.
         let first = first.filter(|_| body.is_none());
         let proof = match first {
-            Some(_) => Proof::None,
-            None => who.authority.proof(who.scopes).await?,
+            Some(_) => who.authority.first_proof(who.scopes).await?,
+            None => who.authority.proof(who.scopes, asked).await?,
         };
-        let answer = match body.take() {
+        let mut answer = match body.take() {
             // In a box: else a question without a body would have to carry its room along.
             Some(body) => Box::pin(send_streamed(wire, call, &proof, body)).await?,
             None => wire.send_once(call, &proof).await.inspect_err(|_| {
@@ -175,7 +176,11 @@ async fn forward(
                 continue;
             }
         } else {
-            who.authority.answered();
+            who.authority.answered(&proof);
+            if !last && Box::pin(wire.introduced(call, who, &proof, &mut answer)).await {
+                last = true;
+                continue;
+            }
         }
         let mut passed = Forwarded::of(answer, proof != Proof::None, wire);
         if passed.status.is_client_error() || passed.status.is_server_error() {

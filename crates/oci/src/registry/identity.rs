@@ -19,6 +19,21 @@ use super::wire::{Origin, Wire};
 use crate::observe::Meter;
 use crate::store::{ErrorKind, StoreError};
 
+/// So often in a row a call is sent again after a 401: by one it learns what is wanted, by one that
+/// its token has ended, by one that it is to be for more. A host that goes on to ask for something
+/// else each time is not followed.
+const REFUSALS: u32 = 3;
+
+/// The refusals of one call so far.
+struct Refusals {
+    /// In a row.
+    count: u32,
+    /// What was shown at the last.
+    proof: Option<Proof>,
+    /// When that was asked for: a token that came since is none that could have ended.
+    asked: tokio::time::Instant,
+}
+
 /// For whom a call is sent.
 pub(super) struct Identity<'a> {
     pub(super) authority: &'a Authority,
@@ -30,24 +45,30 @@ impl Wire {
     /// 401, 403, 429 or 5xx: those are errors.
     pub(super) async fn call(&self, call: &Call, who: &Identity<'_>) -> Result<Answer, StoreError> {
         let mut tries = self.tries(call.hasty);
-        let mut refused: Option<Proof> = None;
+        let mut refused = Refusals::none();
+        let mut introduced = false;
         loop {
             call.course.aside();
+            let asked = refused.asked();
             let first = self.first_contact(call, who.authority).await;
             let proof = match first {
-                Some(_) => Ok(Proof::None),
-                None => who.authority.proof(who.scopes).await,
+                Some(_) => who.authority.first_proof(who.scopes).await,
+                None => who.authority.proof(who.scopes, asked).await,
             };
             let proof = proof.map_err(|error| at(&call.place, error))?;
-            if refused.as_ref() == Some(&proof) {
+            if refused.proof.as_ref() == Some(&proof) {
                 return Err(self.denied(call, who, None).await);
             }
             let mut outcome = self.send_once(call, &proof).await;
             if let Ok(answer) = &mut outcome {
                 if answer.status != StatusCode::UNAUTHORIZED || answer.foreign {
-                    who.authority.answered();
-                } else if who.authority.challenged(&answer.headers, who.scopes, &proof) {
-                    refused = Some(proof);
+                    who.authority.answered(&proof);
+                    refused.count = 0;
+                } else if who.authority.challenged(&answer.headers, who.scopes, &proof)
+                    && refused.count < REFUSALS
+                {
+                    let count = refused.count + 1;
+                    refused = Refusals { count, proof: Some(proof), asked };
                     call.permit.keep(answer.permit.take());
                     drop(first);
                     self.ready(call).await;
@@ -61,6 +82,15 @@ impl Wire {
             }
             drop(first);
             if let Verdict::Break(result) = self.weigh(outcome, &mut tries, call).await {
+                let mut result = result;
+                if let Ok(answer) = &mut result
+                    && !introduced
+                    && Box::pin(self.introduced(call, who, &proof, answer)).await
+                {
+                    introduced = true;
+                    self.ready(call).await;
+                    continue;
+                }
                 return match result {
                     Ok(answer) if answer.status == StatusCode::FORBIDDEN => Err(answer.error()),
                     result => result,
@@ -108,7 +138,7 @@ impl Wire {
         permit: Permit,
     ) -> Result<Answer, StoreError> {
         let proof = match who {
-            Some(who) => who.authority.proof(who.scopes).await?,
+            Some(who) => who.authority.proof(who.scopes, tokio::time::Instant::now()).await?,
             None => Proof::None,
         };
         if let Some(error) = self.shut(call) {
@@ -162,6 +192,17 @@ impl Wire {
         let url = failure::shown(&call.url);
         let text = format!("{} {url} was answered with 401{words}: {why}", call.method);
         StoreError::new(&*call.place, ErrorKind::Denied(text))
+    }
+}
+
+impl Refusals {
+    fn none() -> Self {
+        Refusals { count: 0, proof: None, asked: tokio::time::Instant::now() }
+    }
+
+    /// Since when a token must have come to be fresh for the next try.
+    fn asked(&self) -> tokio::time::Instant {
+        if self.count > 0 { self.asked } else { tokio::time::Instant::now() }
     }
 }
 

@@ -4,9 +4,10 @@ use http::{HeaderValue, Method, StatusCode, header};
 
 use super::answer::Answer;
 use super::call::{Call, Payload, Read};
+use super::failure;
 use super::kind::Kind;
 use super::repo::Repo;
-use crate::store::{ErrorKind, StoreError};
+use crate::store::{ErrorKind, StoreError, chain};
 use crate::types::{Descriptor, Digest, MAX_MANIFEST, Manifest, ManifestError, Version, media};
 
 const DIGEST_HEADER: &str = "docker-content-digest";
@@ -46,25 +47,33 @@ fn described(answer: &Answer, version: &Version) -> Option<Descriptor> {
 /// The manifest that `version` names, verified; damaged once, it is fetched once more.
 pub(super) async fn fetch(repo: &Repo, version: &Version) -> Result<Manifest, StoreError> {
     let answer = get(repo, version).await?;
-    let stated = expected(version, &answer);
-    match check(repo, stated.clone(), answer) {
-        Err(error) if may_pass(&error, stated.as_ref()) => {
-            tracing::debug!(place = repo.place, error = %error, "manifest fetched once more");
-            let answer = get(repo, version).await?;
-            check(repo, expected(version, &answer), answer)
-        }
-        result => result,
+    let (stated, packed) = (expected(version, &answer), answer.packed());
+    let error = match check(repo, stated.clone(), answer) {
+        Err(error) if is_other(&error) => error,
+        result => return result,
+    };
+    if let Some(packed) = packed {
+        return Err(failure::packed(&repo.place, &packed));
     }
+    if !may_pass(&error, stated.as_ref()) {
+        return Err(error);
+    }
+    tracing::debug!(place = repo.place, error = %error, "manifest fetched once more");
+    let answer = get(repo, version).await?;
+    check(repo, expected(version, &answer), answer)
 }
 
-/// Whether what is wrong with a manifest may have come on its way: where nobody states a digest or
-/// a length, one that was cut off is malformed and nothing else.
+/// Whether other content may have come to be so on its way: where nobody states a digest or a length, one that was cut off is malformed and nothing else.
 fn may_pass(error: &StoreError, stated: Option<&Digest>) -> bool {
-    match error.kind() {
-        ErrorKind::Digest { .. } => true,
-        ErrorKind::Manifest(ManifestError::Malformed { .. }) => stated.is_none(),
-        _ => false,
-    }
+    matches!(error.kind(), ErrorKind::Digest { .. }) || stated.is_none()
+}
+
+/// Whether what came is other content than was asked for, or none.
+fn is_other(error: &StoreError) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Digest { .. } | ErrorKind::Manifest(ManifestError::Malformed { .. })
+    )
 }
 
 async fn get(repo: &Repo, version: &Version) -> Result<Answer, StoreError> {
@@ -132,7 +141,7 @@ pub(super) async fn put_as(
     call.payload = Payload::Bytes(manifest.raw().clone());
     let answer = repo.push(&call).await?;
     if !answer.status.is_success() {
-        if super::failure::codes(&answer.body).iter().any(|code| code.contains("BLOB_UNKNOWN")) {
+        if failure::codes(&answer.body).iter().any(|code| code.contains("BLOB_UNKNOWN")) {
             // What was thought to be there is not: the next try shall not think so.
             repo.facts.forget();
         }
@@ -145,8 +154,39 @@ pub(super) async fn put_as(
             let expected = expected.clone();
             Err(StoreError::new(&*repo.place, ErrorKind::Digest { expected, found }))
         }
-        None => Ok(answer),
+        None if says_stored(&answer) => Ok(answer),
+        None => {
+            // Whoever stands in between may well answer so.
+            is_stored(repo, manifest, version, &answer).await?;
+            Ok(answer)
+        }
     }
+}
+
+/// Whether a good answer to a PUT is that of a registry which has stored something.
+fn says_stored(answer: &Answer) -> bool {
+    answer.status == StatusCode::CREATED || answer.headers.contains_key(DIGEST_HEADER)
+}
+
+/// Makes sure that a manifest is there after an answer that does not say so.
+async fn is_stored(
+    repo: &Repo,
+    manifest: &Manifest,
+    version: &Version,
+    answer: &Answer,
+) -> Result<(), StoreError> {
+    let expected = manifest.digest();
+    let why = match resolve(repo, version).await {
+        Ok(there) if there.digest.algorithm() != expected.algorithm() => return Ok(()),
+        Ok(there) if there.digest == *expected => return Ok(()),
+        Ok(there) => format!("{version} is {} there", there.digest),
+        Err(error) if error.is_retryable() => return Err(error),
+        Err(error) => chain(error.kind()),
+    };
+    let (status, media_type) = (answer.status, answer.header("content-type").unwrap_or("no type"));
+    Err(repo.protocol(format!(
+        "PUT of the manifest {version} was answered with {status} ({media_type}) rather than 201, and it is not there ({why}): is it a registry that answers at this address?"
+    )))
 }
 
 fn call(repo: &Repo, kind: Kind, method: Method, version: &Version, read: Read) -> Call {

@@ -31,6 +31,7 @@ mod flow;
 mod forward;
 mod haste;
 mod health;
+mod hidden;
 mod hints;
 mod host;
 mod identity;

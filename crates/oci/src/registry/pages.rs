@@ -14,19 +14,31 @@ const MOST: usize = 20_000;
 /// So many pages in a row that bring nothing new are no list.
 const MOST_IDLE: usize = 32;
 
+/// How long a list may be over all its pages.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Most {
+    /// What all pages and the links between them take.
+    pub(super) bytes: usize,
+    /// Different ones.
+    pub(super) entries: usize,
+}
+
 /// The pages of one list so far.
 #[derive(Debug)]
 pub(super) struct Pages {
     /// For messages: of what.
     what: &'static str,
+    most: Most,
+    bytes: usize,
+    entries: usize,
     seen: BTreeSet<String>,
     idle: usize,
 }
 
 impl Pages {
     /// No page yet of a list of `what`.
-    pub(super) fn of(what: &'static str) -> Self {
-        Pages { what, seen: BTreeSet::new(), idle: 0 }
+    pub(super) fn of(what: &'static str, most: Most) -> Self {
+        Pages { what, most, bytes: 0, entries: 0, seen: BTreeSet::new(), idle: 0 }
     }
 
     /// Whether no page was turned yet.
@@ -34,16 +46,29 @@ impl Pages {
         self.seen.is_empty()
     }
 
-    /// The page behind `answer`, whose own brought something new or not; `None` when it was the
-    /// last one. Pages that lead in a circle, to another host, or on and on are an error.
+    /// The page behind `answer`, by whose own there are `entries` now; `None` when it was the last
+    /// one. Pages that lead in a circle, to another host, or on and on are an error, and so are
+    /// more than a list may have.
     pub(super) fn turn(
         &mut self,
         repo: &Repo,
         answer: &Answer,
-        news: bool,
+        entries: usize,
     ) -> Result<Option<Url>, StoreError> {
-        let Some(next) = next_page(repo, answer)? else { return Ok(None) };
         let what = self.what;
+        self.bytes += answer.body.len();
+        let news = entries > self.entries;
+        self.entries = entries;
+        let next = next_page(repo, answer)?;
+        self.bytes += next.as_ref().map_or(0, |next| next.as_str().len());
+        let Most { bytes, entries: most } = self.most;
+        if self.bytes > bytes || entries > most {
+            let (pages, size) = (self.seen.len() + 1, bytes >> 20);
+            return Err(repo.protocol(format!(
+                "the list of {what} is longer than any that is in use: after {pages} pages more than {most} entries or {size} MiB"
+            )));
+        }
+        let Some(next) = next else { return Ok(None) };
         if !self.seen.insert(next.to_string()) {
             return Err(repo.protocol(format!("the pages of {what} lead in a circle")));
         }

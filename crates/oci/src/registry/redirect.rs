@@ -3,7 +3,7 @@
 use http::{Method, header};
 use url::Url;
 
-use super::call::{Call, Read};
+use super::call::{Call, Payload, Read};
 use super::endpoint::authority;
 use super::failure;
 use super::kind::Kind;
@@ -42,6 +42,15 @@ pub(super) fn redirect(
     {
         // That is answer enough, and stores of blobs often refuse HEAD.
         return Ok(None);
+    }
+    let holds_secret = call.kind == Kind::Token && matches!(call.payload, Payload::Bytes(_));
+    if holds_secret && !same_host(&call.url, &next) {
+        // What a token is exchanged for stands in the body, which would go along.
+        let text = format!(
+            "the token server redirects to {}, which is another host: refused, to keep credentials from it; ask its operator, or name the registry by the endpoint that is right",
+            failure::shown(&next)
+        );
+        return Err(failure::protocol(&call.place, text));
     }
     if gives_up_tls(url, &next) {
         let text =

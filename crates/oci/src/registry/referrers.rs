@@ -9,11 +9,14 @@ use serde::Deserialize;
 use super::call::Read;
 use super::fallback;
 use super::kind::Kind;
-use super::pages::Pages;
+use super::pages::{Most, Pages};
 use super::repo::Repo;
 use super::settings::ReferrersMode;
 use crate::store::{ErrorKind, StoreError};
 use crate::types::{Descriptor, Digest, MAX_MANIFEST, ManifestError, media};
+
+/// What all pages may hold: thousands of signatures, and no more memory than other work takes.
+const MOST: Most = Most { bytes: 16 << 20, entries: 100_000 };
 
 #[derive(Deserialize)]
 struct Page {
@@ -76,7 +79,7 @@ async fn by_api(repo: &Repo, subject: &Digest) -> Result<Option<Vec<Descriptor>>
     call.headers.insert(header::ACCEPT, HeaderValue::from_static(media::OCI_INDEX));
     let mut found = Vec::new();
     let mut known = HashSet::new();
-    let mut pages = Pages::of("referrers");
+    let mut pages = Pages::of("referrers", MOST);
     loop {
         let answer = repo.pull(&call).await?;
         if !answer.status.is_success() {
@@ -95,10 +98,9 @@ async fn by_api(repo: &Repo, subject: &Digest) -> Result<Option<Vec<Descriptor>>
             Err(_) if !json && pages.is_first() => return Ok(None),
             Err(_) => return Err(repo.protocol("the list of referrers is malformed")),
         };
-        let before = found.len();
         let new = page.manifests.into_iter().flatten();
         found.extend(new.filter(|entry| known.insert(entry.digest.clone())));
-        match pages.turn(repo, &answer, found.len() > before)? {
+        match pages.turn(repo, &answer, found.len())? {
             Some(next) => call.url = next,
             None => return Ok(Some(found)),
         }

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A secret. Shown as `***` by `Debug` and `Display`; read with [`Secret::expose`] only where it
 /// goes into a request.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Secret(String);
 
 impl Secret {

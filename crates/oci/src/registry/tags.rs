@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::answer::Answer;
 use super::call::Read;
 use super::kind::Kind;
-use super::pages::Pages;
+use super::pages::{Most, Pages};
 use super::repo::Repo;
 use crate::store::StoreError;
 use crate::types::Tag;
@@ -17,6 +17,8 @@ use crate::types::Tag;
 const PAGE: usize = 64 << 20;
 /// Tags asked for at once: more is refused by some registries.
 const COUNT: usize = 100;
+/// What all pages may hold.
+const MOST: Most = Most { bytes: PAGE, entries: 1_000_000 };
 
 #[derive(Deserialize)]
 struct Page {
@@ -27,7 +29,7 @@ struct Page {
 /// Every tag, sorted.
 pub(super) async fn list(repo: &Repo) -> Result<Vec<Tag>, StoreError> {
     let mut found = BTreeSet::new();
-    let mut pages = Pages::of("tags");
+    let mut pages = Pages::of("tags", MOST);
     let mut call =
         repo.call(Kind::Tags, Method::GET, &format!("tags/list?n={COUNT}"), Read::Whole(PAGE));
     loop {
@@ -35,9 +37,9 @@ pub(super) async fn list(repo: &Repo) -> Result<Vec<Tag>, StoreError> {
         if !answer.status.is_success() {
             return Err(answer.error_about(&"the repository"));
         }
-        let (page, known) = (parse(repo, &answer)?, found.len());
+        let page = parse(repo, &answer)?;
         found.extend(page.tags.into_iter().flatten().filter_map(|tag| tag.parse::<Tag>().ok()));
-        match pages.turn(repo, &answer, found.len() > known)? {
+        match pages.turn(repo, &answer, found.len())? {
             Some(next) => call.url = next,
             None => return Ok(found.into_iter().collect()),
         }

@@ -39,7 +39,9 @@ impl Challenge {
 /// The challenge to answer: a bearer one before a basic one. Others are passed over.
 pub(super) fn choose(headers: &HeaderMap) -> Option<Challenge> {
     let values = headers.get_all(WWW_AUTHENTICATE).iter();
-    let found: Vec<_> = values.filter_map(|value| value.to_str().ok()).flat_map(parse).collect();
+    // A realm for people may be written in any encoding, and says nothing to us.
+    let texts = values.map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let found: Vec<_> = texts.flat_map(|text| parse(&text)).collect();
     let bearer = found.iter().find(|challenge| matches!(challenge, Challenge::Bearer(_)));
     bearer.or(found.first()).cloned()
 }
@@ -163,6 +165,21 @@ mod tests {
         assert_eq!(of(&lines), Some(bearer("https://h/t", None, None)));
         assert_eq!(of(&lines[..2]), Some(Challenge::Basic));
         assert_eq!(of(&["Basic"]), Some(Challenge::Basic));
+    }
+
+    #[test]
+    fn a_realm_in_another_encoding_is_one_all_the_same() {
+        for (line, expected) in [
+            (&b"Basic realm=\"Zugriff f\xfcr Ger\xe4te\""[..], Challenge::Basic),
+            (
+                b"Basic realm=\"\xfc\", Bearer realm=\"https://h/t\"",
+                bearer("https://h/t", None, None),
+            ),
+        ] {
+            let value = http::HeaderValue::from_bytes(line).unwrap();
+            let headers = HeaderMap::from_iter([(WWW_AUTHENTICATE, value)]);
+            assert_eq!(choose(&headers), Some(expected));
+        }
     }
 
     #[test]

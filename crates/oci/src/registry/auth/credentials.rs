@@ -1,6 +1,7 @@
 //! Which credentials belong to a host or repository, from every source the operator named.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,10 +22,21 @@ pub(in crate::registry) struct Found {
     pub(in crate::registry) origin: String,
 }
 
-type Asked = Arc<OnceCell<(Instant, Option<Credential>)>>;
+type Asked = Arc<OnceCell<Arc<Said>>>;
+
+/// What a helper said, or why it said nothing.
+#[derive(Debug)]
+struct Said {
+    at: Instant,
+    answer: Result<Option<Credential>, String>,
+    /// The operator was told of the failure.
+    is_told: AtomicBool,
+}
 
 /// What a helper said so long ago may be out of date when it is refused.
 const STALE: Duration = Duration::from_secs(60);
+/// So long after a helper failed it is not asked again: one that hangs would hold up every image.
+const FAILED: Duration = Duration::from_secs(5 * 60);
 
 /// All sources of credentials.
 #[derive(Debug)]
@@ -75,37 +87,48 @@ impl Credentials {
         let mut trouble = None;
         if let Some(helper) = file.helper(registry) {
             let origin = format!("{} (named in {})", helper::program(helper.name()), file.path());
-            match self.ask(helper.name(), registry).await {
-                Ok(Some(credential)) => return Ok(Some(Found { credential, origin })),
-                Ok(None) => {}
-                Err(error) if matches!(helper, Helper::Own(_)) => return Err(error),
+            let said = self.ask(helper.name(), registry).await;
+            match (&said.answer, helper) {
+                (Ok(Some(credential)), _) => {
+                    return Ok(Some(Found { credential: credential.clone(), origin }));
+                }
+                (Ok(None), _) => {}
+                (Err(text), Helper::Own(_)) => {
+                    let kind = ErrorKind::Configuration(text.clone());
+                    return Err(StoreError::new(registry, kind));
+                }
                 // A store for everything may be missing on this machine: entries of the file, or
                 // no credentials at all, may well do.
-                Err(error) => trouble = Some(error),
+                (Err(_), Helper::Store(_)) => trouble = Some(said),
             }
         }
         if let Some(credential) = file.entry(registry, repository) {
             return Ok(Some(Found { credential, origin: file.path().to_owned() }));
         }
-        if let Some(error) = trouble {
-            tracing::warn!(registry, error = %crate::store::chain(&error), "credential store passed over");
+        if let Some(Said { answer: Err(error), is_told, .. }) = trouble.as_deref()
+            && !is_told.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(registry, %error, "credential store passed over");
         }
         Ok(None)
     }
 
-    async fn ask(&self, name: &str, registry: &str) -> Result<Option<Credential>, StoreError> {
+    async fn ask(&self, name: &str, registry: &str) -> Arc<Said> {
         let key = (name.to_owned(), registry.to_owned());
         let asked = {
             let mut helpers = self.helpers.lock().unwrap_or_else(PoisonError::into_inner);
-            helpers.entry(key).or_default().clone()
+            let known = helpers.entry(key).or_default();
+            let failed = |said: &Arc<Said>| said.answer.is_err() && said.at.elapsed() > FAILED;
+            if known.get().is_some_and(failed) {
+                *known = Asked::default();
+            }
+            known.clone()
         };
         let ask = || async {
-            let answer = helper::get(name, registry, self.sources.helper_timeout).await?;
-            Ok((Instant::now(), answer))
+            let answer = helper::get(name, registry, self.sources.helper_timeout).await;
+            Arc::new(Said { at: Instant::now(), answer, is_told: AtomicBool::new(false) })
         };
-        let answer = asked.get_or_try_init(ask).await;
-        let answer = answer.map(|(_, credential)| credential.clone());
-        answer.map_err(|text: String| StoreError::new(registry, ErrorKind::Configuration(text)))
+        asked.get_or_init(ask).await.clone()
     }
 
     /// Forgets what helpers said of `registry` some time ago. Whether there was any such answer.
@@ -113,9 +136,55 @@ impl Credentials {
         let mut helpers = self.helpers.lock().unwrap_or_else(PoisonError::into_inner);
         let before = helpers.len();
         helpers.retain(|(_, known), asked| {
-            let old = asked.get().is_some_and(|(at, _)| at.elapsed() > STALE);
-            known != canonical(registry) || !old
+            let old = |said: &Arc<Said>| said.answer.is_ok() && said.at.elapsed() > STALE;
+            known != canonical(registry) || !asked.get().is_some_and(old)
         });
         helpers.len() < before
+    }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// Credentials of a file with this text.
+    fn from(directory: &Path, text: &str) -> Credentials {
+        let file = directory.join("auth.json");
+        std::fs::write(&file, text).unwrap();
+        let sources = CredentialSources {
+            auth_files: vec![file],
+            helper_timeout: Duration::from_secs(1),
+            ..CredentialSources::default()
+        };
+        Credentials::new(sources).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_helper_that_fails_is_asked_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let text = r#"{"credHelpers":{"r":"no-such-program"},"credsStore":"no-such-program"}"#;
+        let credentials = from(directory.path(), text);
+        let failed = |registry: &str| {
+            let key = ("no-such-program".to_owned(), registry.to_owned());
+            let said = credentials.helpers.lock().unwrap()[&key].get().cloned().unwrap();
+            assert!(said.answer.is_err());
+            (said.at, said.is_told.load(Ordering::Relaxed))
+        };
+        let first = credentials.find("r", "a").await.unwrap_err().to_string();
+        let known = failed("r");
+        for repository in ["a", "b", "c"] {
+            let error = credentials.find("r", repository).await.unwrap_err().to_string();
+            assert_eq!(error, first);
+        }
+        assert_eq!(failed("r"), known, "it was not asked again");
+        // A store for all registries is passed over, and that is told once.
+        for repository in ["a", "b", "c"] {
+            assert!(credentials.find("other", repository).await.unwrap().is_none());
+            assert!(failed("other").1);
+        }
+        assert!(!credentials.expire("other"), "there is nothing that could have ended");
     }
 }

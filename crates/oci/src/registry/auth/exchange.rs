@@ -1,15 +1,18 @@
 //! Credentials for a token: by GET, or by POST where there is an identity token (distribution's
 //! token and OAuth2 documents).
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
-use http::{HeaderMap, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
+use serde_json::Value;
 use url::Url;
 
 use super::challenge::Bearer;
 use super::scopes::Scopes;
 use super::token::Token;
+use super::trial::Trial;
 use crate::registry::call::{Call, Insist, Lent, Payload, Read};
 use crate::registry::credential::Credential;
 use crate::registry::failure::protocol;
@@ -36,16 +39,34 @@ pub(super) struct Exchange<'a> {
     pub(super) account: &'a str,
     pub(super) bearer: &'a Bearer,
     pub(super) credential: Option<Credential>,
+    /// What is known of the credential.
+    pub(super) trial: Option<Arc<Trial>>,
 }
 
 #[derive(Deserialize)]
 struct Answer {
     #[serde(default)]
-    token: String,
+    token: Option<String>,
     #[serde(default)]
-    access_token: String,
+    access_token: Option<String>,
     #[serde(default)]
-    expires_in: Option<f64>,
+    expires_in: Option<Value>,
+}
+
+impl Answer {
+    fn token(&mut self) -> Option<String> {
+        let tokens = [self.token.take(), self.access_token.take()];
+        tokens.into_iter().flatten().find(|token| !token.is_empty())
+    }
+
+    /// In seconds. Some servers write it as text.
+    fn life(&self) -> u64 {
+        let stated = self.expires_in.as_ref().and_then(|stated| match stated {
+            Value::String(text) => text.trim().parse().ok(),
+            stated => stated.as_f64(),
+        });
+        stated.filter(|life| *life >= 1.0).map_or(LIFE, |life| life as u64)
+    }
 }
 
 impl Exchange<'_> {
@@ -68,36 +89,38 @@ impl Exchange<'_> {
         }
         let wire = self.wires.wire(&call.url, self.base)?;
         let mut answer = wire.plain(&call).await?;
-        if let (Some(Credential::Basic { username, password }), 404 | 405 | 501) =
-            (&self.credential, answer.status.as_u16())
+        let status = answer.status.as_u16();
+        if let (Some(Credential::Basic { username, password }), 404 | 405 | 501, false) =
+            (&self.credential, status, answer.foreign)
         {
-            // Token servers that know OAuth2 alone. The first answer's permit is given back before
-            // another is waited for.
+            // Token servers that know OAuth2 alone, by their own word. The first answer's permit is
+            // given back before another is waited for.
             drop(answer);
             let login = [("username", username.as_str()), ("password", password.expose())];
             let grant = [("grant_type", "password"), login[0], login[1]];
             answer = wire.plain(&self.post(self.realm()?, &scopes, &grant)).await?;
         }
         if !answer.status.is_success() {
-            return Err(self.refused(&answer.error()));
+            let text =
+                format!("the token server refused the credentials: {}", answer.error().kind());
+            if answer.status == StatusCode::UNAUTHORIZED && !answer.foreign {
+                self.trial.iter().for_each(|trial| trial.refused(text.clone()));
+            }
+            return Err(StoreError::new(self.account, ErrorKind::Denied(text)));
         }
-        self.read(&answer.body)
-    }
-
-    fn refused(&self, error: &StoreError) -> StoreError {
-        let text = format!("the token server refused the credentials: {}", error.kind());
-        StoreError::new(self.account, ErrorKind::Denied(text))
+        let token = self.read(&answer.body)?;
+        self.trial.iter().for_each(|trial| trial.passed());
+        Ok(token)
     }
 
     fn read(&self, body: &[u8]) -> Result<Token, StoreError> {
-        let answer: Answer = serde_json::from_slice(body)
-            .map_err(|_| protocol(self.account, "the token server's answer is not JSON"))?;
-        let text = if answer.token.is_empty() { answer.access_token } else { answer.token };
-        if text.is_empty() || HeaderValue::from_str(&text).is_err() {
-            return Err(protocol(self.account, "the token server's answer holds no usable token"));
-        }
-        let life = answer.expires_in.filter(|life| *life >= 1.0).map_or(LIFE, |life| life as u64);
-        Ok(Token::new(Secret::new(text), life))
+        let wrong = |what| protocol(self.account, format!("the token server's answer {what}"));
+        let mut answer: Answer = serde_json::from_slice(body).map_err(|error| {
+            wrong(if error.is_data() { "has another form than it should" } else { "is not JSON" })
+        })?;
+        let token = answer.token().filter(|text| HeaderValue::from_str(text).is_ok());
+        let token = token.ok_or_else(|| wrong("holds no usable token"))?;
+        Ok(Token::new(Secret::new(token), answer.life()))
     }
 
     fn get(&self, mut realm: Url, scopes: &[String], basic: Option<(&String, &Secret)>) -> Call {

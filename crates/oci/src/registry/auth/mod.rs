@@ -12,18 +12,22 @@ mod helper;
 mod scopes;
 mod token;
 mod tokens;
+mod trial;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::HeaderMap;
-use tokio::sync::OwnedMutexGuard;
+use tokio::sync::{OnceCell, OwnedMutexGuard};
+use tokio::time::Instant;
 use url::Url;
 
 use challenge::Challenge;
 pub(super) use credentials::Credentials;
 pub(super) use scopes::Scopes;
+use token::Token;
 use tokens::Tokens;
+use trial::Trials;
 
 use super::credential::Credential;
 use super::proof::Proof;
@@ -43,6 +47,11 @@ pub(super) struct Authority {
     /// The first request got no answer: nobody waits for another's any more.
     silent: AtomicBool,
     tokens: Tokens,
+    trials: Trials,
+    /// Somebody has tried what there is for a host that wants user and password.
+    is_tried: AtomicBool,
+    /// The host was asked what it wants, though it had answered a bare request.
+    introduced: OnceCell<()>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -72,17 +81,25 @@ impl Authority {
             first: Arc::default(),
             silent: AtomicBool::default(),
             tokens: Tokens::default(),
+            trials: Trials::default(),
+            is_tried: AtomicBool::new(false),
+            introduced: OnceCell::new(),
         }
     }
 
-    /// Whether the endpoint has said what it wants to see.
+    /// Whether the endpoint has said what it wants to see, and what it says to a password.
     fn is_known(&self) -> bool {
-        !matches!(self.known(), Known::Nothing)
+        match *self.lock() {
+            Known::Nothing => false,
+            Known::Wanted(Challenge::Basic) => self.is_tried.load(Ordering::Relaxed),
+            Known::Open | Known::Wanted(Challenge::Bearer(_)) => true,
+        }
     }
 
     /// Held by the first request to an endpoint until its answer is there, so that of many that
-    /// start together one learns what is wanted, and not each for itself. Where it got no answer the
-    /// others learn for themselves: they would wait for as long as an answer may take, each in turn.
+    /// start together one learns what is wanted, and not each for itself; and one shows a password
+    /// that may be wrong. Where it got no answer the others learn for themselves: they would wait for
+    /// as long as an answer may take, each in turn.
     pub(super) async fn first_contact(&self) -> Option<OwnedMutexGuard<()>> {
         if self.asks_at_once() {
             return None;
@@ -91,9 +108,11 @@ impl Authority {
         (!self.asks_at_once()).then_some(guard)
     }
 
-    /// Whether no request waits for what the first one learns.
+    /// Whether no request waits for what the first one learns. A password is shown by one first,
+    /// however silent the host was before it asked for that.
     pub(super) fn asks_at_once(&self) -> bool {
-        self.silent.load(Ordering::Relaxed) || self.is_known()
+        let nothing = matches!(*self.lock(), Known::Nothing);
+        self.is_known() || (nothing && self.silent.load(Ordering::Relaxed))
     }
 
     /// The first request got no answer.
@@ -101,20 +120,40 @@ impl Authority {
         self.silent.store(true, Ordering::Relaxed);
     }
 
-    /// The endpoint answered something else than 401.
-    pub(super) fn answered(&self) {
-        let mut known = self.challenge.lock().unwrap_or_else(PoisonError::into_inner);
+    /// The endpoint answered something else than 401 to a request that carried `proof`.
+    pub(super) fn answered(&self, proof: &Proof) {
+        if let Proof::Basic(_) = proof
+            && !self.is_tried.swap(true, Ordering::Relaxed)
+        {
+            self.trials.of_proof(proof).iter().for_each(|trial| trial.passed());
+        }
+        let mut known = self.lock();
         if matches!(*known, Known::Nothing) {
             *known = Known::Open;
         }
     }
 
-    /// What a request for `scopes` should carry.
-    pub(super) async fn proof(&self, scopes: &Scopes) -> Result<Proof, StoreError> {
+    /// What the first request to an endpoint should carry.
+    pub(super) async fn first_proof(&self, scopes: &Scopes) -> Result<Proof, StoreError> {
+        match self.known() {
+            Known::Wanted(Challenge::Basic) => self.basic(scopes).await,
+            _ => Ok(Proof::None),
+        }
+    }
+
+    /// What a request for `scopes` should carry. A token that came since `asked` is fresh.
+    pub(super) async fn proof(&self, scopes: &Scopes, asked: Instant) -> Result<Proof, StoreError> {
+        let bearer = |token: Token| {
+            let fresh = token.since >= asked;
+            Proof::Bearer { token: token.secret, fresh }
+        };
         match self.known() {
             Known::Nothing | Known::Open => Ok(Proof::None),
             Known::Wanted(Challenge::Basic) => self.basic(scopes).await,
-            Known::Wanted(Challenge::Bearer(bearer)) => {
+            Known::Wanted(Challenge::Bearer(wanted)) => {
+                if let Some(token) = self.tokens.at_hand(scopes) {
+                    return Ok(bearer(token));
+                }
                 let credential = self.credential(scopes).await?;
                 if let Some(Credential::Registry(token)) = credential {
                     return Ok(Proof::Bearer { token, fresh: true });
@@ -123,12 +162,12 @@ impl Authority {
                     wires: &self.wires,
                     base: &self.base,
                     account: &self.account,
-                    bearer: &bearer,
+                    bearer: &wanted,
+                    trial: credential.as_ref().and_then(|credential| self.trials.of(credential)),
                     credential,
                 };
                 // In a box: most requests need no token, or have it at hand.
-                let (token, fresh) = Box::pin(self.tokens.get(scopes, &exchange)).await?;
-                Ok(Proof::Bearer { token, fresh })
+                Box::pin(self.tokens.get(scopes, &exchange)).await.map(bearer)
             }
         }
     }
@@ -140,18 +179,28 @@ impl Authority {
             Challenge::Bearer(bearer) => self.tokens.widen(scopes, bearer.scope.as_deref()),
             Challenge::Basic => false,
         };
-        let mut known = self.challenge.lock().unwrap_or_else(PoisonError::into_inner);
-        let same = matches!(&*known, Known::Wanted(old) if old.same_door(&challenge));
-        *known = Known::Wanted(challenge);
-        drop(known);
+        let same = {
+            let mut known = self.lock();
+            let same = matches!(&*known, Known::Wanted(old) if old.same_door(&challenge));
+            if !same {
+                self.is_tried.store(false, Ordering::Relaxed);
+            }
+            *known = Known::Wanted(challenge);
+            same
+        };
         match proof {
             Proof::Bearer { token, fresh } => {
                 self.tokens.discard(scopes, token);
                 !fresh || widened || !same
             }
             Proof::None => true,
-            // What a helper said long ago may have ended: some give passwords for half a day.
-            Proof::Basic(_) => self.credentials.expire(&self.account) || !same,
+            Proof::Basic(_) => {
+                if same {
+                    self.refused(proof);
+                }
+                // What a helper said long ago may have ended: some give passwords for half a day.
+                self.credentials.expire(&self.account) || !same
+            }
         }
     }
 
@@ -165,9 +214,47 @@ impl Authority {
         }
     }
 
+    /// Remembers that the host refused user and password.
+    fn refused(&self, proof: &Proof) {
+        let text = format!("{} refused the credentials with 401", self.account);
+        self.trials.of_proof(proof).iter().for_each(|trial| trial.refused(text.clone()));
+        self.is_tried.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a host that answered a bare request may have more for whom it knows: there are
+    /// credentials for `scopes` that it never asked for, as far as that is not settled.
+    pub(super) async fn may_have_more(&self, scopes: &Scopes) -> bool {
+        if matches!(self.known(), Known::Open) && self.introduced.initialized() {
+            return false;
+        }
+        matches!(self.credential(scopes).await, Ok(Some(_)))
+    }
+
+    /// Asks the host what it wants by `ask`, once. Whether it wants something.
+    pub(super) async fn introduce(&self, ask: impl Future<Output = ()>) -> bool {
+        self.introduced.get_or_init(|| ask).await;
+        matches!(self.known(), Known::Wanted(_))
+    }
+
+    /// Where an endpoint says what it wants, whatever is asked for.
+    pub(super) fn base(&self) -> &Url {
+        &self.base
+    }
+
     async fn basic(&self, scopes: &Scopes) -> Result<Proof, StoreError> {
-        Ok(match self.credential(scopes).await? {
-            Some(Credential::Basic { username, password }) => Proof::basic(&username, &password),
+        let credential = self.credential(scopes).await;
+        if !matches!(credential, Ok(Some(Credential::Basic { .. }))) {
+            // Nothing that is to be shown by one alone.
+            self.is_tried.store(true, Ordering::Relaxed);
+        }
+        Ok(match credential? {
+            Some(Credential::Basic { username, password }) => {
+                let proof = Proof::basic(&username, &password);
+                if let Some(trial) = self.trials.of_proof(&proof) {
+                    trial.known(&self.account)?;
+                }
+                proof
+            }
             Some(Credential::Registry(token)) => Proof::Bearer { token, fresh: true },
             Some(Credential::Identity(_)) => {
                 let text = format!(
@@ -186,6 +273,10 @@ impl Authority {
     }
 
     fn known(&self) -> Known {
-        self.challenge.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.challenge.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -10,6 +10,8 @@ use crate::registry::secret::Secret;
 #[derive(Debug, Clone)]
 pub(super) struct Token {
     pub(super) secret: Secret,
+    /// When it came.
+    pub(super) since: Instant,
     pub(super) until: Instant,
 }
 
@@ -18,7 +20,8 @@ impl Token {
     pub(super) fn new(secret: Secret, seconds: u64) -> Self {
         let life = Duration::from_secs(seconds.clamp(1, 24 * 3600));
         let margin = (life / 4).min(Duration::from_secs(30));
-        Token { secret, until: Instant::now() + life - margin }
+        let since = Instant::now();
+        Token { secret, since, until: since + life - margin }
     }
 
     /// Whether it is not to be replaced yet.

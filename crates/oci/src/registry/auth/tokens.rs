@@ -43,29 +43,32 @@ struct Failure {
 }
 
 impl Tokens {
-    /// A token for `scopes`, and whether it was exchanged just now.
+    /// A token for `scopes`.
     pub(super) async fn get(
         &self,
         scopes: &Scopes,
         exchange: &Exchange<'_>,
-    ) -> Result<(Secret, bool), StoreError> {
-        if let Some(token) = self.at_hand(scopes) {
-            return Ok((token, false));
-        }
+    ) -> Result<Token, StoreError> {
         let asked = Instant::now();
         let slot = self.slot(scopes);
         let _turn = slot.turn.lock().await;
         if let Some(token) = slot.good() {
-            return Ok((token, false));
+            return Ok(token);
         }
         if let Some(failure) = slot.failed_since(asked) {
             return Err(failure.error(exchange.account));
         }
         let extra = lock(&slot.extra).clone();
-        match exchange.run(scopes, &extra).await {
+        let alone = match &exchange.trial {
+            Some(trial) => trial.alone(exchange.account).await?,
+            None => None,
+        };
+        let outcome = exchange.run(scopes, &extra).await;
+        drop(alone);
+        match outcome {
             Ok(token) => {
                 *lock(&slot.token) = Some(token.clone());
-                Ok((token.secret, true))
+                Ok(token)
             }
             Err(error) => {
                 let (at, text) = (Instant::now(), chain(&error));
@@ -99,7 +102,8 @@ impl Tokens {
         news
     }
 
-    fn at_hand(&self, scopes: &Scopes) -> Option<Secret> {
+    /// A token that does for `scopes` and was had before.
+    pub(super) fn at_hand(&self, scopes: &Scopes) -> Option<Token> {
         let repositories = lock(&self.repositories);
         let entries = repositories.get(scopes.repository())?;
         let mut covering = entries.iter().filter(|entry| entry.scopes.cover(scopes));
@@ -128,8 +132,8 @@ impl Tokens {
 }
 
 impl Slot {
-    fn good(&self) -> Option<Secret> {
-        lock(&self.token).as_ref().filter(|token| token.good()).map(|token| token.secret.clone())
+    fn good(&self) -> Option<Token> {
+        lock(&self.token).as_ref().filter(|token| token.good()).cloned()
     }
 
     fn failed_since(&self, asked: Instant) -> Option<Failure> {
