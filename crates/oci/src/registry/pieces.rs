@@ -39,11 +39,10 @@ impl Pieces {
     /// The size of chunks; `None` when everything goes in one piece. What is in chunks stays so: that
     /// little is left of it does not mean that so much would pass at once.
     pub(super) fn size(&self, load: &Load<'_>) -> Option<u64> {
-        let whole = load.facts.takes_whole(load.left);
+        let whole = || load.facts.takes_whole(load.left);
         let chunk = match self.largest {
-            None if whole && self.tried.is_none() => return None,
+            None if self.tried.is_none() && whole() => return None,
             None => load.facts.chunk(load.most),
-            Some(largest) if whole => largest,
             Some(largest) => largest.min(load.facts.chunk(load.most)),
         };
         Some(chunk.max(load.least).max(SMALLEST_CHUNK))
@@ -134,6 +133,19 @@ mod tests {
         // All chunks of one size are refused: the next size is tried, and not the smallest.
         assert!(uploads.iter().all(|pieces| pieces.refused(&load(&facts))));
         assert_eq!(Pieces::default().size(&load(&facts)), Some(512 << 10));
+    }
+
+    #[test]
+    fn what_stuck_whole_and_is_too_large_in_a_chunk_is_tried_smaller() {
+        let facts = HostFacts::new(ReferrersMode::Auto);
+        let mut pieces = Pieces::default();
+        for _ in 0..STUCK {
+            assert_eq!(pieces.next(&load(&facts)), None);
+            pieces.stuck(&load(&facts));
+        }
+        assert_eq!(pieces.next(&load(&facts)), Some(1 << 20));
+        assert!(pieces.refused(&load(&facts)));
+        assert_eq!(pieces.next(&load(&facts)), Some(512 << 10));
     }
 
     #[test]

@@ -61,7 +61,7 @@ impl Fault {
                 Err(Self::Moved(Box::new(answer)))
             }
             // An upload that is gone, or whose offset is another: begin again.
-            404 | 416 => Err(Self::Lost(answer.error_about(expected))),
+            404 | 416 => Err(Self::Lost(answer.error())),
             _ if answer.throttled() || answer.asked_wait().is_some() => {
                 // Who waits keeps nobody else from sending.
                 answer.permit = None;
