@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 use url::Url;
 
-use super::haste::Course;
+use super::course::Course;
 use super::kind::Kind;
 use super::limits::{Lane, Permit};
 use crate::store::{ErrorKind, StoreError};

@@ -67,12 +67,8 @@ impl Endpoints {
 
 /// Whether an endpoint failed of late, or asks for patience.
 fn is_out(repo: &Repo) -> bool {
-    is_sick(repo) || repo.host.wire.limits.is_paused_beyond(HASTY_WAIT)
-}
-
-/// Whether an endpoint failed of late.
-pub(super) fn is_sick(repo: &Repo) -> bool {
-    repo.host.facts.health.is_sick(Instant::now())
+    let sick = repo.host.facts.health.is_sick(Instant::now());
+    sick || repo.host.wire.limits.is_paused_beyond(HASTY_WAIT)
 }
 
 /// An endpoint failed. One that asked for patience did not: it is left out for as long as it asked.

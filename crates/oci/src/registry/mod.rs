@@ -18,6 +18,7 @@ mod call;
 mod check;
 mod client;
 mod contact;
+mod course;
 mod credential;
 mod delivery;
 mod direct;

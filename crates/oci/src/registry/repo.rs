@@ -8,8 +8,9 @@ use http::Method;
 use super::answer::Answer;
 use super::auth::Scopes;
 use super::call::{Call, Insist, Lent, Payload, Read};
+use super::course::Course;
 use super::facts::RepoFacts;
-use super::haste::{self, Course};
+use super::haste;
 use super::host::Host;
 use super::identity::Identity;
 use super::kind::Kind;
@@ -67,7 +68,7 @@ impl Repo {
     pub(super) async fn send(&self, call: &Call, scopes: &Scopes) -> Result<Answer, StoreError> {
         let who = Identity { authority: &self.host.authority, scopes };
         if self.hasty {
-            return haste::send(self, call, &who).await;
+            return haste::send(&self.host, call, &who).await;
         }
         self.host.wire.call(call, &who).await
     }
