@@ -133,7 +133,7 @@ async fn a_repository_whose_tokens_are_refused_is_no_herd() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_shown_once() {
+async fn a_wrong_password_is_shown_a_few_times() {
     let plans = [Auth::basic("u", "right"), Auth::bearer("u", "right")];
     for auth in plans {
         let registry = TestRegistry::start(FaultPlan::none().auth(auth)).await;
@@ -152,8 +152,26 @@ async fn a_wrong_password_is_shown_once() {
         let shown = log.iter().filter(|exchange| {
             exchange.header("authorization").is_some_and(|text| text.starts_with("Basic"))
         });
-        assert_eq!(shown.count(), 1);
+        assert_eq!(shown.count(), 3);
     }
+}
+
+#[tokio::test]
+async fn a_password_that_is_refused_for_one_repository_is_good_for_others() {
+    let refused = Fault::status(401).header("WWW-Authenticate", "Basic");
+    let plan = FaultPlan::none().auth(Auth::basic("u", "p"));
+    let plan = plan.on_path(Kind::BlobGet, "/b/", When::Always, refused);
+    let registry = with_blob(plan, &small()).await;
+    let mut settings = quick();
+    settings.credentials.fixed.insert(registry.host(), basic("u", "p"));
+    let client = client_with(settings);
+    let [good, bad] = ["a", "b"].map(|name| client.repository(registry.name(name)));
+    assert!(read(&*bad, &small()).await.unwrap_err().is_denied());
+    read(&*good, &small()).await.unwrap();
+    for _ in 0..5 {
+        assert!(read(&*bad, &small()).await.unwrap_err().is_denied());
+    }
+    read(&*good, &small()).await.unwrap();
 }
 
 #[tokio::test]

@@ -104,7 +104,9 @@ impl Exchange<'_> {
             let text =
                 format!("the token server refused the credentials: {}", answer.error().kind());
             if answer.status == StatusCode::UNAUTHORIZED && !answer.foreign {
-                self.trial.iter().for_each(|trial| trial.refused(text.clone()));
+                if let Some(trial) = &self.trial {
+                    trial.refused(text.clone());
+                }
             }
             return Err(StoreError::new(self.account, ErrorKind::Denied(text)));
         }

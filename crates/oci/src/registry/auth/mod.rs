@@ -217,8 +217,9 @@ impl Authority {
     /// Remembers that the host refused user and password.
     fn refused(&self, proof: &Proof) {
         let text = format!("{} refused the credentials with 401", self.account);
-        self.trials.of_proof(proof).iter().for_each(|trial| trial.refused(text.clone()));
-        self.is_tried.store(true, Ordering::Relaxed);
+        let trial = self.trials.of_proof(proof);
+        let over = trial.is_none_or(|trial| trial.refused(text));
+        self.is_tried.store(over, Ordering::Relaxed);
     }
 
     /// Whether a host that answered a bare request may have more for whom it knows: there are
@@ -251,7 +252,11 @@ impl Authority {
             Some(Credential::Basic { username, password }) => {
                 let proof = Proof::basic(&username, &password);
                 if let Some(trial) = self.trials.of_proof(&proof) {
-                    trial.known(&self.account)?;
+                    if let Err(error) = trial.known(&self.account) {
+                        let why = self.explain(scopes).await;
+                        let text = format!("{}: {why}", error.kind());
+                        return Err(StoreError::new(&self.account, ErrorKind::Denied(text)));
+                    }
                 }
                 proof
             }

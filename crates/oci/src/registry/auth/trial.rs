@@ -1,5 +1,5 @@
-//! Whether credentials are any good. The first use of each goes alone, and what was refused is not
-//! shown again: hosts lock an account for which a wrong password comes a few times.
+//! Whether credentials are any good. Until they were, each use goes alone, and what was refused a few
+//! times is not shown again: hosts lock an account for which a wrong password comes more often.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,6 +15,10 @@ use crate::store::{ErrorKind, StoreError};
 /// How long a refusal is remembered: longer than most runs, and what serves for months gets along
 /// without a restart once somebody has mended the account.
 const REMEMBERED: Duration = Duration::from_secs(15 * 60);
+
+/// So often a credential is shown that is refused: a host may refuse it for one repository alone, and
+/// that is no reason to lose what lies in others.
+const SHOWN: u32 = 3;
 
 /// The credentials that one endpoint was shown, by what of them goes over the line.
 #[derive(Debug, Default)]
@@ -34,8 +38,8 @@ enum Verdict {
     None,
     /// It was good for something, so that a refusal is of what was asked for.
     Passed,
-    /// It was refused.
-    Refused { at: Instant, text: String },
+    /// It was refused so often in a row.
+    Refused { times: u32, at: Instant, text: String },
 }
 
 impl Trials {
@@ -64,8 +68,8 @@ impl Trials {
 }
 
 impl Trial {
-    /// Waits while somebody shows the credential for the first time; `Some`: that is to be done now,
-    /// until it is dropped. An error: it was refused.
+    /// Waits while somebody shows the credential that was good for nothing yet; `Some`: that is to be
+    /// done now, until it is dropped. An error: it was refused too often.
     pub(super) async fn alone(
         &self,
         account: &str,
@@ -77,11 +81,11 @@ impl Trial {
         Ok((!self.known(account)?).then_some(turn))
     }
 
-    /// Whether the credential has passed. An error: it was refused.
+    /// Whether the credential has passed. An error: it was refused too often.
     pub(super) fn known(&self, account: &str) -> Result<bool, StoreError> {
         match &*lock(&self.verdict) {
             Verdict::Passed => Ok(true),
-            Verdict::Refused { at, text } if at.elapsed() < REMEMBERED => {
+            Verdict::Refused { times, at, text } if is_over(*times, *at) => {
                 let text = format!("{text}; they are not shown again, lest the account be locked");
                 Err(StoreError::new(account, ErrorKind::Denied(text)))
             }
@@ -95,12 +99,22 @@ impl Trial {
     }
 
     /// The credential was refused, in words without a secret. One that passed before stays good.
-    pub(super) fn refused(&self, text: String) {
+    /// Whether it is shown no more.
+    pub(super) fn refused(&self, text: String) -> bool {
         let mut verdict = lock(&self.verdict);
-        if !matches!(*verdict, Verdict::Passed) {
-            *verdict = Verdict::Refused { at: Instant::now(), text };
-        }
+        let before = match &*verdict {
+            Verdict::Passed => return false,
+            Verdict::Refused { times, at, .. } if at.elapsed() < REMEMBERED => *times,
+            Verdict::Refused { .. } | Verdict::None => 0,
+        };
+        let times = before + 1;
+        *verdict = Verdict::Refused { times, at: Instant::now(), text };
+        times >= SHOWN
     }
+}
+
+fn is_over(times: u32, at: Instant) -> bool {
+    times >= SHOWN && at.elapsed() < REMEMBERED
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
