@@ -103,10 +103,11 @@ impl Exchange<'_> {
         if !answer.status.is_success() {
             let text =
                 format!("the token server refused the credentials: {}", answer.error().kind());
-            if answer.status == StatusCode::UNAUTHORIZED && !answer.foreign {
-                if let Some(trial) = &self.trial {
-                    trial.refused(text.clone());
-                }
+            if answer.status == StatusCode::UNAUTHORIZED
+                && !answer.foreign
+                && let Some(trial) = &self.trial
+            {
+                trial.refused(text.clone());
             }
             return Err(StoreError::new(self.account, ErrorKind::Denied(text)));
         }

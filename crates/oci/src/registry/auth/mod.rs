@@ -251,12 +251,12 @@ impl Authority {
         Ok(match credential? {
             Some(Credential::Basic { username, password }) => {
                 let proof = Proof::basic(&username, &password);
-                if let Some(trial) = self.trials.of_proof(&proof) {
-                    if let Err(error) = trial.known(&self.account) {
-                        let why = self.explain(scopes).await;
-                        let text = format!("{}: {why}", error.kind());
-                        return Err(StoreError::new(&self.account, ErrorKind::Denied(text)));
-                    }
+                if let Some(trial) = self.trials.of_proof(&proof)
+                    && let Err(error) = trial.known(&self.account)
+                {
+                    let why = self.explain(scopes).await;
+                    let text = format!("{}: {why}", error.kind());
+                    return Err(StoreError::new(&self.account, ErrorKind::Denied(text)));
                 }
                 proof
             }
