@@ -7,14 +7,14 @@ use crate::types::{Descriptor, Digest, Version};
 /// will show, with better words, when the image comes.
 pub(super) async fn in_place(store: &dyn Source, version: &Version, wanted: &Digest) -> bool {
     match store.resolve(version).await {
-        Ok(found) => is(store, &found, wanted).await,
+        Ok(found) => is_same(store, &found, wanted).await,
         Err(_) => false,
     }
 }
 
 /// Whether the manifest `found` there is `wanted`. A registry names what a tag names by an algorithm
 /// of its own: where that is another, the content tells.
-pub(super) async fn is(store: &dyn Source, found: &Descriptor, wanted: &Digest) -> bool {
+pub(super) async fn is_same(store: &dyn Source, found: &Descriptor, wanted: &Digest) -> bool {
     if found.digest.algorithm() == wanted.algorithm() {
         return found.digest == *wanted;
     }

@@ -223,13 +223,8 @@ mod tests {
         assert_eq!(open().look(&b, "z"), (true, None));
     }
 
-    #[cfg(unix)]
-    #[test]
-    fn a_lock_that_is_no_file_is_not_waited_for() {
-        let directory = tempfile::tempdir().unwrap();
-        let lock = directory.path().join("reg.lock");
-        assert!(std::process::Command::new("mkfifo").arg(lock).status().unwrap().success());
-        let hints = Hints::of(directory.path(), "reg");
+    /// Learns something, and is kept as far as that can be: not for ever.
+    fn ends(hints: Hints) {
         hints.add(&Digest::of(b"a"), "x");
         let (ended, end) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
@@ -237,6 +232,16 @@ mod tests {
             ended.send(())
         });
         end.recv_timeout(20 * PATIENCE).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_lock_that_is_no_file_is_not_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let lock = directory.path().join("reg.lock");
+        assert!(std::process::Command::new("mkfifo").arg(lock).status().unwrap().success());
+        let hints = Hints::of(directory.path(), "reg");
+        ends(hints);
         assert!(!directory.path().join("reg").exists());
     }
 
@@ -246,13 +251,7 @@ mod tests {
         let lock = File::create(directory.path().join("reg.lock")).unwrap();
         lock.lock().unwrap();
         let hints = Hints::of(directory.path(), "reg");
-        hints.add(&Digest::of(b"a"), "x");
-        let (ended, end) = std::sync::mpsc::channel();
-        std::thread::spawn(move || {
-            drop(hints);
-            ended.send(())
-        });
-        end.recv_timeout(20 * PATIENCE).unwrap();
+        ends(hints);
         assert!(!directory.path().join("reg").exists(), "unwritten, and nothing half written");
         drop(lock);
         let hints = Hints::of(directory.path(), "reg");

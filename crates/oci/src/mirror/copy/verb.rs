@@ -3,7 +3,7 @@
 //! Looking costs one request an end at most: the destination is asked what it has, and only when
 //! it has something is the source asked whether that is the same. Copies are looked at in windows
 //! ahead of those that are moved, and moved in their order, so that whole images finish early. Copies
-//! between the same two hosts are one group, and no group waits for another.
+//! between the same two hosts are one group, and no group waits for another, as far as there is room.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,7 +19,7 @@ use super::limit::{LimitFault, limit};
 use super::open::Open;
 use super::remember::Remembering;
 use super::spec::Spec;
-use crate::mirror::in_place::is;
+use crate::mirror::in_place::is_same;
 use crate::mirror::odds::Odds;
 use crate::mirror::plan::Root;
 use crate::mirror::{Executor, ItemReport, Report, Target, Transfer, TransferError};
@@ -221,7 +221,7 @@ impl<'a> Run<'a> {
             (found, Some(Root::Read(chosen?)))
         };
         if let (Some(found), Some(root), false) = (found, &root, self.options.referrers)
-            && is(to.store.as_ref(), &found, &root.descriptor().digest).await
+            && is_same(to.store.as_ref(), &found, &root.descriptor().digest).await
         {
             self.known.add(&to.store, found.digest.clone()).await;
             return Ok(Outcome::InPlace(found));
@@ -243,7 +243,7 @@ impl<'a> Run<'a> {
         let Some(found) = found else { return Ok((None, None)) };
         let wanted = match version {
             Version::Digest(digest) => {
-                if !is(to.store.as_ref(), &found, digest).await {
+                if !is_same(to.store.as_ref(), &found, digest).await {
                     return Ok((Some(found), None));
                 }
                 found.clone()
