@@ -28,8 +28,14 @@ async fn meanwhile<T>(run: impl Future<Output = T>, there: &TestRegistry) {
             }
         }
     };
+    first(arrived, run).await;
+}
+
+/// Until `arrived`, which is to be long before `run` ends, and before anybody's patience.
+async fn first<T>(arrived: impl Future<Output = ()>, run: impl Future<Output = T>) {
     tokio::select! {
         _ = run => panic!("the other host is still waited for"),
+        () = tokio::time::sleep(Duration::from_secs(60)) => panic!("the other host holds it up"),
         () = arrived => {}
     }
 }
@@ -114,8 +120,5 @@ async fn gathered_from() {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
-    tokio::select! {
-        _ = run => panic!("the other host is still waited for"),
-        () = arrived => {}
-    }
+    first(arrived, run).await;
 }

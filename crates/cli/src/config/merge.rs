@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use super::file::File;
 use super::layers::{Layers, optional, unset, value_error};
 use super::pacing::Limits;
-use super::{Config, ConfigError, Environment, Origin, Setting, auth, certs};
+use super::{Config, ConfigError, Environment, Origin, Setting, auth, certs, proxies};
 use crate::global::{Global, LogFormat, ProgressStyle};
 use crate::logs::Level;
 
@@ -55,6 +55,7 @@ pub(super) fn merge(
             path.as_ref(),
             file.registry_auth_file.as_ref(),
         )?,
+        proxies: proxies::find(environment),
         certificates: certs::find(environment)?,
         unused: file.unused(),
         registries: file.registry_config.registries,

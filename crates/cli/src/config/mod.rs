@@ -12,6 +12,7 @@ mod layers;
 mod locate;
 mod merge;
 mod pacing;
+mod proxies;
 mod settings;
 mod show;
 
@@ -85,6 +86,8 @@ pub(crate) struct Config {
     pub(crate) progress: Setting<ProgressStyle>,
     /// Files with credentials, looked into in this order.
     pub(crate) auth_files: Vec<Setting<PathBuf>>,
+    /// Variables that name proxies, without passwords.
+    pub(crate) proxies: Vec<Setting<String>>,
     /// By host name.
     pub(crate) registries: BTreeMap<String, Registry>,
     /// By URL.

@@ -30,6 +30,9 @@ pub(crate) fn show(config: &Config) -> String {
     for file in &config.auth_files {
         text.line(format_args!("# credentials: {}  # {}", file.value.display(), file.origin));
     }
+    for proxy in &config.proxies {
+        text.line(format_args!("# proxy: {}={}", proxy.origin, proxy.value));
+    }
     registries(&mut text, config);
     certificates(&mut text, config);
     text.0

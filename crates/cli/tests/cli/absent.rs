@@ -40,3 +40,26 @@ fn a_log_tells_it_too() {
     let ended = ended.says(&format!("{host}: waiting 1 s: {host}/a: the connection failed"));
     ended.says("trying again (try 1)");
 }
+
+#[test]
+fn a_proxy_that_is_gone_is_not_taken_for_the_registry() {
+    let (place, proxy) = (Place::new(), nobody());
+    for (variable, host) in [("HTTPS_PROXY", "a.example"), ("ALL_PROXY", "b.example:5000")] {
+        let mut command = place.command();
+        command.env(variable, format!("http://me:hidden@{proxy}"));
+        place.file("s.list", format!("{host}/x:1\n"));
+        command.args(["gather", "s.list", "oci:out:1"]);
+        let ended = place.run(&mut command).with(1);
+        let ended = ended.says(&format!("the proxy http://{proxy}")).says("NO_PROXY");
+        assert!(!ended.err.contains("hidden"), "{}", ended.err);
+        assert!(!ended.err.contains("nothing listens there"), "{}", ended.err);
+    }
+    let mut command = place.command();
+    command.env("https_proxy", format!("http://me:hidden@{proxy}")).args(["config"]);
+    let ended = place.run(&mut command).with(0);
+    assert!(
+        ended.out.contains(&format!("# proxy: https_proxy=http://***@{proxy}\n")),
+        "{}",
+        ended.out
+    );
+}

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io;
 
+use super::by_proxy::ByProxy;
 use crate::store::{ErrorKind, StoreError};
 
 /// What a resolver's failure begins with, in the standard library's words.
@@ -17,13 +18,14 @@ pub(super) enum Absence {
     Refused,
     /// There is no such name.
     Unknown,
+    /// One of both, of the proxy that is asked in its place.
+    Proxy,
 }
 
 /// Whether an error tells that nobody is there.
 pub(super) fn absence(error: &StoreError) -> Option<Absence> {
     let ErrorKind::Network(cause) = error.kind() else { return None };
-    let mut causes = causes(&**cause);
-    causes.find_map(|cause| {
+    let absence = causes(&**cause).find_map(|cause| {
         let refused = cause.downcast_ref::<io::Error>().map(io::Error::kind);
         if refused == Some(io::ErrorKind::ConnectionRefused) {
             return Some(Absence::Refused);
@@ -32,7 +34,9 @@ pub(super) fn absence(error: &StoreError) -> Option<Absence> {
         let unknown =
             words.contains(NO_ADDRESS) && !ASK_LATER.iter().any(|later| words.contains(later));
         unknown.then_some(Absence::Unknown)
-    })
+    })?;
+    let by_proxy = causes(&**cause).find_map(|cause| cause.downcast_ref::<ByProxy>()).is_some();
+    Some(if by_proxy { Absence::Proxy } else { absence })
 }
 
 /// Why a request failed.
@@ -40,6 +44,7 @@ pub(super) fn brief(error: &StoreError) -> String {
     match (absence(error), error.kind()) {
         (Some(Absence::Refused), _) => "connection refused".to_owned(),
         (Some(Absence::Unknown), _) => "its name is not known".to_owned(),
+        (Some(Absence::Proxy), _) => "its proxy cannot be reached".to_owned(),
         (None, ErrorKind::Network(cause)) => last(&**cause),
         (None, ErrorKind::Status { status, .. }) => format!("it answered {status}"),
         (None, kind) => kind.to_string(),

@@ -35,6 +35,7 @@ pub(super) struct Contact {
 #[error("{}", match .absence {
     Absence::Refused => "nothing listens there and nothing did before in this run; is the address right, port included, and does the registry run?",
     Absence::Unknown => "there is no such name; is it spelled right, and does this machine ask the right name server?",
+    Absence::Proxy => "its proxy cannot be reached; are the variables HTTPS_PROXY, HTTP_PROXY and ALL_PROXY right, and is the host one for NO_PROXY?",
 })]
 struct NeverAnswered {
     absence: Absence,

@@ -4,6 +4,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use url::Url;
 
+use super::by_proxy::ByProxy;
 use crate::store::{ErrorKind, StoreError, chain};
 
 /// The most that is read of an error's body.
@@ -22,13 +23,16 @@ pub(super) fn shown(url: &Url) -> String {
 
 /// An error of the connection.
 pub(super) fn network(place: &str, error: reqwest::Error) -> StoreError {
-    let error = error.without_url();
-    let words = chain(&error);
+    let error: Box<dyn std::error::Error + Send + Sync> = match ByProxy::explain(error) {
+        Ok(error) => Box::new(error),
+        Err(error) => Box::new(error),
+    };
+    let words = chain(&*error);
     if is_foreign(&words) {
         return foreign(place);
     }
     let kind = if is_distrust(&words) { ErrorKind::Tls } else { ErrorKind::Network };
-    StoreError::new(place, kind(Box::new(error)))
+    StoreError::new(place, kind(error))
 }
 
 /// Whether the words of an error tell that an answer was no HTTP.

@@ -14,6 +14,7 @@ mod blob_read;
 mod blob_write;
 mod body;
 mod brief;
+mod by_proxy;
 mod call;
 mod check;
 mod client;
