@@ -12,27 +12,49 @@ pub(crate) fn format_float(value: f64, verb: char, precision: Option<usize>) -> 
     }
     match verb {
         'e' | 'E' => exponential(value, verb, precision),
-        'f' => precision.map_or_else(|| format!("{value}"), |digits| format!("{value:.digits$}")),
+        'f' => fixed(value, precision),
         'b' => binary(value),
         'x' | 'X' => hexadecimal(value, verb, precision),
         _ => general(value, verb, precision),
     }
 }
 
+/// More digits than any float has after the point; all that follow are zeros.
+const ALL_DIGITS: usize = 1100;
+
+/// The zeros of a precision beyond what is worth computing.
+fn zeros(precision: Option<usize>) -> String {
+    "0".repeat(precision.unwrap_or(0).saturating_sub(ALL_DIGITS))
+}
+
+fn fixed(value: f64, precision: Option<usize>) -> String {
+    let Some(digits) = precision else {
+        return format!("{value}");
+    };
+    let digits = digits.min(ALL_DIGITS);
+    format!("{value:.digits$}") + &zeros(precision)
+}
+
+/// Rust's exponential form, with at most [`ALL_DIGITS`] of the digits asked for.
+fn scientific(value: f64, precision: Option<usize>) -> String {
+    precision.map_or_else(
+        || format!("{value:e}"),
+        |digits| format!("{value:.*e}", digits.min(ALL_DIGITS)),
+    )
+}
+
 fn exponential(value: f64, verb: char, precision: Option<usize>) -> String {
-    let text =
-        precision.map_or_else(|| format!("{value:e}"), |digits| format!("{value:.digits$e}"));
+    let text = scientific(value, precision);
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
     let (sign, exponent) = exponent.strip_prefix('-').map_or(('+', exponent), |rest| ('-', rest));
     let letter = if verb == 'E' || verb == 'G' { 'E' } else { 'e' };
-    format!("{mantissa}{letter}{sign}{exponent:0>2}")
+    format!("{mantissa}{}{letter}{sign}{exponent:0>2}", zeros(precision))
 }
 
 /// `%g`: exponential for very small and very large values, without trailing zeros.
 fn general(value: f64, verb: char, precision: Option<usize>) -> String {
     let precision = precision.map(|digits| digits.max(1));
-    let text =
-        precision.map_or_else(|| format!("{value:e}"), |digits| format!("{value:.*e}", digits - 1));
+    let text = scientific(value, precision.map(|digits| digits - 1));
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
     let mantissa = if mantissa.contains('.') {

@@ -4,6 +4,7 @@ mod float;
 mod number;
 mod printf;
 mod quoting;
+mod time;
 mod value;
 mod version;
 

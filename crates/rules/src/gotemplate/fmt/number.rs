@@ -106,7 +106,8 @@ impl Printer<'_> {
         let bits = if value.negative { value.magnitude.wrapping_neg() } else { value.magnitude };
         let least = self.flags.precision.unwrap_or(4).max(4);
         self.budget.bytes(least)?;
-        let mut text = format!("U+{bits:0least$X}");
+        let shown = format!("{bits:X}");
+        let mut text = format!("U+{}{shown}", "0".repeat(least.saturating_sub(shown.len())));
         if self.flags.sharp
             && let Some(rune) =
                 u32::try_from(bits).ok().and_then(char::from_u32).filter(|&rune| is_print(rune))

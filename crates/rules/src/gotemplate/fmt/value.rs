@@ -46,7 +46,7 @@ impl Printer<'_> {
         self.value_at(arg, verb, 0)
     }
 
-    fn value_at(&mut self, value: &Value, verb: char, depth: usize) -> Printed {
+    pub(super) fn value_at(&mut self, value: &Value, verb: char, depth: usize) -> Printed {
         self.budget.step(1)?;
         check_depth(depth)?;
         if self.by_method(value, verb)? {
@@ -151,13 +151,7 @@ impl Printer<'_> {
                     depth + 1,
                 )
             }
-            Value::Time(time) => {
-                let fields = [
-                    ("wall", Value::Uint64(u64::from(time.nanos))),
-                    ("ext", Value::Int64(time.secs)),
-                ];
-                self.structure("time.Time", &fields, verb, depth)
-            }
+            Value::Time(time) => self.time(time, verb, depth),
             other => self.pointer(other, verb),
         }
     }

@@ -107,7 +107,7 @@ impl Decoder<'_> {
             items.push(self.value()?);
             self.spaces();
             if self.take(b']') {
-                return Ok(Value::list(items));
+                return Ok(Value::appended(items));
             }
             if !self.take(b',') {
                 return Err(self.unexpected("after array element"));

@@ -1,12 +1,15 @@
 //! Go's regular expressions (RE2), on top of the `regex` crate: own syntax, own rules for empty matches.
 
 mod classes;
+mod subject;
 mod syntax;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use regex::Regex;
+
+pub(crate) use subject::Subject;
 
 use super::limits::Budget;
 use super::text::{decode_rune, find};
@@ -70,24 +73,32 @@ impl Regexp {
     }
 
     /// Whether it matches anywhere.
-    pub(crate) fn is_match(&self, text: &str, budget: &Budget) -> Result<bool, Fail> {
+    pub(crate) fn is_match(&self, subject: &Subject<'_>, budget: &Budget) -> Result<bool, Fail> {
+        let text = subject.shown();
         self.charge(text.len(), budget)?;
         Ok(self.regex.is_match(text))
     }
 
     /// The first match.
-    pub(crate) fn find<'t>(&self, text: &'t str, budget: &Budget) -> Result<&'t str, Fail> {
+    pub(crate) fn find<'t>(
+        &self,
+        subject: &Subject<'t>,
+        budget: &Budget,
+    ) -> Result<&'t [u8], Fail> {
+        let text = subject.shown();
         self.charge(text.len(), budget)?;
-        Ok(self.regex.find(text).map_or("", |found| found.as_str()))
+        let found = self.regex.find(text);
+        Ok(found.map_or(b"", |found| subject.part(found.start(), found.end())))
     }
 
     /// Up to `limit` matches; a negative limit is none.
     pub(crate) fn find_all(
         &self,
-        text: &str,
+        subject: &Subject<'_>,
         limit: i64,
         budget: &Budget,
     ) -> Result<Vec<(usize, usize)>, Fail> {
+        let text = subject.shown();
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let mut found = Vec::new();
         let (mut at, mut last_end) = (0, None);
@@ -111,10 +122,11 @@ impl Regexp {
     /// Every match replaced by what `with` writes.
     pub(crate) fn replace(
         &self,
-        text: &str,
+        subject: &Subject<'_>,
         budget: &Budget,
         mut with: impl FnMut(&mut Vec<u8>, &Groups) -> Result<(), Fail>,
     ) -> Result<Vec<u8>, Fail> {
+        let text = subject.shown();
         let mut out = Vec::new();
         let (mut at, mut last_end) = (0, 0);
         while at <= text.len() {
@@ -128,7 +140,7 @@ impl Regexp {
                 break;
             };
             self.charge(end - at, budget)?;
-            out.extend_from_slice(text.as_bytes().get(last_end..start).unwrap_or_default());
+            out.extend_from_slice(subject.part(last_end, start));
             if end > last_end || start == 0 {
                 let before = out.len();
                 with(&mut out, &groups)?;
@@ -137,13 +149,19 @@ impl Regexp {
             last_end = end;
             at = after_rune(text, at).max(end);
         }
-        out.extend_from_slice(text.as_bytes().get(last_end..).unwrap_or_default());
+        out.extend_from_slice(subject.tail(last_end));
         budget.bytes(out.len())?;
         Ok(out)
     }
 
     /// `Regexp.Expand`: `$1`, `${name}`, `$$`.
-    pub(crate) fn expand(&self, out: &mut Vec<u8>, template: &[u8], text: &str, groups: &Groups) {
+    pub(crate) fn expand(
+        &self,
+        out: &mut Vec<u8>,
+        template: &[u8],
+        subject: &Subject<'_>,
+        groups: &Groups,
+    ) {
         let mut rest = template;
         while let Some(dollar) = find(rest, b"$") {
             out.extend_from_slice(rest.get(..dollar).unwrap_or_default());
@@ -153,7 +171,7 @@ impl Regexp {
                 rest = after;
             } else if let Some((name, after)) = group_name(rest) {
                 if let Some((start, end)) = self.group(name, groups) {
-                    out.extend_from_slice(text.as_bytes().get(start..end).unwrap_or_default());
+                    out.extend_from_slice(subject.part(start, end));
                 }
                 rest = after;
             } else {

@@ -22,6 +22,10 @@ struct Level {
     weight: u32,
     /// That of what was last read, where it can be repeated.
     last: Option<u32>,
+    /// Whether the flag `U` holds here, which turns repetitions around.
+    lazy: bool,
+    /// Whether it holds for what is written: flags are, after a repetition they stand before.
+    lazy_written: bool,
 }
 
 struct Translator<'p> {
@@ -50,10 +54,7 @@ pub(super) fn translate(pattern: &str) -> Checked<Translated> {
         repeated_at: None,
     };
     while translator.at < pattern.len() {
-        if !translator.rest().starts_with(['*', '+', '?', '{']) {
-            translator.out += &std::mem::take(&mut translator.flags);
-        }
-        let repeated = translator.step()?;
+        let repeated = translator.step_with_flags()?;
         translator.repeated_at = repeated;
     }
     if !translator.levels.is_empty() {
@@ -83,6 +84,24 @@ impl<'p> Translator<'p> {
         self.level.last = Some(1);
     }
 
+    /// Reads one element and writes the flags held back, unless only flags were read or a repetition.
+    fn step_with_flags(&mut self) -> Checked<Option<usize>> {
+        if self.rest().starts_with(['*', '+', '?', '{']) {
+            return self.step();
+        }
+        let held = std::mem::take(&mut self.flags);
+        let before = self.out.len();
+        let was_written = std::mem::replace(&mut self.level.lazy_written, self.level.lazy);
+        let repeated = self.step()?;
+        if self.out.len() == before {
+            self.flags.insert_str(0, &held);
+            self.level.lazy_written = was_written;
+        } else {
+            self.out.insert_str(before, &held);
+        }
+        Ok(repeated)
+    }
+
     /// Reads one element; the place of a repetition, if it was one.
     fn step(&mut self) -> Checked<Option<usize>> {
         let rest = self.rest();
@@ -110,6 +129,7 @@ impl<'p> Translator<'p> {
                     return Ok(Some(start));
                 }
                 self.out += &std::mem::take(&mut self.flags);
+                self.level.lazy_written = self.level.lazy;
                 self.atom(&literal(u32::from('{')), 1);
             }
             Some('\\') => self.escape()?,
@@ -139,8 +159,9 @@ impl<'p> Translator<'p> {
     /// Repeats what was last read; `count` is the most times where there is a count.
     fn repeat(&mut self, start: usize, operator: &str, count: Option<u32>) -> Checked<()> {
         self.out += operator;
-        if self.rest().starts_with('?') {
-            self.at += 1;
+        let marked = self.rest().starts_with('?');
+        self.at += usize::from(marked);
+        if marked != (self.level.lazy != self.level.lazy_written) {
             self.out.push('?');
         }
         if let Some(before) = self.repeated_at {
@@ -169,7 +190,9 @@ impl<'p> Translator<'p> {
         if self.levels.len() >= MAX_GROUPS {
             return Err(format!("expression nests too deeply: `{}`", self.pattern));
         }
-        self.levels.push(std::mem::take(&mut self.level));
+        let lazy = self.level.lazy;
+        let inner = Level { lazy, lazy_written: lazy, ..Level::default() };
+        self.levels.push(std::mem::replace(&mut self.level, inner));
         Ok(())
     }
 
@@ -236,8 +259,12 @@ impl<'p> Translator<'p> {
         let minus = if off.is_empty() { "" } else { "-" };
         if group {
             let _ = write!(self.out, "(?{on}{minus}{off}:");
-            return self.push_level();
+            self.push_level()?;
+            self.level.lazy = (self.level.lazy || on.contains('U')) && !off.contains('U');
+            self.level.lazy_written = self.level.lazy;
+            return Ok(());
         }
+        self.level.lazy = (self.level.lazy || on.contains('U')) && !off.contains('U');
         if !on.is_empty() || !off.is_empty() {
             let _ = write!(self.flags, "(?{on}{minus}{off})");
         }

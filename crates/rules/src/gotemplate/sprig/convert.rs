@@ -29,7 +29,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
 ];
 
 fn ints(numbers: Vec<i64>) -> Out {
-    Ok(Value::List(List::new(Elem::Int, numbers.into_iter().map(Value::Int).collect())))
+    Ok(Value::List(List::appended(Elem::Int, numbers.into_iter().map(Value::Int).collect(), 0)))
 }
 
 /// The numbers from `start` until `stop`, where the step leads there.
@@ -58,7 +58,7 @@ fn sequence(env: &Env<'_>, args: Args<'_>) -> Out {
     if direction < 0 && step.is_some_and(|step| step > 0) {
         return Ok(Value::str(""));
     }
-    let numbers = steps(env, start, end.saturating_add(direction), step.unwrap_or(direction))?;
+    let numbers = steps(env, start, end.wrapping_add(direction), step.unwrap_or(direction))?;
     let texts: Vec<String> = numbers.iter().map(i64::to_string).collect();
     Ok(Value::str(texts.join(" ")))
 }

@@ -6,7 +6,7 @@ use super::merge::{merge, must_merge};
 use super::text_of;
 use crate::gotemplate::functions::{Args, Env, Function, Ty, fixed, variadic};
 use crate::gotemplate::text::GoStr;
-use crate::gotemplate::value::{Dict, Out, Value};
+use crate::gotemplate::value::{Dict, Elem, List, Out, Value};
 
 const D: Ty = Ty::Dict;
 const S: Ty = Ty::Str;
@@ -26,7 +26,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     fixed("hasKey", &[D, S], |_, args| Ok(Value::Bool(find(args, 0, args.text(1)).is_some()))),
     variadic("pluck", &[S], D, |env, args| {
         env.budget.elements(args.0.len())?;
-        Ok(Value::list(
+        Ok(Value::appended(
             (1..args.0.len()).filter_map(|index| find(args, index, args.text(0))).collect(),
         ))
     }),
@@ -35,12 +35,12 @@ pub(super) static FUNCTIONS: &[Function] = &[
         let keys: Vec<GoStr> =
             dicts.flat_map(|dict| dict.entries().into_iter().map(|(key, _)| key)).collect();
         env.budget.elements(keys.len())?;
-        Ok(Value::strings(keys))
+        Ok(Value::List(List::appended(Elem::Str, keys.into_iter().map(Value::Str).collect(), 0)))
     }),
     fixed("values", &[D], |env, args| {
         let values: Vec<Value> = entries(args).into_iter().map(|(_, value)| value).collect();
         env.budget.elements(values.len())?;
-        Ok(Value::list(values))
+        Ok(Value::appended(values))
     }),
     variadic("pick", &[D], S, |env, args| select(env, args, true)),
     variadic("omit", &[D], S, |env, args| select(env, args, false)),

@@ -89,11 +89,51 @@ fn round(_: &Env<'_>, args: Args<'_>) -> Out {
     Ok(Value::Float(rounded / power))
 }
 
-/// `math.Pow(10, n)`: exact where a float can be.
+/// `math.Pow(10, n)`, squared step by step as Go does: beyond `1e22` its last bit is not that of the nearest float.
 fn power_of_ten(exponent: i64) -> f64 {
-    match exponent {
-        -400..=400 => format!("1e{exponent}").parse().unwrap_or(0.0),
-        401.. => f64::INFINITY,
-        _ => 0.0,
+    let (mut fraction, mut scale) = (1.0, 0);
+    let (mut square, mut square_scale) = (0.625, 4);
+    let mut left = exponent.unsigned_abs();
+    while left > 0 {
+        if square_scale > 4096 {
+            scale += square_scale;
+            break;
+        }
+        if left & 1 == 1 {
+            fraction *= square;
+            scale += square_scale;
+        }
+        square *= square;
+        square_scale *= 2;
+        if square < 0.5 {
+            square *= 2.0;
+            square_scale -= 1;
+        }
+        left >>= 1;
+    }
+    if exponent < 0 {
+        times_power_of_two(1.0 / fraction, -scale)
+    } else {
+        times_power_of_two(fraction, scale)
+    }
+}
+
+/// `math.Ldexp`: rounded once, where the result is too small for all its bits.
+fn times_power_of_two(value: f64, exponent: i32) -> f64 {
+    let first = exponent.clamp(-1000, 1000);
+    let second = (exponent - first).clamp(-1000, 1000);
+    value * 2.0_f64.powi(first) * 2.0_f64.powi(second)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[allow(clippy::float_cmp)]
+    fn powers_of_ten_are_those_of_go() {
+        assert_eq!((power_of_ten(3), power_of_ten(-3), power_of_ten(0)), (1000.0, 0.001, 1.0));
+        assert_eq!((power_of_ten(400), power_of_ten(-400)), (f64::INFINITY, 0.0));
+        assert_eq!((power_of_ten(i64::MAX), power_of_ten(i64::MIN)), (f64::INFINITY, 0.0));
     }
 }

@@ -59,14 +59,15 @@ fn items(env: &Env<'_>, args: Args<'_>, index: usize, what: &str) -> Result<Vec<
 
 fn push(env: &Env<'_>, args: Args<'_>) -> Out {
     let mut items = items(env, args, 0, "push on")?;
+    let room = items.len();
     items.push(args.value(1).clone());
-    Ok(Value::list(items))
+    Ok(Value::List(List::extended(Elem::Any, items, room)))
 }
 
 fn prepend(env: &Env<'_>, args: Args<'_>) -> Out {
     let mut items = items(env, args, 0, "prepend on")?;
     items.insert(0, args.value(1).clone());
-    Ok(Value::list(items))
+    Ok(Value::List(List::extended(Elem::Any, items, 1)))
 }
 
 fn first(env: &Env<'_>, args: Args<'_>) -> Out {
@@ -103,7 +104,7 @@ fn reverse(env: &Env<'_>, args: Args<'_>) -> Out {
 fn compact(env: &Env<'_>, args: Args<'_>) -> Out {
     let mut items = items(env, args, 0, "compact on")?;
     items.retain(truth);
-    Ok(Value::list(items))
+    Ok(Value::appended(items))
 }
 
 fn contains(env: &Env<'_>, items: &[Value], wanted: &Value) -> Result<bool, Fail> {
@@ -122,7 +123,7 @@ fn uniq(env: &Env<'_>, args: Args<'_>) -> Out {
             kept.push(item);
         }
     }
-    Ok(Value::list(kept))
+    Ok(Value::appended(kept))
 }
 
 fn without(env: &Env<'_>, args: Args<'_>) -> Out {
@@ -132,7 +133,7 @@ fn without(env: &Env<'_>, args: Args<'_>) -> Out {
             kept.push(item);
         }
     }
-    Ok(Value::list(kept))
+    Ok(Value::appended(kept))
 }
 
 fn has(env: &Env<'_>, args: Args<'_>) -> Out {
@@ -154,7 +155,7 @@ fn concat(env: &Env<'_>, args: Args<'_>) -> Out {
     if all.is_empty() {
         return Ok(Value::List(List::nil(Elem::Any)));
     }
-    Ok(Value::list(all))
+    Ok(Value::appended(all))
 }
 
 /// The part of a list between two indexes; the second may reach into what the list was cut from.

@@ -1,10 +1,9 @@
 //! Regular expressions.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::gotemplate::functions::{Args, Env, Function, Ty, fixed};
-use crate::gotemplate::regexp::{Regexp, quote_meta};
+use crate::gotemplate::regexp::{Regexp, Subject, quote_meta};
 use crate::gotemplate::text::GoStr;
 use crate::gotemplate::value::{Elem, Fail, List, Out, Value};
 
@@ -37,6 +36,9 @@ pub(super) static FUNCTIONS: &[Function] = &[
     fixed("regexQuoteMeta", &[S], |_, args| Ok(Value::str(quote_meta(args.text(0))))),
 ];
 
+/// Matches that Go makes room for at first.
+const FOUND_ROOM: usize = 10;
+
 type Compile = fn(&Env<'_>, Args<'_>) -> Result<Arc<Regexp>, Fail>;
 
 fn compile(env: &Env<'_>, args: Args<'_>) -> Result<Arc<Regexp>, Fail> {
@@ -55,8 +57,8 @@ fn must_compile(env: &Env<'_>, args: Args<'_>) -> Result<Arc<Regexp>, Fail> {
     })
 }
 
-fn text(args: Args<'_>) -> Cow<'_, str> {
-    String::from_utf8_lossy(args.text(1))
+fn text(args: Args<'_>) -> Subject<'_> {
+    Subject::new(args.text(1))
 }
 
 fn find(env: &Env<'_>, args: Args<'_>, compile: Compile) -> Out {
@@ -69,10 +71,9 @@ fn find_all(env: &Env<'_>, args: Args<'_>, compile: Compile) -> Out {
     if found.is_empty() {
         return Ok(Value::List(List::nil(Elem::Str)));
     }
-    let parts =
-        found.iter().map(|&(start, end)| GoStr::from(text.get(start..end).unwrap_or_default()));
+    let parts = found.iter().map(|&(start, end)| Value::Str(GoStr::from(text.part(start, end))));
     env.budget.elements(found.len())?;
-    Ok(Value::strings(parts.collect()))
+    Ok(Value::List(List::appended(Elem::Str, parts.collect(), FOUND_ROOM)))
 }
 
 fn replace(env: &Env<'_>, args: Args<'_>, compile: Compile) -> Out {
@@ -99,25 +100,27 @@ fn split(env: &Env<'_>, args: Args<'_>, compile: Compile) -> Out {
     if limit == 0 {
         return Ok(Value::List(List::nil(Elem::Str)));
     }
-    if !args.text(0).is_empty() && text.is_empty() {
+    if !args.text(0).is_empty() && args.text(1).is_empty() {
         return Ok(Value::strings(vec!["".into()]));
     }
     let most = usize::try_from(limit).unwrap_or(usize::MAX);
-    let mut parts: Vec<GoStr> = Vec::new();
+    let mut parts = Vec::new();
     let (mut begin, mut end) = (0, 0);
-    for (start, stop) in regexp.find_all(&text, limit, &env.budget)? {
+    let found = regexp.find_all(&text, limit, &env.budget)?;
+    let room = found.len();
+    for (start, stop) in found {
         if parts.len() + 1 >= most {
             break;
         }
         end = start;
         if stop != 0 {
-            parts.push(text.get(begin..end).unwrap_or_default().into());
+            parts.push(Value::Str(text.part(begin, end).into()));
         }
         begin = stop;
     }
-    if end != text.len() {
-        parts.push(text.get(begin..).unwrap_or_default().into());
+    if end != text.shown().len() {
+        parts.push(Value::Str(text.tail(begin).into()));
     }
     env.budget.elements(parts.len())?;
-    Ok(Value::strings(parts))
+    Ok(Value::List(List::appended(Elem::Str, parts, room)))
 }

@@ -50,7 +50,7 @@ fn strings(env: &Env<'_>, value: &Value) -> Result<List, Fail> {
         .iter()
         .filter(|item| !item.is_nothing())
         .map(|item| Ok(Value::Str(text_of(env, item)?)));
-    Ok(List::new(Elem::Str, texts.collect::<Result<_, Fail>>()?))
+    Ok(List::with_capacity(Elem::Str, texts.collect::<Result<_, Fail>>()?, items.len()))
 }
 
 fn join(env: &Env<'_>, args: Args<'_>) -> Out {

@@ -108,6 +108,11 @@ impl Time {
         Self { secs: -UNIX_FROM_YEAR_ONE, nanos: 0, zone: Zone::Utc }
     }
 
+    /// Seconds since the first moment of the year 1.
+    pub(crate) fn seconds_of_year_one(&self) -> i64 {
+        self.secs.saturating_add(UNIX_FROM_YEAR_ONE)
+    }
+
     /// `time.Date`, in UTC.
     pub(crate) fn from_civil(date: Date, second_of_day: i64, nanos: u32, zone: Zone) -> Self {
         Self {

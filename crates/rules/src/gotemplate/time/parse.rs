@@ -23,7 +23,8 @@ struct Fields {
     minute: i64,
     second: i64,
     nanos: i64,
-    pm: Option<bool>,
+    am: bool,
+    pm: bool,
     utc: bool,
     offset: Option<i64>,
     zone_name: Option<Vec<u8>>,
@@ -187,8 +188,8 @@ impl Fields {
                 self.minute = in_range(digits(rest, 2, padded)?, 0, 59, "minute")?;
             }
             Element::Second { padded } => self.read_second(padded, rest, layout_rest)?,
-            Element::UpperPm => self.pm = Some(half_day(take(rest, 2)?, b"AM", b"PM")?),
-            Element::LowerPm => self.pm = Some(half_day(take(rest, 2)?, b"am", b"pm")?),
+            Element::UpperPm => self.half_day(take(rest, 2)?, b"AM", b"PM")?,
+            Element::LowerPm => self.half_day(take(rest, 2)?, b"am", b"pm")?,
             Element::ZoneName => self.read_zone_name(rest)?,
             Element::Offset(form) => self.read_offset(form, rest)?,
             Element::Fraction { digits, cut: false, .. } => {
@@ -203,6 +204,16 @@ impl Fields {
     }
 
     /// A second may have a fraction that the layout does not mention.
+    /// A layout may ask twice: then both halves can be set.
+    fn half_day(&mut self, text: &[u8], am: &[u8], pm: &[u8]) -> Parsed<()> {
+        match text {
+            _ if text == pm => self.pm = true,
+            _ if text == am => self.am = true,
+            _ => return Err(Mismatch::Form),
+        }
+        Ok(())
+    }
+
     fn read_second(&mut self, padded: bool, rest: &mut &[u8], layout_rest: &[u8]) -> Parsed<()> {
         self.second = in_range(digits(rest, 2, padded)?, 0, 59, "second")?;
         let mentioned =
@@ -255,10 +266,10 @@ impl Fields {
     }
 
     fn finish(mut self) -> Result<Time, &'static str> {
-        match self.pm {
-            Some(true) if self.hour < 12 => self.hour += 12,
-            Some(false) if self.hour == 12 => self.hour = 0,
-            _ => {}
+        if self.pm && self.hour < 12 {
+            self.hour += 12;
+        } else if self.am && self.hour == 12 {
+            self.hour = 0;
         }
         let (month, day) = match self.year_day {
             Some(year_day) => self.month_and_day(year_day)?,
@@ -313,14 +324,6 @@ impl Fields {
 fn gmt_offset(digits: &[u8]) -> i64 {
     let text = String::from_utf8_lossy(digits);
     text.parse::<i64>().unwrap_or(0) * 3600
-}
-
-fn half_day(text: &[u8], am: &[u8], pm: &[u8]) -> Parsed<bool> {
-    match text {
-        _ if text == pm => Ok(true),
-        _ if text == am => Ok(false),
-        _ => Err(Mismatch::Form),
-    }
 }
 
 /// How much of the text looks like the abbreviation of a zone.

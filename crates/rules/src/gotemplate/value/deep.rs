@@ -122,7 +122,7 @@ fn copy_at(value: &Value, budget: &Budget, depth: usize) -> Result<Value, Fail> 
                 .iter()
                 .map(|item| copy_at(item, budget, depth + 1))
                 .collect::<Result<_, _>>()?;
-            Value::List(List::new(list.elem(), items))
+            Value::List(List::with_capacity(list.elem(), items, list.capacity()))
         }
         Value::Dict(Some(dict)) => {
             let entries = dict

@@ -32,7 +32,10 @@ pub(crate) struct Platform {
 fn strings(items: Option<&Vec<String>>) -> List {
     items.map_or_else(
         || List::nil(Elem::Str),
-        |items| List::new(Elem::Str, items.iter().map(|item| Value::str(item.as_str())).collect()),
+        |items| {
+            let texts = items.iter().map(|item| Value::str(item.as_str())).collect();
+            List::appended(Elem::Str, texts, 0)
+        },
     )
 }
 

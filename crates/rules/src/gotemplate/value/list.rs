@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::Value;
+use super::growth::{Layout, appended, grown};
 
 /// The element type of a slice.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,6 +17,26 @@ pub(crate) enum Elem {
     Int,
     /// `[]interface {}`
     List,
+}
+
+impl Elem {
+    fn layout(self) -> Layout {
+        match self {
+            Self::Any | Self::Str => Layout { size: 16, pointers: true },
+            Self::Int => Layout { size: 8, pointers: false },
+            Self::List => Layout { size: 24, pointers: true },
+        }
+    }
+
+    /// What fills the room behind a slice.
+    fn zero(self) -> Value {
+        match self {
+            Self::Any => Value::Nil,
+            Self::Str => Value::str(""),
+            Self::Int => Value::Int(0),
+            Self::List => Value::List(List::nil(Self::Any)),
+        }
+    }
 }
 
 /// A slice of any type but `[]uint8`.
@@ -43,6 +64,25 @@ impl List {
         let items: Vec<Value> = items.into_iter().map(Value::boxed).collect();
         let len = items.len();
         Self { elem, array: Some(Rc::new(Array(RefCell::new(items)))), start: 0, len }
+    }
+
+    /// A slice whose elements were appended one by one to room for `room` of them.
+    pub(crate) fn appended(elem: Elem, items: Vec<Value>, room: usize) -> Self {
+        let capacity = appended(room, items.len(), elem.layout());
+        Self::with_capacity(elem, items, capacity)
+    }
+
+    /// A slice whose last elements were appended at once to the `first` before them.
+    pub(crate) fn extended(elem: Elem, items: Vec<Value>, first: usize) -> Self {
+        let capacity = grown(first, items.len(), elem.layout());
+        Self::with_capacity(elem, items, capacity)
+    }
+
+    /// A slice over a larger array, empty behind the elements.
+    pub(crate) fn with_capacity(elem: Elem, mut items: Vec<Value>, capacity: usize) -> Self {
+        let len = items.len();
+        items.resize(capacity.max(len), elem.zero());
+        Self { len, ..Self::new(elem, items) }
     }
 
     /// The nil slice.

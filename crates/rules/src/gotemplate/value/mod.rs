@@ -3,6 +3,7 @@
 mod compare;
 mod deep;
 mod dict;
+mod growth;
 mod hashing;
 mod host;
 mod list;
@@ -127,6 +128,11 @@ impl Value {
     /// A `[]interface {}`; invalid elements become nil ones.
     pub(crate) fn list(items: Vec<Self>) -> Self {
         Self::List(List::new(Elem::Any, items))
+    }
+
+    /// A `[]interface {}` that Go appends to one by one.
+    pub(crate) fn appended(items: Vec<Self>) -> Self {
+        Self::List(List::appended(Elem::Any, items, 0))
     }
 
     /// An `error` made by `errors.New`.
