@@ -5,12 +5,12 @@
 use std::io;
 use std::path::Path;
 
-use airlift_oci::inventory::{SourceLine, parse_sources};
+use airlift_oci::inventory::{Item, SourceLine, parse_sources};
 use airlift_oci::mirror::{ItemReport, Report, SourceImage};
 use airlift_oci::store::{read_small, read_small_from};
 use airlift_oci::stores::Stores;
 use airlift_oci::types::{Annotations, Location, Platform, Tag};
-use airlift_rules::{Ruleset, RulesetError, Selectors};
+use airlift_rules::{Routing, Ruleset, RulesetError, Selectors};
 use anyhow::Context;
 
 use crate::failure::Usage;
@@ -164,10 +164,38 @@ pub(crate) fn distinct(lines: &[SourceLine], image: &Location) -> anyhow::Result
     }
 }
 
+/// Refuses rules that send an item to where the gathered index itself is: it would be lost there.
+pub(crate) fn spared(
+    image: &Location,
+    routing: &Routing<'_>,
+    items: &[Item],
+) -> anyhow::Result<()> {
+    for (position, item) in items.iter().enumerate() {
+        for to in routing.destinations(position, item)? {
+            let label = to.reference.to_string();
+            if same_name(&Location::Registry(to.reference), image) {
+                let (source, rule) = (&item.source, to.rule);
+                return Err(Usage::new(
+                    format!(
+                        "{label}, the destination of {source} ({rule}), is the gathered index itself, and would replace it"
+                    ),
+                    "choose another tag or repository for the destination",
+                )
+                .into());
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Whether two locations are one tag at one place.
 fn same_name(one: &Location, other: &Location) -> bool {
     let place = match (one, other) {
-        (Location::Registry(one), Location::Registry(other)) => one.name == other.name,
+        (Location::Registry(one), Location::Registry(other)) => {
+            // Hosts have no case.
+            one.name.registry().eq_ignore_ascii_case(other.name.registry())
+                && one.name.repository() == other.name.repository()
+        }
         (Location::Layout { directory: one, .. }, Location::Layout { directory: other, .. }) => {
             let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
             real(one) == real(other)

@@ -61,9 +61,9 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
         let items = dispatch::choose(dispatch::unread(lines), &selectors, None)?;
         let routing = Routing::plan(&ruleset, &items);
         // Whether two sources for one destination are a conflict depends on what they are.
-        if routing.check().is_ok() {
+        if routing.conflicts.is_empty() {
             output::text(&dispatch::table_unread(&routing, &items, args.output)?)?;
-            return Ok(Exit::Done);
+            return Ok(if routing.check().is_ok() { Exit::Done } else { Exit::Usage });
         }
     }
     let (items, failed) = runtime::guarded(items(args, session, lines.as_deref()))?;

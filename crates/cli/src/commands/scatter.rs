@@ -78,6 +78,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
         let (opened, items) = inventory(&args.image, &stores).await?;
         let items = args.choice.of(items)?;
         let routing = dispatch::route(&ruleset, &items)?;
+        inputs::spared(&args.image, &routing, &items)?;
         if args.choice.check {
             output::text(&dispatch::table(&routing, &items, Format::Table)?)?;
             return Ok(Run::Dry(dispatch::planned(&routing, &items)?));

@@ -27,6 +27,7 @@ mod mirror;
 mod mirror_guide;
 mod odd;
 mod pacing;
+mod platforms;
 mod proxy;
 mod proxy_examples;
 mod saved;

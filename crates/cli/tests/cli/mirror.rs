@@ -118,4 +118,15 @@ async fn a_destination_never_replaces_a_source_and_a_full_one_says_so() {
     place.file("l.list", "oci:out:1\n");
     place.airlift("gather l.list oci:./out:1").with(2).says("would replace it");
     place.airlift("gather l.list oci:out:2").with(0);
+    place.file("h.list", "Low.example.com/a:1\n");
+    place.airlift("gather h.list low.example.com/a:1").with(2).says("would replace it");
+
+    let host = registry.host();
+    place.airlift(&format!("gather s.list {host}/gather")).with(0);
+    place.file("self.csv", format!("{app},{host}/gather:latest\n"));
+    for check in ["", "--check"] {
+        let line = format!("scatter {host}/gather all-prefix=self.csv {check}");
+        place.airlift(&line).with(2).says("self.csv:1), is the gathered index itself");
+    }
+    place.airlift(&format!("scatter {host}/gather nest={host}/out --check")).with(0);
 }

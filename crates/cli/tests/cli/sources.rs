@@ -69,6 +69,9 @@ async fn route_reads_what_the_rules_look_at_and_no_more() {
     assert_eq!(rows[0]["digest"], serde_json::Value::Null, "nobody knows it");
     let table = place.airlift("route good.list longest-prefix=r.csv -l k=v").with(0).out;
     assert!(table.contains("unmatched") && !table.contains("/a:1"), "{table}");
+    place.file("bad.csv", format!("{host}/a,reg.example.com/A\n"));
+    let table = place.airlift("route good.list all-prefix=bad.csv").with(2).out;
+    assert!(table.contains("invalid") && table.contains("bad.csv:1"), "{table}");
     assert_eq!(registry.counts().total(), 0, "nothing was asked");
 
     let table = place.airlift("route good.list digests=d.csv").with(0).out;

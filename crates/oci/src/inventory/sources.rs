@@ -122,45 +122,49 @@ fn parse_line(line: &str, number: usize) -> Result<SourceLine, (usize, SourcesFa
 
 /// The fields of one CSV line, white space around each dropped, with their columns from 1.
 fn split_fields(line: &str) -> Result<Vec<(usize, String)>, (usize, SourcesFault)> {
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .trim(csv::Trim::All)
-        .from_reader(line.as_bytes());
-    let columns = field_columns(line)?;
-    let record = reader.records().next().and_then(Result::ok).ok_or((1, SourcesFault::Quotes))?;
-    let fields = record.iter().map(|field| field.trim().to_owned());
-    Ok(columns.into_iter().chain(std::iter::repeat(1)).zip(fields).collect())
-}
-
-/// Where each field starts, which the reader does not tell; and whether the quotes match, which
-/// it does not mind.
-fn field_columns(line: &str) -> Result<Vec<usize>, (usize, SourcesFault)> {
-    let mut columns = Vec::new();
-    let (mut fresh, mut quoted, mut opened) = (true, false, 0);
-    for (index, char) in line.chars().enumerate() {
-        match char {
-            _ if fresh && char.is_whitespace() => {}
-            '"' => {
-                if fresh {
-                    columns.push(index + 1);
-                }
-                (quoted, opened, fresh) = (!quoted, index + 1, false);
-            }
-            ',' if !quoted => {
-                if fresh {
-                    columns.push(index + 1);
-                }
-                fresh = true;
-            }
-            _ if fresh => {
-                columns.push(index + 1);
-                fresh = false;
-            }
-            _ => {}
+    let mut fields = Vec::new();
+    let mut rest = line.chars().enumerate().peekable();
+    loop {
+        while rest.next_if(|(_, char)| char.is_whitespace()).is_some() {}
+        let column = rest.peek().map_or(line.chars().count(), |(at, _)| *at) + 1;
+        let text = match rest.next_if(|(_, char)| *char == '"') {
+            Some(_) => quoted(&mut rest).ok_or((column, SourcesFault::Quotes))?,
+            None => plain(&mut rest).map_err(|column| (column, SourcesFault::Quotes))?,
+        };
+        fields.push((column, text.trim().to_owned()));
+        if rest.next().is_none() {
+            return Ok(fields);
         }
     }
-    if quoted { Err((opened, SourcesFault::Quotes)) } else { Ok(columns) }
+}
+
+type Chars<'a> = std::iter::Peekable<std::iter::Enumerate<std::str::Chars<'a>>>;
+
+/// The rest of a field behind its opening quote, a doubled quote being one; stops before the comma.
+/// `None` when the quote is not closed, or something else than white space stands behind it.
+fn quoted(rest: &mut Chars<'_>) -> Option<String> {
+    let mut text = String::new();
+    loop {
+        match rest.next()?.1 {
+            '"' if rest.next_if(|(_, char)| *char == '"').is_some() => text.push('"'),
+            '"' => break,
+            char => text.push(char),
+        }
+    }
+    while rest.next_if(|(_, char)| char.is_whitespace()).is_some() {}
+    matches!(rest.peek(), None | Some((_, ','))).then_some(text)
+}
+
+/// A field without quotes; stops before the comma. The column of a quote when there is one.
+fn plain(rest: &mut Chars<'_>) -> Result<String, usize> {
+    let mut text = String::new();
+    while let Some((at, char)) = rest.next_if(|(_, char)| *char != ',') {
+        if char == '"' {
+            return Err(at + 1);
+        }
+        text.push(char);
+    }
+    Ok(text)
 }
 
 #[cfg(test)]
@@ -183,6 +187,25 @@ mod tests {
             Labels::from([("team".into(), "core".into()), ("tier".into(), String::new())])
         );
         assert_eq!(sources[1].line, 3);
+    }
+
+    #[test]
+    fn quotes_stand_anywhere_between_commas() {
+        let text = " \"a.io/y:2\" , \"team=core\",\t\"tier=\" \n\"b.io/x:1\" , k=v";
+        let sources = parse_sources("s", text.as_bytes()).unwrap();
+        assert_eq!((sources[0].text.as_str(), sources[1].text.as_str()), ("a.io/y:2", "b.io/x:1"));
+        let labels = [("team".into(), "core".into()), ("tier".into(), String::new())];
+        assert_eq!(sources[0].labels, Labels::from(labels));
+        assert_eq!(sources[1].labels["k"], "v");
+        for (text, column) in [
+            ("a.io/x, \"k=v", 9),
+            ("\"a.io/x\":1", 1),
+            ("a.io/x\"y\"", 7),
+            ("a.io/x,k=\"v\"", 10),
+            ("a.io/x,\"k=v\"w", 8),
+        ] {
+            assert!(fails(text).starts_with(&format!("s.list:1:{column}: the quotes")), "{text}");
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod in_place;
 pub mod inspect;
 mod join;
 mod kinship;
+mod meet;
 mod odds;
 mod placement;
 mod plan;

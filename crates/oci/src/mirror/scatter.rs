@@ -1,11 +1,11 @@
 //! `scatter`: every item of a gathered index to where its routing says.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::{FutureExt, StreamExt};
 
 use super::executor::Executor;
+use super::meet::join_platforms;
 use super::plan::{Root, Transfer};
 use super::report::{ItemReport, Report};
 use super::turns::{abreast, in_order};
@@ -107,33 +107,4 @@ pub fn platform_index<'a>(
     let index =
         serde_json::json!({ "schemaVersion": 2, "mediaType": media_type, "manifests": children });
     Manifest::parse(media_type, index.to_string().into())
-}
-
-/// Joins the items of one source that are its platforms, as ace-dt gathers them, into one index.
-pub(super) fn join_platforms(routed: Vec<Routed>) -> Vec<(Result<Root, ManifestError>, Routed)> {
-    let mut groups: BTreeMap<String, Vec<Routed>> = BTreeMap::new();
-    for routed in routed {
-        groups.entry(routed.item.source.clone()).or_default().push(routed);
-    }
-    groups.into_values().flat_map(join_group).collect()
-}
-
-fn join_group(mut group: Vec<Routed>) -> Vec<(Result<Root, ManifestError>, Routed)> {
-    let joinable =
-        group.len() > 1 && group.iter().all(|routed| routed.item.descriptor.platform.is_some());
-    if !joinable {
-        let known =
-            |routed: Routed| (Ok(Root::Known(Box::new(routed.item.descriptor.clone()))), routed);
-        return group.into_iter().map(known).collect();
-    }
-    let root = platform_index(group.iter().map(|routed| &routed.item.descriptor)).map(Root::Read);
-    let mut first = group.swap_remove(0);
-    for other in group {
-        for to in other.destinations {
-            if !first.destinations.iter().any(|known| known.label == to.label) {
-                first.destinations.push(to);
-            }
-        }
-    }
-    vec![(root, first)]
 }

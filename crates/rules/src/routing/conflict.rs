@@ -132,6 +132,9 @@ fn judge(
     conflicts: &mut Vec<Conflict>,
     joins: &mut Vec<Join>,
 ) {
+    // An item may claim one place twice, in two spellings.
+    let mut routes: Vec<usize> = routes.to_vec();
+    routes.dedup_by_key(|route| routing.routes[*route].item);
     let members: Vec<usize> =
         routes.iter().map(|route| routing.routes[*route].item as usize).collect();
     let digest = |item: &usize| &items[*item].origin().descriptor.digest;
@@ -147,16 +150,18 @@ fn judge(
     }
 }
 
-/// Whether the items are platforms of one source, each another one.
+/// Whether the items are platforms of one source, each another one. What was gathered twice, as a
+/// source with two sets of labels is, counts once.
 fn platforms_of_one_source(items: &[impl Routable], members: &[usize]) -> bool {
     let source = items[members[0]].origin().source;
-    let mut platforms: Vec<&Platform> = Vec::new();
+    let mut known: Vec<(&Platform, &Digest)> = Vec::new();
     members.iter().all(|item| {
         let item = items[*item].origin();
-        let platform = item.descriptor.platform.as_deref();
-        let new = platform.is_some_and(|platform| !platforms.contains(&platform));
-        platforms.extend(platform);
-        new && item.source == source
+        let Some(platform) = item.descriptor.platform.as_deref() else { return false };
+        let digest = &item.descriptor.digest;
+        let good = known.iter().all(|(other, content)| *other != platform || *content == digest);
+        known.push((platform, digest));
+        good && item.source == source
     })
 }
 

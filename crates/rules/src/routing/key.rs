@@ -48,6 +48,14 @@ impl PartialEq for Key<'_> {
     }
 }
 
+impl Eq for Key<'_> {}
+
+impl Hash for Key<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.number().hash(state);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

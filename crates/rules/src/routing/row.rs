@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
+use super::key::Key;
 use super::{Routing, chain};
 use crate::{Origin, Routable};
 
@@ -61,7 +62,8 @@ impl Routing<'_> {
         let mut rows: Vec<Row> = Vec::new();
         for route in self.routes(item) {
             let text = self.text(route);
-            let (status, problem) = match notes.get(&(item, text)) {
+            let note = Key::of(text).and_then(|key| notes.get(&(item, key)));
+            let (status, problem) = match note {
                 None => (Status::Routed, None),
                 Some(None) => (Status::Joined, None),
                 Some(Some(problem)) => (Status::Conflict, Some(problem.clone())),
@@ -79,21 +81,23 @@ impl Routing<'_> {
         rows
     }
 
-    /// What is to be said about an item at a destination: a conflict's text, or that it is joined.
+    /// What is to be said about an item at a destination, however that is written: a conflict's text,
+    /// or that it is joined.
     fn notes(&self) -> Notes<'_> {
         let mut notes = HashMap::new();
         for join in &self.joins {
-            let items = join.items.iter();
-            notes.extend(items.map(|item| ((*item, join.destination.as_str()), None)));
+            let key = Key::of(&join.destination).into_iter();
+            let items = key.flat_map(|key| join.items.iter().map(move |item| (*item, key)));
+            notes.extend(items.map(|place| (place, None)));
         }
         for conflict in &self.conflicts {
             let text = conflict.to_string();
-            for claim in conflict.claims() {
-                notes.insert((claim.item, conflict.destination()), Some(text.clone()));
-            }
+            let key = Key::of(conflict.destination()).into_iter();
+            let items = key.flat_map(|key| conflict.claims().iter().map(move |c| (c.item, key)));
+            notes.extend(items.map(|place| (place, Some(text.clone()))));
         }
         notes
     }
 }
 
-type Notes<'a> = HashMap<(usize, &'a str), Option<String>>;
+type Notes<'a> = HashMap<(usize, Key<'a>), Option<String>>;

@@ -110,6 +110,43 @@ fn platforms_of_one_source_are_joined_and_others_are_not() {
 }
 
 #[test]
+fn rows_know_a_place_in_every_spelling() {
+    let table = "a.example/p,r.example/x\na.example/q,R.example/x:latest\na.example/,s.example/\n";
+    let statuses = |items: &[Owned]| {
+        let rules = ruleset("first-prefix", table);
+        let rows: Vec<Row> = Routing::plan(&rules, items).rows(items).collect();
+        rows.into_iter().map(|row| (row.status, row.problem.is_some())).collect::<Vec<_>>()
+    };
+    let items = [item("a.example/p", "1"), item("a.example/q", "2"), item("a.example/r", "3")];
+    let conflict = (Status::Conflict, true);
+    assert_eq!(statuses(&items), [conflict, conflict, (Status::Routed, false)]);
+}
+
+#[test]
+fn an_item_in_two_spellings_claims_once() {
+    let table = "a.example/p,r.example/p\na.example/p,r.example/p:latest\n";
+    let rules = ruleset("all-prefix", table);
+    let items = [platform("a.example/p", "linux/amd64"), platform("a.example/p", "linux/arm64")];
+    let routing = Routing::plan(&rules, &items);
+    assert_eq!(problems(&routing), [""; 0]);
+    assert_eq!(routing.joins[0].items, [0, 1]);
+    assert!(routing.rows(&items).all(|row| row.status == Status::Joined));
+    let items = [item("a.example/p", "1"), item("a.example/p", "2")];
+    let problems = problems(&Routing::plan(&rules, &items));
+    assert!(problems[0].starts_with("r.example/p is claimed by 2 items: "), "{problems:?}");
+}
+
+#[test]
+fn platforms_that_were_gathered_twice_are_joined_once() {
+    let rules = ruleset("all-prefix", "a.example/,r.example/\n");
+    let items = ["amd64", "amd64", "arm64", "arm64"];
+    let items = items.map(|arch| platform("a.example/p:1", &format!("linux/{arch}")));
+    let routing = Routing::plan(&rules, &items);
+    assert_eq!(problems(&routing), [""; 0]);
+    assert_eq!(routing.joins.len(), 1);
+}
+
+#[test]
 fn rows_explain_every_item() {
     let rules = ruleset(
         "all-prefix",

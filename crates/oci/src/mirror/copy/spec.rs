@@ -1,6 +1,8 @@
 //! One copy: from where, to where, which of the image's platforms; and where it was asked for.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::path::{Component, Path};
 use std::sync::Arc;
 
 use super::keep::Keep;
@@ -101,8 +103,8 @@ impl Spec {
 
     /// Whether both are the same copy, wherever they were asked for.
     pub(super) fn is_same(&self, other: &Spec) -> bool {
-        self.source == other.source
-            && self.written() == other.written()
+        same_place(&self.source) == same_place(&other.source)
+            && same_place(self.written()) == same_place(other.written())
             && self.keep.is_same(&other.keep)
     }
 }
@@ -113,6 +115,23 @@ pub(super) fn digest_of(text: &str) -> Option<&str> {
         return None;
     }
     text.split_once('@').map(|(_, digest)| digest)
+}
+
+/// A full text as it is compared with others: hosts have no case, and a path is the same one with
+/// superfluous slashes and dots.
+pub(super) fn same_place(text: &str) -> Cow<'_, str> {
+    if let Some(rest) = text.strip_prefix("oci:") {
+        let (path, tag) = rest.split_once(':').unwrap_or((rest, ""));
+        let parts = Path::new(path).components().filter(|part| *part != Component::CurDir);
+        let plain = parts.collect::<std::path::PathBuf>();
+        return format!("oci:{}:{tag}", plain.display()).into();
+    }
+    match text.split_once('/') {
+        Some((host, rest)) if !is_path(text) && host.bytes().any(|b| b.is_ascii_uppercase()) => {
+            format!("{}/{rest}", host.to_ascii_lowercase()).into()
+        }
+        _ => text.into(),
+    }
 }
 
 fn is_path(text: &str) -> bool {

@@ -208,6 +208,21 @@ mod tests {
     }
 
     #[test]
+    fn a_place_is_one_in_every_spelling() {
+        let pair = |a: &str, b: &str, c: &str, d: &str| {
+            format!(r#"[{{"src":"{a}","dst":"{b}"}},{{"src":"{c}","dst":"{d}"}}]"#)
+        };
+        for (first, second) in [("R.io/x:1", "r.io/x:1"), ("oci:d:1", "oci:.//d/:1")] {
+            let found = fails(&pair("q.io/a:1", first, "q.io/b:1", second));
+            assert!(found[0].contains("differently from q.io/a:1"), "{found:?}");
+            let found = fails(&pair("q.io/a:1", first, second, "q.io/b:1"));
+            assert!(found[0].contains("and a source at spec 2"), "{found:?}");
+        }
+        assert_eq!(read(&pair("Q.io/a:1", "R.io/x:1", "q.io/a:1", "r.io/x:1")).len(), 1);
+        assert_eq!(read(&pair("q.io/a:1", "oci:d:A", "q.io/b:1", "oci:d:a")).len(), 2);
+    }
+
+    #[test]
     fn every_rule_and_all_violations_at_once() {
         let (x, y) = (Digest::of(b"x"), Digest::of(b"y"));
         let text = format!(

@@ -4,9 +4,10 @@
 //! - Copies to one destination are the same copy, and then are one.
 //! - A destination with a digest has a source with the same digest, and no transformations.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::spec::{Spec, digest_of};
+use super::spec::{Spec, digest_of, same_place};
 use super::violation::{Fault, Violation, Violations};
 
 /// Checks `specs` and leaves out repetitions. `found` are the violations so far: all come
@@ -19,20 +20,21 @@ pub(super) fn validate(
     let mut violations = found;
     let mut repeated = Vec::new();
     {
-        let mut sources: HashMap<&str, usize> = HashMap::with_capacity(specs.len());
+        let mut sources: HashMap<Cow<'_, str>, usize> = HashMap::with_capacity(specs.len());
         for (index, spec) in specs.iter().enumerate() {
-            sources.entry(spec.source()).or_insert(index);
+            sources.entry(same_place(spec.source())).or_insert(index);
         }
-        let mut written: HashMap<&str, usize> = HashMap::with_capacity(specs.len());
+        let mut written: HashMap<Cow<'_, str>, usize> = HashMap::with_capacity(specs.len());
         for (index, spec) in specs.iter().enumerate() {
             violations.extend(own_faults(spec));
-            let source = sources.get(spec.destination()).or_else(|| sources.get(spec.written()));
+            let (whole, place) = (same_place(spec.destination()), same_place(spec.written()));
+            let source = sources.get(&whole).or_else(|| sources.get(&place));
             if let Some(other) = source {
                 let (reference, other) = (spec.destination().to_owned(), specs[*other].place);
                 let fault = Fault::BothSides { reference, other };
                 violations.push(Violation { place: spec.place, fault });
             }
-            let first = *written.entry(spec.written()).or_insert(index);
+            let first = *written.entry(place).or_insert(index);
             if first == index {
                 continue;
             }

@@ -18,9 +18,10 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 
 use super::in_place::in_place;
+use super::meet::join_platforms;
 use super::plan::Root;
 use super::report::{ItemReport, Report};
-use super::scatter::{Routed, join_platforms};
+use super::scatter::Routed;
 use crate::inventory::{Inventory, Item};
 use crate::observe::{How, Totals};
 use crate::store::{Blob, Content, ErrorKind, Hints, Put, Sink, Source, Store, StoreError, chain};
