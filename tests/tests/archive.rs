@@ -4,6 +4,8 @@
 
 #[path = "archive/order.rs"]
 mod order;
+#[path = "archive/packed.rs"]
+mod packed;
 #[path = "archive/strict.rs"]
 mod strict;
 

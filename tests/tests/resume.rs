@@ -105,7 +105,8 @@ async fn with_a_ledger_every_line_gives_the_same_archive_and_ledger() {
                 resume: if count % 2 == 0 {
                     Resume::Auto
                 } else {
-                    Resume::From { ledger: checkpoint.clone(), offset: offset as u64 }
+                    // The length of the file is what an operator sees.
+                    Resume::From { ledger: checkpoint.clone(), offset: garbage as u64 }
                 },
                 checkpoint: Some(checkpoint.clone()),
                 ..options(compression)
@@ -276,8 +277,6 @@ async fn what_is_not_this_archive_is_refused_and_kept() {
     let from = |offset| Resume::From { ledger: ledger.clone(), offset };
     let text = refused(from(last), Compression::None, "sync-1").await;
     assert!(text.contains("it has 60000 bytes"), "{text}");
-    let text = refused(from(last + 1), Compression::None, "sync-1").await;
-    assert!(text.contains(&format!("give an offset of at most {last}")), "{text}");
     let mut other = known.lines.clone();
     other.swap(2, 3);
     write_ledger(&ledger, &other);

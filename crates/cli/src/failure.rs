@@ -4,7 +4,7 @@ mod hint;
 
 use std::error::Error;
 
-use airlift_oci::store::{ErrorKind, StoreError, chain};
+use airlift_oci::store::{ErrorKind, StoreError, Trouble, chain};
 use airlift_tape::device::DeviceError;
 use airlift_tape::ledger::LedgerError;
 use airlift_tape::{DeserializeError, MbufferError, ReadError, ResumeError, SerializeError};
@@ -57,7 +57,7 @@ pub(crate) fn exit(error: &anyhow::Error) -> Exit {
         }
         let store = cause.downcast_ref::<StoreError>();
         if cause.downcast_ref::<DeserializeError>().is_some_and(is_damage)
-            || cause.downcast_ref::<ReadError>().is_some_and(is_damaged)
+            || cause.downcast_ref::<ReadError>().is_some_and(ReadError::is_damage)
             || store.is_some_and(is_of_archive)
             || matches!(cause.downcast_ref(), Some(SerializeError::EndOfMedium { .. }))
         {
@@ -137,20 +137,18 @@ fn is_wrong_name(error: &std::io::Error) -> bool {
 
 /// Whether what was opened is no archive, or a damaged one.
 fn is_of_archive(error: &StoreError) -> bool {
+    let within = error.place().starts_with("oci-archive:");
     matches!(error.kind(), ErrorKind::Archive(_) | ErrorKind::Stub { .. })
+        || (within && matches!(error.trouble(), Some(Trouble::Damaged)))
 }
 
 /// Whether the medium is at fault, rather than the way to it or the destination.
 fn is_damage(error: &DeserializeError) -> bool {
     match error {
-        DeserializeError::Read(error) => is_damaged(error),
+        DeserializeError::Read(error) => error.is_damage(),
         DeserializeError::Store(error) => is_of_archive(error),
         _ => true,
     }
-}
-
-fn is_damaged(error: &ReadError) -> bool {
-    matches!(error, ReadError::Archive { .. })
 }
 
 #[cfg(test)]
@@ -221,6 +219,17 @@ mod tests {
             assert_eq!(codes(kind), [Exit::Usage; 5], "{kind:?}");
         }
         assert_eq!(codes(Io::TimedOut), [Exit::Failed; 5], "the name is right");
+    }
+
+    #[test]
+    fn damage_is_told_from_a_medium_that_cannot_be_read() {
+        let read = |source: std::io::Error| {
+            let read = ReadError::Io { place: "x".to_owned(), offset: 0, source };
+            exit(&anyhow::Error::new(DeserializeError::Read(read)))
+        };
+        assert_eq!(read(std::io::ErrorKind::InvalidData.into()), Exit::Damaged);
+        assert_eq!(read(std::io::ErrorKind::UnexpectedEof.into()), Exit::Damaged);
+        assert_eq!(read(std::io::Error::from_raw_os_error(5)), Exit::Failed);
     }
 
     #[test]

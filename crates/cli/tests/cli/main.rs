@@ -6,6 +6,7 @@
 
 mod absent;
 mod beside;
+mod broken;
 mod clone;
 mod copy;
 mod dry;

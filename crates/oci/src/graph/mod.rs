@@ -24,6 +24,7 @@ pub struct Graph {
     blobs: Vec<Descriptor>,
     referrers: Vec<Digest>,
     tags: Vec<(Tag, Digest)>,
+    absent: BTreeMap<Digest, Descriptor>,
 }
 
 impl Graph {
@@ -42,7 +43,17 @@ impl Graph {
             named.filter(|blob| seen.insert(blob.digest.clone())).map(Descriptor::bare_with_urls);
         let mut blobs: Vec<Descriptor> = blobs.collect();
         blobs.shrink_to_fit();
-        Graph { manifests, own, blobs, referrers, tags }
+        Graph { manifests, own, blobs, referrers, tags, absent: BTreeMap::new() }
+    }
+
+    /// The graph, of which these manifests are named and not there.
+    pub(crate) fn lacking(self, absent: BTreeMap<Digest, Descriptor>) -> Self {
+        Graph { absent, ..self }
+    }
+
+    /// The manifests that are named and not there, where the graph may have gaps.
+    pub fn absent(&self) -> &BTreeMap<Digest, Descriptor> {
+        &self.absent
     }
 
     /// The manifest that everything is reachable from.

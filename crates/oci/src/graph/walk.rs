@@ -18,11 +18,13 @@ pub struct WalkOptions {
     pub concurrency: usize,
     /// Levels of manifests within manifests, after which the graph is taken for an attack.
     pub depth: usize,
+    /// Leave out what a manifest names and is not there, and say so, instead of failing.
+    pub gaps: bool,
 }
 
 impl Default for WalkOptions {
     fn default() -> Self {
-        WalkOptions { referrers: false, concurrency: 32, depth: 32 }
+        WalkOptions { referrers: false, concurrency: 32, depth: 32, gaps: false }
     }
 }
 
@@ -30,7 +32,8 @@ impl Default for WalkOptions {
 ///
 /// The order is the same every time: pre-order, in the order in which manifests name their
 /// children; then for each manifest of that list its referrers sorted by digest, each followed by
-/// what it names. Fails when a manifest is missing, damaged, or nested too deeply.
+/// what it names. Fails when a manifest is missing (unless there may be gaps), damaged, or nested
+/// too deeply.
 pub async fn walk(
     source: &Arc<dyn Source>,
     root: Manifest,
@@ -43,7 +46,8 @@ pub async fn walk(
     found.preorder(&root, &mut seen, &mut order);
     let own = order.len();
     if !options.referrers {
-        return measured(source, Graph::new(order, own, Vec::new(), Vec::new()));
+        let graph = Graph::new(order, own, Vec::new(), Vec::new());
+        return measured(source, graph.lacking(found.absent));
     }
     let tags = list_tags(source).await?;
     let mut referring = Vec::new();
@@ -67,7 +71,8 @@ pub async fn walk(
             found.preorder(&referrer, &mut seen, &mut order);
         }
     }
-    measured(source, Graph::new(order, own, referring, used.into_iter().collect()))
+    let graph = Graph::new(order, own, referring, used.into_iter().collect());
+    measured(source, graph.lacking(found.absent))
 }
 
 /// A graph of sizes that can be, in which every sum can be counted. The specification's sizes end
@@ -90,6 +95,8 @@ fn measured(source: &Arc<dyn Source>, graph: Graph) -> Result<Graph, StoreError>
 #[derive(Default)]
 struct Found {
     manifests: BTreeMap<Digest, Manifest>,
+    /// Named, and not there.
+    absent: BTreeMap<Digest, Descriptor>,
 }
 
 impl Found {
@@ -109,11 +116,22 @@ impl Found {
             }
             self.manifests
                 .extend(level.into_iter().map(|manifest| (manifest.digest().clone(), manifest)));
-            wanted.retain(|digest, _| !self.manifests.contains_key(digest));
+            wanted.retain(|digest, _| {
+                !self.manifests.contains_key(digest) && !self.absent.contains_key(digest)
+            });
             if wanted.is_empty() {
                 return Ok(());
             }
-            level = read_all(source, wanted.into_values(), options.concurrency).await?;
+            let found = read_all(source, wanted.values().cloned(), options.concurrency);
+            level = Vec::new();
+            for (descriptor, found) in wanted.values().zip(found.await) {
+                match found {
+                    Err(error) if options.gaps && error.is_not_found() => {
+                        self.absent.insert(descriptor.digest.clone(), descriptor.clone());
+                    }
+                    found => level.push(found?),
+                }
+            }
         }
         let text = format!("manifests are nested more than {} levels deep", options.depth);
         Err(StoreError::new(source.place(), ErrorKind::Protocol(text)))
@@ -139,12 +157,12 @@ async fn read_all(
     source: &Arc<dyn Source>,
     wanted: impl Iterator<Item = Descriptor>,
     concurrency: usize,
-) -> Result<Vec<Manifest>, StoreError> {
+) -> Vec<Result<Manifest, StoreError>> {
     let reads = wanted.map(|descriptor| {
         let source = source.clone();
         async move { source.manifest(&descriptor).await }
     });
-    stream::iter(reads).buffered(concurrency.max(1)).try_collect().await
+    stream::iter(reads).buffered(concurrency.max(1)).collect().await
 }
 
 /// The tags of `source`; `None` when it gives no list although it is there, since the root was read

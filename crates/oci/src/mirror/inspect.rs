@@ -22,7 +22,8 @@ use tree::Tree;
 pub struct InspectOptions {
     /// Follow referrers and cosign's tags.
     pub referrers: bool,
-    /// Ask of every blob whether it is there. Cheap where the store is a file or directory.
+    /// Ask of every blob whether it is there, and show manifests that are not. Cheap where the store
+    /// is a file or directory.
     pub presence: bool,
     /// Blobs that are left out on purpose, each with where it is expected.
     pub left_out: BTreeMap<Digest, String>,
@@ -78,6 +79,12 @@ pub struct Node {
     /// The manifests that refer to it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub referrers: Vec<Node>,
+    /// It is not there, though it should be, so that what it names is not known.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub missing: bool,
+    /// It is not there on purpose: where it is expected instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected: Option<String>,
 }
 
 /// What a manifest is.
@@ -153,11 +160,11 @@ pub struct InspectTotals {
     pub shared: u64,
     /// Manifests that refer to others.
     pub referrers: u64,
-    /// Blobs that are not there.
+    /// Blobs and manifests that are not there.
     pub missing: u64,
     /// Bytes of these.
     pub missing_bytes: u64,
-    /// Blobs that are left out on purpose.
+    /// Blobs and manifests that are left out on purpose.
     pub left_out: u64,
     /// Bytes of these.
     pub left_out_bytes: u64,
@@ -171,7 +178,8 @@ pub async fn inspect(
 ) -> Result<Inspection, StoreError> {
     let source: Arc<dyn Source> = store.clone();
     let root = source.fetch(version).await?;
-    let walking = WalkOptions { referrers: options.referrers, ..WalkOptions::default() };
+    let (referrers, gaps) = (options.referrers, options.presence);
+    let walking = WalkOptions { referrers, gaps, ..WalkOptions::default() };
     let graph = walk(&source, root, &walking).await?;
     let absent = if options.presence { absent(store, &graph).await? } else { HashSet::new() };
     let gone = Gone::new(absent, &options.left_out);
@@ -189,7 +197,7 @@ pub async fn inspect(
     })
 }
 
-/// The blobs that are not there.
+/// The blobs and manifests that are not there.
 struct Gone<'a> {
     missing: HashSet<Digest>,
     left_out: HashMap<Digest, &'a str>,
@@ -215,8 +223,9 @@ fn totals(graph: &Graph, sharing: &Sharing<'_>, gone: &Gone<'_>) -> InspectTotal
     let is_shared = |digest: &Digest| sharing.images.get(digest).is_some_and(|count| *count > 1);
     let manifests = graph.manifests().iter().map(Manifest::descriptor);
     let shared = manifests.chain(graph.blobs()).filter(|what| is_shared(&what.digest));
-    let missing = graph.blobs().iter().filter(|blob| gone.missing.contains(&blob.digest));
-    let left_out = graph.blobs().iter().filter(|blob| gone.left_out.contains_key(&blob.digest));
+    let named = || graph.blobs().iter().chain(graph.absent().values());
+    let missing = named().filter(|what| gone.missing.contains(&what.digest));
+    let left_out = named().filter(|what| gone.left_out.contains_key(&what.digest));
     InspectTotals {
         images: sharing.count,
         manifests: graph.manifests().len() as u64,
@@ -289,14 +298,14 @@ impl<'a> Sharing<'a> {
     }
 }
 
-/// The blobs that are not there.
+/// The blobs and manifests that are not there.
 async fn absent(store: &Arc<dyn Store>, graph: &Graph) -> Result<HashSet<Digest>, StoreError> {
     let checks = graph.blobs().iter().map(|blob| async move {
         let there = store.has(blob).await?;
         Ok::<_, StoreError>((!there).then(|| blob.digest.clone()))
     });
     let mut checks = stream::iter(checks).buffer_unordered(16);
-    let mut absent = HashSet::new();
+    let mut absent: HashSet<Digest> = graph.absent().keys().cloned().collect();
     while let Some(check) = checks.next().await {
         absent.extend(check?);
     }

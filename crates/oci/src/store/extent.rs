@@ -35,6 +35,10 @@ pub trait Extent: Send + Sync + fmt::Debug {
 
 impl Extent for File {
     fn read_at(&self, offset: u64, buffer: &mut Vec<u8>) -> io::Result<usize> {
+        // A header may tell of places that no file can have: they are behind its end.
+        if i64::try_from(offset).is_err() {
+            return Ok(0);
+        }
         loop {
             match rustix::io::pread(self, rustix::buffer::spare_capacity(buffer), offset) {
                 Err(rustix::io::Errno::INTR) => {}

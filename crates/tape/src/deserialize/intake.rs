@@ -18,7 +18,7 @@ use crate::archive::{Head, Kind, Transfer, blob_digest};
 use crate::medium::{EntryReader, Medium, Passing, ReadError, Reading};
 use airlift_oci::observe::{Event, Observer, Tally};
 use airlift_oci::store::{Store, StoreError, chain};
-use airlift_oci::types::{Digest, MAX_MANIFEST, Manifest};
+use airlift_oci::types::{Digest, MAX_MANIFEST, Manifest, ManifestError};
 
 /// What reading came to.
 pub(super) struct Finished {
@@ -248,6 +248,10 @@ impl<'a> Intake<'a> {
                 self.catalog.hold(manifest);
                 self.announce_manifests().await
             }
+            Role::Manifest(_) if !self.catalog.as_blob.contains_key(&digest) => {
+                let source = Box::new(ManifestError::TooLarge(head.size));
+                Err(DeserializeError::Manifest { at: spot(reader, head), source })
+            }
             Role::Transfer => {
                 let text = self.verified(reader, head, &digest).await?;
                 let transfer = self.catalog.transfer(&text);
@@ -333,7 +337,8 @@ fn malformed(reader: &EntryReader, head: &Head, source: serde_json::Error) -> De
     DeserializeError::Malformed { at: spot(reader, head), source }
 }
 
-fn check_marker(text: &[u8]) -> Result<(), serde_json::Error> {
+/// Whether an `oci-layout` is one of a layout that can be read.
+pub(crate) fn check_marker(text: &[u8]) -> Result<(), serde_json::Error> {
     use serde::de::Error as _;
     #[derive(serde::Deserialize)]
     #[serde(rename_all = "camelCase")]

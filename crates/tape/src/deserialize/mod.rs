@@ -34,6 +34,7 @@ pub use salvage::PARTIAL_OF;
 
 pub(crate) use catalog::{Catalog, Role, may_be_manifest};
 pub(crate) use foreign::is_of_docker;
+pub(crate) use intake::check_marker;
 
 use crate::archive::Omitted;
 use crate::defaults::CONCURRENCY;

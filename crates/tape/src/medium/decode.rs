@@ -25,7 +25,7 @@ pub(super) fn start(
 ) -> io::Result<Pieces> {
     let (sender, receiver) = mpsc::channel(4);
     std::thread::Builder::new().name("decompress".to_owned()).spawn(move || {
-        let mut input = Chunks { current: Bytes::new(), front, pieces, lost: None };
+        let mut input = Chunks { current: Bytes::new(), front, pieces, lost: None, failed: false };
         let mut give = |piece| sender.blocking_send(Ok(piece)).is_ok();
         let done = input.frames(kind, whole).and_then(|kind_of_frames| {
             checked.store(kind_of_frames.is_some(), Ordering::Release);
@@ -127,13 +127,7 @@ fn decode(
             }
             Compression::Gzip => pump(flate2::bufread::GzDecoder::new(&mut *input), give),
         };
-        let go_on = go_on.map_err(|error| {
-            io::Error::new(
-                error.kind(),
-                format!("the compressed data is damaged or cut off: {error}"),
-            )
-        });
-        if !go_on? {
+        if !go_on.map_err(|error| input.blame(error))? {
             return Ok(());
         }
     }
@@ -184,9 +178,24 @@ struct Chunks {
     pieces: Pieces,
     /// Why bytes are missing among those given last.
     lost: Option<String>,
+    /// Whether the medium could not be read on.
+    failed: bool,
 }
 
 impl Chunks {
+    /// What it means that decompressing ended with `error`: when it was not reading that failed,
+    /// the data is at fault.
+    fn blame(&self, error: io::Error) -> io::Error {
+        if self.failed {
+            return error;
+        }
+        let kind = match error.kind() {
+            cut @ io::ErrorKind::UnexpectedEof => cut,
+            _ => io::ErrorKind::InvalidData,
+        };
+        io::Error::new(kind, format!("the compressed data is damaged or cut off: {error}"))
+    }
+
     /// The kind of the frames when they carry checksums, as this program writes them. A first frame
     /// without one may be a damaged one: unless the medium is to be `whole`, others are looked for.
     fn frames(
@@ -222,6 +231,7 @@ impl Chunks {
     /// The next bytes of the medium, with zeros for those that could not be read.
     fn more(&mut self) -> io::Result<Option<Bytes>> {
         let next = self.front.pop_front().or_else(|| self.pieces.blocking_recv());
+        self.failed |= matches!(next, Some(Err(_)));
         let Some(piece) = next.transpose()? else { return Ok(None) };
         let bytes = stand_in(&piece);
         if let Piece::Lost(gap) = piece {

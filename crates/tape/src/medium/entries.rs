@@ -57,6 +57,20 @@ impl ReadError {
             ReadError::Open { .. } | ReadError::DockerArchive(_) => false,
         }
     }
+
+    /// Whether the medium could be read, and what it gave is no whole archive.
+    pub fn is_damage(&self) -> bool {
+        use io::ErrorKind as Io;
+        match self {
+            ReadError::Archive { .. } => true,
+            // So ends what cannot be decompressed; what a drive says of itself has a number.
+            ReadError::Io { source, .. } => {
+                source.raw_os_error().is_none()
+                    && matches!(source.kind(), Io::InvalidData | Io::UnexpectedEof)
+            }
+            ReadError::Open { .. } | ReadError::DockerArchive(_) => false,
+        }
+    }
 }
 
 /// Headers that cannot be read one after the other, behind which a chart is not believed.

@@ -27,19 +27,6 @@ pub enum ResumeError {
         /// What it would say.
         expected: String,
     },
-    /// The offset is beyond what the ledger knows.
-    #[error(
-        "the ledger {} knows of {known} bytes on the medium, not of {offset}; give an offset of at most {known}",
-        path.display()
-    )]
-    Beyond {
-        /// The ledger.
-        path: PathBuf,
-        /// Asked for.
-        offset: u64,
-        /// Offset of its last line.
-        known: u64,
-    },
     /// The ledger knows of bytes, and the medium holds nothing.
     #[error("{0} holds nothing to go on with, though its ledger says so")]
     Nothing(String),

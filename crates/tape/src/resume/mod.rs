@@ -146,13 +146,9 @@ fn claimed(
         }
         last = line.offset;
     }
-    match limit {
-        Some(offset) if offset > last => {
-            Err(ResumeError::Beyond { path: path.to_owned(), offset, known: last })
-        }
-        Some(offset) => Ok(ledger.lines.into_iter().filter(|line| line.offset <= offset).collect()),
-        None => Ok(ledger.lines),
-    }
+    // A limit is what the operator found on the medium, as a rule more than the ledger knows of.
+    let limit = limit.unwrap_or(u64::MAX);
+    Ok(ledger.lines.into_iter().filter(|line| line.offset <= limit).collect())
 }
 
 /// The ledger lines of what was found on a medium.

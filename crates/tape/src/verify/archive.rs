@@ -7,11 +7,13 @@ use bytes::Bytes;
 
 use super::report::VerifyReport;
 use crate::archive::{Head, Kind, MARKER, Transfer, blob_digest, encode_header, index_without};
-use crate::deserialize::{Catalog, Damage, Role, Spot, is_of_docker, may_be_manifest};
+use crate::deserialize::{
+    Catalog, Damage, Role, Spot, check_marker, is_of_docker, may_be_manifest,
+};
 use crate::medium::{AT_ONCE, Chart, EntryReader, Fault, Medium, Passing, ReadError, Reading};
 use airlift_oci::observe::{Event, Observer};
 use airlift_oci::store::chain;
-use airlift_oci::types::{Digest, Hasher, MAX_MANIFEST, Manifest};
+use airlift_oci::types::{Digest, Hasher, MAX_MANIFEST, Manifest, ManifestError};
 
 /// Longest document that is kept.
 const MAX_DOCUMENT: u64 = 256 << 20;
@@ -189,6 +191,11 @@ impl Checker {
         let found = hasher.finish();
         if found == digest {
             self.seen.insert(digest.clone(), head.size);
+            if !small && matches!(role, Role::Manifest(_)) {
+                self.damaged.push((self.report.damage.len(), digest));
+                self.damage(at, ManifestError::TooLarge(head.size).to_string());
+                return Ok(());
+            }
             if let Some(transfer) = self.good(&digest, role, kept.into(), at) {
                 reader.follow(Chart::of(&transfer, head));
             }
@@ -251,10 +258,13 @@ impl Checker {
                 }
                 self.archive.index = Some((text, at));
             }
-            "oci-layout" if text != MARKER => {
-                self.archive.odd.push((at, "its content is not what it was written as"));
-            }
-            "oci-layout" => {}
+            "oci-layout" => match check_marker(&text) {
+                Err(error) => self.damage(at, format!("it is malformed: {error}")),
+                Ok(()) if text != MARKER => {
+                    self.archive.odd.push((at, "its content is not what it was written as"));
+                }
+                Ok(()) => {}
+            },
             "manifest.json" => {
                 self.archive.docker_document = true;
                 self.archive.manifest_json = Some((Digest::of(&text), at));

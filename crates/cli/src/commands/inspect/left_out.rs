@@ -18,7 +18,11 @@ pub(super) async fn of(
     let mut all = BTreeMap::new();
     let tags = archive.tags().await?.into_iter().map(Version::Tag);
     for version in tags.chain([looked_at.clone()]) {
-        let root = archive.resolve(&version).await?;
+        let root = match archive.resolve(&version).await {
+            // That it is not there shows when it is looked at.
+            Err(error) if error.is_not_found() => continue,
+            root => root?,
+        };
         for referrer in archive.referrers(&root.digest).await? {
             if referrer.artifact_type.as_deref() == Some(media::TRANSFER) {
                 let manifest = archive.manifest(&referrer).await?;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use airlift_oci::mirror::inspect::{InspectOptions, Inspection, inspect};
 use airlift_oci::observe;
-use airlift_oci::store::Store;
+use airlift_oci::store::{ErrorKind, Store, StoreError};
 use airlift_oci::stores::Stores;
 use airlift_oci::types::{Location, Version};
 use airlift_tape::Medium;
@@ -79,7 +79,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
     }
     if inspection.totals.left_out > 0 {
         session.say(&format!(
-            "{} blobs ({}) are left out: the far side is expected to have them",
+            "{} blobs and manifests ({}) are left out: the far side is expected to have them",
             inspection.totals.left_out,
             human(inspection.totals.left_out_bytes)
         ));
@@ -88,7 +88,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     session.complain(&format!(
-        "{} blobs ({}) are named and not there",
+        "{} blobs and manifests ({}) are named and not there",
         inspection.totals.missing,
         human(inspection.totals.missing_bytes)
     ));
@@ -126,8 +126,25 @@ fn subject(text: &str) -> anyhow::Result<Subject> {
     Ok(Subject::Location(location))
 }
 
+/// What it means that an archive lacks the manifest that is looked at, which its `index.json` names.
+fn headless(error: StoreError, place: String) -> StoreError {
+    if !error.is_not_found() {
+        return error;
+    }
+    let text = format!(
+        "{}: the archive names it, and holds only part of what belongs to it; give `airlift verify` \
+         the other parts too, in their order",
+        error.into_kind()
+    );
+    StoreError::new(place, ErrorKind::Archive(text))
+}
+
 async fn look(subject: Subject, referrers: bool, stores: &Stores) -> anyhow::Result<Inspection> {
     let mut options = InspectOptions { referrers, ..InspectOptions::default() };
+    let archived = matches!(
+        &subject,
+        Subject::Stream(_) | Subject::Location(Location::Archive { tag: None, .. })
+    );
     let (store, version): (Arc<dyn Store>, _) = match subject {
         Subject::Location(location) => {
             let opened = stores.source(&location).await?;
@@ -144,7 +161,8 @@ async fn look(subject: Subject, referrers: bool, stores: &Stores) -> anyhow::Res
             (Arc::new(survey), Version::Digest(received.root))
         }
     };
-    Ok(inspect(&store, &version, &options).await?)
+    let found = inspect(&store, &version, &options).await;
+    Ok(found.map_err(|error| if archived { headless(error, store.place()) } else { error })?)
 }
 
 fn summary(inspection: &Inspection) -> String {

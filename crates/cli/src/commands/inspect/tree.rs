@@ -71,7 +71,18 @@ fn label(node: &Node, before: Option<&str>) -> String {
     if node.repeated {
         label.push_str(" (see above)");
     }
+    absence(&mut label, node.missing, node.expected.as_deref());
     label
+}
+
+/// That something is not there, and where it is expected.
+fn absence(label: &mut String, missing: bool, expected: Option<&str>) {
+    if missing {
+        label.push_str(" MISSING");
+    }
+    if let Some(place) = expected {
+        let _ = write!(label, " left out, expected in {}", printable(place));
+    }
 }
 
 fn blob_label(blob: &BlobLine) -> String {
@@ -83,12 +94,7 @@ fn blob_label(blob: &BlobLine) -> String {
     if blob.images > 1 {
         let _ = write!(label, ", in {} images", blob.images);
     }
-    if blob.missing {
-        label.push_str(" MISSING");
-    }
-    if let Some(place) = &blob.expected {
-        let _ = write!(label, " left out, expected in {}", printable(place));
-    }
+    absence(&mut label, blob.missing, blob.expected.as_deref());
     label
 }
 

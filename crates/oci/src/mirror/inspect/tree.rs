@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use super::{BlobLine, Gone, Kind, Node, Platforms, is_image_config};
 use crate::inventory::{Inventory, Item, Labels};
 use crate::mirror::kinship::Kinship;
-use crate::types::{Descriptor, Digest, Manifest, ManifestKind};
+use crate::types::{Descriptor, Digest, Manifest, ManifestKind, media};
 
 /// Levels that are told: a chain of referrers may be any length, the stack may not.
 const DEPTH: usize = 100;
@@ -50,6 +50,8 @@ impl<'a> Tree<'a> {
             blobs: Vec::new(),
             manifests: Vec::new(),
             referrers: Vec::new(),
+            missing: false,
+            expected: None,
         };
         if !node.repeated {
             self.depth += 1;
@@ -64,8 +66,10 @@ impl<'a> Tree<'a> {
         let blobs = manifest.blobs();
         node.blobs = blobs.map(|blob| self.blob(blob, config == Some(&blob.digest))).collect();
         for (child, item) in children(manifest) {
-            let Some(manifest) = self.kinship.manifest(&child.digest) else { continue };
-            let mut below = self.grow(manifest);
+            let mut below = match self.kinship.manifest(&child.digest) {
+                Some(manifest) => self.grow(manifest),
+                None => self.gap(&child),
+            };
             if let Some(item) = item {
                 (below.name, below.labels) = (Some(item.source), item.labels);
             }
@@ -75,6 +79,31 @@ impl<'a> Tree<'a> {
             let mut below = self.grow(referrer);
             below.name = tag.map(ToString::to_string);
             node.referrers.push(below);
+        }
+    }
+
+    /// Stands for a manifest that is not there: all that is known is what names it says.
+    fn gap(&self, named: &Descriptor) -> Node {
+        let platform = named.platform.as_ref().filter(|platform| platform.os != "unknown");
+        Node {
+            digest: named.digest.clone(),
+            media_type: named.media_type.clone().into(),
+            kind: match named.media_type.as_str() {
+                media::OCI_INDEX | media::DOCKER_LIST => Kind::Index,
+                _ => Kind::Image,
+            },
+            artifact_type: named.artifact_type.as_deref().map(str::to_owned),
+            name: None,
+            labels: Labels::new(),
+            platform: platform.map(ToString::to_string),
+            size: named.size,
+            total: named.size,
+            repeated: false,
+            blobs: Vec::new(),
+            manifests: Vec::new(),
+            referrers: Vec::new(),
+            missing: self.gone.missing.contains(&named.digest),
+            expected: self.gone.left_out.get(&named.digest).map(|place| (*place).to_owned()),
         }
     }
 

@@ -110,7 +110,8 @@ impl Found {
             }
             return Ok(false);
         }
-        if !kind.is_file() {
+        // Contiguous ones are files to every program that knows them no better.
+        if !(kind.is_file() || kind.is_contiguous()) {
             return Ok(false);
         }
         if path == "index.json" {
