@@ -8,6 +8,7 @@ mod long_names;
 #[path = "mirror/quirks.rs"]
 mod quirks;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use airlift_oci::inventory::{Inventory, Labels};
@@ -387,6 +388,15 @@ async fn a_union_of_the_sources_has_the_index_that_gather_writes() {
     fill(&bench.low).await;
     let options = GatherOptions { version: "airlift test".to_owned(), ..GatherOptions::default() };
     let report = bench.gather(&ALL, &options).await;
-    let union = unite(&executor(), bench.sources(&ALL).await, &options).await.unwrap();
+    let sources = bench.sources(&ALL).await;
+    let union = unite(&executor(), sources.clone(), &options, &BTreeMap::new()).await.unwrap();
     assert_eq!(union.index.as_ref().map(Manifest::digest), report.index.as_ref());
+
+    // What images share is carried once, as gather moves it once.
+    let (moved, united) = (report.totals(), union.report.totals());
+    assert_eq!(united.bytes, moved.bytes);
+    let twice = [sources.clone(), sources].concat();
+    let union = unite(&executor(), twice, &options, &BTreeMap::new()).await.unwrap();
+    assert_eq!(union.report.totals().bytes, moved.bytes);
+    assert_eq!(union.report.count(Status::Done), 2 * ALL.len());
 }

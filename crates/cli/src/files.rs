@@ -22,7 +22,10 @@ pub(crate) fn allow(connections: usize) -> usize {
     };
     let fitting = usize::try_from(granted.saturating_sub(OTHERS) / 2).unwrap_or(usize::MAX);
     if fitting < connections {
-        tracing::info!(connections = fitting, "the limit of open files allows no more connections");
+        tracing::info!(
+            connections = fitting,
+            "the limit of open files allows only so many connections"
+        );
     }
     fitting.clamp(1, connections.max(1))
 }

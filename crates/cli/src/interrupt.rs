@@ -29,6 +29,11 @@ pub(crate) fn go_on(error: anyhow::Error, how: impl FnOnce() -> String) -> anyho
     if error.is::<Interrupted>() { Interrupted { go_on: Some(how()) }.into() } else { error }
 }
 
+/// The same for a run that only reads.
+pub(crate) fn read_again(error: anyhow::Error) -> anyhow::Error {
+    go_on(error, || "nothing was changed; the same command begins anew".to_owned())
+}
+
 impl Interrupt {
     /// Begins to listen, on a thread of its own: it must still answer to the second signal when
     /// the runtime is busy with ending. When this returns, no signal goes unheard.

@@ -11,6 +11,7 @@ use airlift_oci::types::Location;
 use clap::{Args as Derive, ValueEnum};
 
 use crate::exit::{Exit, exit_codes};
+use crate::interrupt::read_again;
 use crate::session::Session;
 use crate::size::human;
 use crate::table::{Format, Table};
@@ -85,7 +86,8 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
         }
         let options = DiffOptions { expand: args.expand, referrers: args.recursive };
         anyhow::Ok(diff(&image, &existing, &options).await?)
-    })?;
+    })
+    .map_err(read_again)?;
     for sheet in &args.output {
         let text = render(&found, sheet.format)?;
         match &sheet.file {

@@ -74,7 +74,12 @@ fn pages(definition: clap::Command) -> Vec<(String, clap::Command)> {
 
 fn roff(command: &clap::Command) -> anyhow::Result<String> {
     let mut page = Vec::new();
-    clap_mangen::Man::new(command.clone()).render(&mut page)?;
+    let mut command = command.clone();
+    if command.find_subcommand("mirror").is_some() {
+        // It has no page of its own, so none is to be named.
+        command = command.mut_subcommand("mirror", |mirror| mirror.hide(true));
+    }
+    clap_mangen::Man::new(command).render(&mut page)?;
     Ok(String::from_utf8(page)?)
 }
 

@@ -14,6 +14,7 @@ use crate::commands::{gather, scatter};
 use crate::exit::{Exit, exit_codes};
 use crate::failure::Usage;
 use crate::inputs::{self, Opened};
+use crate::interrupt::read_again;
 use crate::session::Session;
 use crate::table::Format;
 use crate::{dispatch, output, runtime};
@@ -66,7 +67,8 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
             return Ok(if routing.check().is_ok() { Exit::Done } else { Exit::Usage });
         }
     }
-    let (items, failed) = runtime::guarded(items(args, session, lines.as_deref()))?;
+    let found = runtime::guarded(items(args, session, lines.as_deref()));
+    let (items, failed) = found.map_err(read_again)?;
     for report in &failed {
         session.complain(&format!(
             "{}: {}",

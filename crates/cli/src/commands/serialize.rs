@@ -1,6 +1,7 @@
 //! `airlift serialize`: a gathered index, or any image, onto a medium.
 
 use std::collections::BTreeMap;
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -184,6 +185,10 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
 
 /// The destination of an archive.
 pub(crate) fn destination(path: &Path) -> anyhow::Result<Destination> {
+    if path == Path::new("-") && std::io::stdout().is_terminal() {
+        let hint = "redirect standard output to a file or into a pipe, or name a file as DEST";
+        return Err(Usage::new("an archive is not for a terminal", hint).into());
+    }
     Destination::at(path).map_err(|error| {
         let hint = "name a drive that is there, or a file; is the drive on?";
         Usage::new(format!("opening {} failed: {error}", path.display()), hint).into()

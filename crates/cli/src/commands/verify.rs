@@ -8,6 +8,7 @@ use clap::{Args as Derive, ValueEnum};
 use serde_json::{Value, json};
 
 use crate::exit::{Exit, exit_codes};
+use crate::interrupt::read_again;
 use crate::leaving::Leaving;
 use crate::received::damage_json;
 use crate::session::Session;
@@ -81,6 +82,7 @@ pub(crate) fn read(
         let media = media.iter().map(|path| Medium::at(path)).collect();
         verify(media, &options, watch.observer()).await.context("nothing was verified")
     })
+    .map_err(read_again)
 }
 
 /// What the media come to, as an exit code.

@@ -13,6 +13,7 @@ use super::nearest;
 /// A configuration file.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+#[serde(expecting = "keys with values, KEY: VALUE")]
 #[expect(clippy::struct_field_names, reason = "the fields are the keys")]
 pub(crate) struct File {
     #[serde(rename = "concurrentHTTP")]
@@ -51,6 +52,9 @@ impl File {
 
     /// The keys that were given and mean nothing here.
     pub(crate) fn unused(&self) -> Vec<&'static str> {
+        let mut registries = self.registry_config.registries.values();
+        let noncompliant = registries.any(|registry| registry.noncompliant);
+        let of_registries = noncompliant.then_some("noncompliant");
         [
             ("cachePruneMax", &self.cache_prune_max),
             ("chunkSize", &self.chunk_size),
@@ -62,6 +66,7 @@ impl File {
         ]
         .into_iter()
         .filter_map(|(key, value)| value.is_some().then_some(key))
+        .chain(of_registries)
         .collect()
     }
 }
@@ -72,18 +77,28 @@ pub(crate) struct Scalar(pub(crate) String);
 
 impl<'de> Deserialize<'de> for Scalar {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Any {
-            Whole(u64),
-            Fraction(f64),
-            Text(String),
+        struct Any;
+
+        impl Visitor<'_> for Any {
+            type Value = Scalar;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number or a text")
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Scalar, E> {
+                Ok(Scalar(number.to_string()))
+            }
+
+            fn visit_f64<E: de::Error>(self, number: f64) -> Result<Scalar, E> {
+                Ok(Scalar(number.to_string()))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Scalar, E> {
+                Ok(Scalar(text.to_owned()))
+            }
         }
-        Ok(Scalar(match Any::deserialize(deserializer)? {
-            Any::Whole(number) => number.to_string(),
-            Any::Fraction(number) => number.to_string(),
-            Any::Text(text) => text,
-        }))
+        deserializer.deserialize_any(Any)
     }
 }
 
@@ -99,18 +114,20 @@ pub(crate) struct RegistryConfig {
 /// How one registry is reached.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+#[serde(expecting = "the keys of a registry")]
 pub(crate) struct Registry {
     /// URLs, tried in order.
     pub(crate) endpoints: Vec<String>,
     /// Patterns over repository names, and what a pull asks for instead.
     pub(crate) rewrite_pull: BTreeMap<String, String>,
-    /// The registry departs from the specification.
+    /// ace-dt's word for a registry that departs from the specification. Nothing depends on it.
     pub(crate) noncompliant: bool,
 }
 
 /// How one endpoint is spoken to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+#[serde(expecting = "the keys of an endpoint")]
 pub(crate) struct Endpoint {
     pub(crate) tls: Tls,
     pub(crate) supports_referrers: Referrers,
@@ -119,6 +136,7 @@ pub(crate) struct Endpoint {
 /// TLS of one endpoint.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+#[serde(expecting = "the keys of `tls`")]
 pub(crate) struct Tls {
     /// Take any certificate.
     pub(crate) insecure_skip_verify: bool,
@@ -328,6 +346,9 @@ registryConfig:
                 "did you mean `tag`?",
             ),
             ("concurrentHTTP: many\n", "f.yaml:1:"),
+            ("rate: [1]\n", "rate: invalid type: sequence, expected a number or a text"),
+            ("- a\n", "expected keys with values"),
+            ("registryConfig: {a.io: 3}\n", "expected the keys of a registry"),
             ("a: [\n", "f.yaml:"),
         ] {
             let error = read(text).expect_err(text);

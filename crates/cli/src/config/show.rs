@@ -4,6 +4,8 @@ use std::fmt::{Display, Write as _};
 
 use std::time::Duration;
 
+use airlift_oci::registry::Settings;
+
 use super::file::Referrers;
 use super::{Config, Setting};
 
@@ -43,9 +45,13 @@ fn limits(text: &mut Text, config: &Config) {
     text.optional("rate", limits.rate.value, &limits.rate.origin);
     text.optional("requestsPerSecond", limits.requests.value, &limits.requests.origin);
     text.optional("between", limits.between.value, &limits.between.origin);
-    let seconds = |time: &Duration| format!("{}s", time.as_secs());
-    text.optional("patience", limits.patience.value.as_ref().map(seconds), &limits.patience.origin);
-    text.optional("stallTimeout", limits.stall.value.as_ref().map(seconds), &limits.stall.origin);
+    let defaults = Settings::default();
+    let mut time = |key, setting: &Setting<Option<Duration>>, default: Duration| {
+        let seconds = setting.value.unwrap_or(default).as_secs();
+        text.setting(key, format!("{seconds}s"), &setting.origin);
+    };
+    time("patience", &limits.patience, defaults.retry_after_limit);
+    time("stallTimeout", &limits.stall, defaults.stall_timeout);
     match &config.cache.value {
         Some(path) => {
             text.setting("cachePath", quoted(&path.display().to_string()), &config.cache.origin);
@@ -177,6 +183,15 @@ mod tests {
         assert_eq!(first.registries, again.registries);
         assert_eq!(first.endpoints, again.endpoints);
         assert_eq!(again.concurrent_http.value, Some(4));
+    }
+
+    #[test]
+    fn what_nobody_set_is_shown_as_it_is_in_force() {
+        let nothing = show(&from_yaml("").expect("reads"));
+        assert!(nothing.contains("patience: 3600s  # default\n"), "{nothing}");
+        assert!(nothing.contains("stallTimeout: 30s  # default\n"), "{nothing}");
+        let theirs = from_yaml("registryConfig: {a.io: {noncompliant: true}}").expect("reads");
+        assert!(show(&theirs).contains("# without meaning here: noncompliant\n"));
     }
 
     #[test]

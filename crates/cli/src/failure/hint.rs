@@ -197,6 +197,13 @@ pub(crate) fn trouble_hint(trouble: Trouble, place: &str, endpoint: Option<&str>
                 "check the name, and with `airlift login {host}` whether it is hidden from strangers"
             );
         }
+        Trouble::Untrusted => {
+            return format!(
+                "if its authority is a private one, put that into \
+                 ~/.config/airlift/certs.d/{host}/ca.pem; if it speaks no TLS, name it by an endpoint \
+                 http://{host} in the configuration; `airlift config` shows what is in force"
+            );
+        }
         _ => {
             return format!(
                 "check that {host} can be reached from here; `airlift config` shows endpoints, \

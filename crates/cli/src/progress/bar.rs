@@ -5,6 +5,11 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::{Reading, View, plain};
 use crate::screen::Screen;
 
+/// Whether standard error shows such a line: terminals that can do nothing (`TERM=dumb`) do not.
+pub(super) fn is_seen() -> bool {
+    !ProgressDrawTarget::stderr().is_hidden()
+}
+
 /// One line at the bottom of the terminal.
 pub(super) struct Bar {
     bar: ProgressBar,

@@ -26,11 +26,37 @@ trait View: Send {
 
 /// The view for `style`: what `auto` is depends on who watches.
 fn view(style: ProgressStyle, terminal: bool, screen: &Screen) -> Option<Box<dyn View>> {
+    match shown(style, terminal && bar::is_seen()) {
+        Some(ProgressStyle::Bar) => Some(Box::new(bar::Bar::new(screen))),
+        Some(ProgressStyle::Json) => Some(Box::new(json::Json::new(screen))),
+        Some(_) => Some(Box::new(plain::Plain::new(screen))),
+        None => None,
+    }
+}
+
+/// What `style` comes to. No line can change where there is no terminal, or one that cannot go back:
+/// `auto` stands for plain lines then, and so does `bar`.
+fn shown(style: ProgressStyle, changes: bool) -> Option<ProgressStyle> {
     match style {
-        ProgressStyle::Auto if terminal => Some(Box::new(bar::Bar::new(screen))),
-        ProgressStyle::Auto => Some(Box::new(plain::Plain::new(screen))),
-        ProgressStyle::Bar => Some(Box::new(bar::Bar::new(screen))),
-        ProgressStyle::Json => Some(Box::new(json::Json::new(screen))),
+        ProgressStyle::Auto | ProgressStyle::Bar if changes => Some(ProgressStyle::Bar),
+        ProgressStyle::Auto | ProgressStyle::Bar => Some(ProgressStyle::Auto),
+        ProgressStyle::Json => Some(ProgressStyle::Json),
         ProgressStyle::None => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ProgressStyle, shown};
+
+    #[test]
+    fn progress_is_seen_where_no_line_can_change() {
+        use ProgressStyle::{Auto, Bar, Json, None};
+        assert_eq!(
+            [Auto, Bar, Json, None].map(|style| shown(style, true)),
+            [Some(Bar), Some(Bar), Some(Json), Option::None,]
+        );
+        assert_eq!(shown(Bar, false), Some(Auto));
+        assert_eq!(shown(Auto, false), Some(Auto));
     }
 }

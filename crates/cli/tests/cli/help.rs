@@ -43,6 +43,8 @@ fn every_command_has_its_page() {
     let page = place.read("pages/airlift-gather.1");
     assert!(page.starts_with(".ie") || page.contains(".TH airlift-gather"), "{page}");
     assert!(place.airlift("man config").with(0).out.contains("sample"));
+    // A page names none that is not there.
+    assert!(!place.airlift("man").with(0).out.contains("mirror(1)"));
     place.airlift("man nothing").with(2).says("there is no command `airlift-nothing`");
 }
 

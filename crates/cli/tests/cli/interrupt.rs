@@ -73,11 +73,20 @@ async fn what_was_started_to_outlive_its_terminal_ignores_a_hangup() {
 
 #[test]
 fn what_waits_for_the_other_end_of_a_fifo_ends_at_the_first_signal() {
+    for (line, hint) in [
+        ("deserialize fifo oci:new:1", "run the same command again"),
+        ("verify fifo", "nothing was changed"),
+    ] {
+        ends_while_it_opens(line, hint);
+    }
+}
+
+fn ends_while_it_opens(line: &str, hint: &str) {
     let place = Place::new();
     let made = Command::new("mkfifo").arg(place.path().join("fifo")).status().expect("runs");
     assert!(made.success());
     let mut command = place.command();
-    command.args(["deserialize", "fifo", "oci:new:1"]).stderr(Stdio::piped());
+    command.args(line.split(' ')).stderr(Stdio::piped());
     let child = command.spawn().expect("starts");
     let threads = format!("/proc/{}/task", child.id());
     let waits = || {
@@ -94,6 +103,7 @@ fn what_waits_for_the_other_end_of_a_fifo_ends_at_the_first_signal() {
     let err = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(130), "{err}");
     assert!(!err.contains("interrupt again"), "{err}");
+    assert!(err.contains(&format!("error: interrupted\nhint: {hint}")), "{err}");
     assert!(!place.path().join("new").exists(), "nothing was read, so nothing is made");
 }
 

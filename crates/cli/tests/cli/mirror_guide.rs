@@ -166,7 +166,7 @@ async fn serialize_without_what_is_there() {
     let left_out = |name: &str| -> u64 {
         let shown = guide.run(&format!("ace-dt inspect {name} -o json")).out;
         let shown: serde_json::Value = serde_json::from_str(&shown).expect("JSON");
-        shown["totals"]["left_out"].as_u64().expect("a number")
+        shown["totals"]["leftOut"].as_u64().expect("a number")
     };
     assert!(left_out("sync45-4.tar") > 1);
     guide.run(&format!("ace-dt mirror deserialize sync45-4.tar {STAGED}"));

@@ -99,6 +99,16 @@ async fn a_private_authority_is_trusted_where_certs_d_says_so() {
     place.airlift("gather s.list oci:out:1").with(1).says("does not speak plain HTTP");
     assert_eq!(private.registry.counts().total(), 0, "nothing was said to a stranger");
 
+    // And what speaks plain HTTP is not taken for TLS.
+    let plain = private.registry.host();
+    let endpoint = format!("registryConfig: {{{host}: {{endpoints: ['https://{plain}']}}}}\n");
+    place.file("plain.yaml", endpoint);
+    place
+        .airlift("gather s.list oci:out:1 --config plain.yaml")
+        .with(1)
+        .says("what listens there does not speak TLS")
+        .says(&format!("an endpoint http://{plain} in the configuration"));
+
     // Another's authority does not help, and neither does one for another host.
     let certificates = format!("home/.docker/certs.d/{host}/ca.pem");
     place.file(&certificates, Authority::new().pem);
@@ -107,8 +117,9 @@ async fn a_private_authority_is_trusted_where_certs_d_says_so() {
         .airlift("gather s.list oci:out:1")
         .with(1)
         .says("no secure connection could be made")
+        .says("comes from an authority that is not trusted here")
         .says("invalid peer certificate")
-        .says(&format!("hint: check that {host} can be reached"));
+        .says(&format!("certs.d/{host}/ca.pem"));
     assert_eq!(private.registry.counts().total(), 0, "nothing was said to a stranger");
     place.file(&certificates, &authority.pem);
     place.airlift("gather s.list oci:out:1").with(0).says("1 done");

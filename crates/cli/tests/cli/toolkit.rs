@@ -85,7 +85,7 @@ async fn inspect_shows_the_same_of_a_registry_a_file_a_layout_and_a_pipe() {
     );
     let found = json(&place.airlift("inspect delta.tar -o json").with(0).out);
     assert_eq!(found["totals"]["missing"], 0);
-    let left_out = found["totals"]["left_out"].as_u64().expect("a number");
+    let left_out = found["totals"]["leftOut"].as_u64().expect("a number");
 
     // A blob that is in no list, and not there, is damage all the same.
     let layer = found["images"].as_array().and_then(|images| images.last()).expect("an image");

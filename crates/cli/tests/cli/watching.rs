@@ -190,3 +190,17 @@ async fn a_report_says_what_an_archive_holds_and_what_it_leaves_out() {
     ended.with(i32::try_from(code).expect("small"));
     assert!(code != 0 && report["error"].as_str().is_some_and(|text| text.contains("delta.tar")));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_cannot_be_read_counts_as_failed() {
+    let low = TestRegistry::start(FaultPlan::none()).await;
+    image::simple(2).push(low.store("team/tool").as_ref(), Some("2")).await;
+    let place = Place::new();
+    place.file("s.list", format!("{0}/team/tool:2\n{0}/team/none:1\n", low.host()));
+    let ended = place.airlift("gather s.list oci:out:1 --progress json").with(3);
+    let lines = ended.err.lines().rev();
+    let mut objects = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let last = objects.find(|line| line["event"] == "ended").expect("the end is told");
+    let counts = ["items", "finished", "failed"].map(|key| last[key].as_u64());
+    assert_eq!(counts, [Some(2), Some(2), Some(1)], "{last}");
+}

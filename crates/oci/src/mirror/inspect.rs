@@ -31,6 +31,7 @@ pub struct InspectOptions {
 
 /// What is there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Inspection {
     /// Where it is.
     pub place: String,
@@ -44,6 +45,7 @@ pub struct Inspection {
 
 /// A manifest, with what belongs to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Node {
     /// Its digest.
     pub digest: Digest,
@@ -103,6 +105,7 @@ pub enum Kind {
 
 /// A blob as a manifest names it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct BlobLine {
     /// Its digest.
     pub digest: Digest,
@@ -128,6 +131,7 @@ pub struct BlobLine {
 
 /// One image, and what it shares with the others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ImageSummary {
     /// Its source, or the place of a single image.
     pub name: String,
@@ -147,6 +151,7 @@ pub struct ImageSummary {
 
 /// What an inspection comes to; everything counted once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct InspectTotals {
     /// Images.
     pub images: u64,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::graph::Graph;
+use crate::observe::Totals;
 use crate::store::{Blob, ErrorKind, Line, Source, StoreError};
 use crate::types::{Descriptor, Digest, Manifest, Tag, Version};
 
@@ -43,6 +44,30 @@ impl UnionSource {
         if self.some.len() < SOME {
             self.some.push(store.clone());
         }
+    }
+
+    /// What the image adds to what is here. Blobs that are `elsewhere`, or that may not be
+    /// distributed, are not carried.
+    pub(super) fn news(&self, graph: &Graph, elsewhere: &BTreeMap<Digest, String>) -> Totals {
+        let mut totals = Totals::default();
+        let mut count = |new: bool, size: u64| {
+            if new {
+                totals.moved += 1;
+                totals.bytes += size;
+            } else {
+                totals.skipped += 1;
+            }
+        };
+        for manifest in graph.manifests() {
+            let descriptor = manifest.descriptor();
+            count(!self.manifests.contains_key(&descriptor.digest), descriptor.size);
+        }
+        for blob in graph.blobs() {
+            let known =
+                self.blobs.contains_key(&blob.digest) || elsewhere.contains_key(&blob.digest);
+            count(!known && !blob.is_foreign(), blob.size);
+        }
+        totals
     }
 
     fn missing(&self, what: &dyn std::fmt::Display) -> StoreError {

@@ -8,13 +8,12 @@ use futures_util::{FutureExt, StreamExt, stream};
 
 use super::executor::Executor;
 use super::gather::GatherOptions;
-use super::report::{ItemReport, Report};
+use super::report::{ItemReport, Report, Status};
 use super::sources::{SourceFault, SourceImage, read_source};
 use super::turns::{abreast, in_order};
 use super::union::UnionSource;
 use crate::graph::{Graph, SizeCounter, WalkOptions, walk};
 use crate::inventory::{Inventory, InventoryError, Item};
-use crate::observe::Totals;
 use crate::store::{Source, StoreError, chain};
 use crate::types::{Descriptor, Digest, Manifest};
 
@@ -44,16 +43,18 @@ struct Uniting {
 }
 
 /// Reads all manifests of all sources, and makes the index that gathering them would have made.
-/// A source that fails is reported and left out. Whether blobs are there is not asked.
+/// A source that fails is reported and left out. Whether blobs are there is not asked; those that are
+/// `elsewhere` already are not counted as moved.
 pub async fn unite(
     executor: &Executor,
     sources: Vec<SourceImage>,
     options: &GatherOptions,
+    elsewhere: &BTreeMap<Digest, String>,
 ) -> Result<Union, InventoryError> {
     let mut reads = reads(executor, sources, options);
     let mut uniting = Uniting::default();
     while let Some((source, read)) = reads.next().await {
-        uniting.add(&source, read);
+        uniting.add(&source, read, elsewhere);
     }
     uniting.end(options)
 }
@@ -103,7 +104,7 @@ pub async fn unite_without(
     let mut uniting = Uniting::default();
     for (source, read) in reads {
         let fault = read.as_ref().ok().and_then(|(_, graph)| without(&source, graph, &lost));
-        uniting.add(&source, fault.map_or(read, Err));
+        uniting.add(&source, fault.map_or(read, Err), elsewhere);
     }
     uniting.end(options)
 }
@@ -139,16 +140,14 @@ async fn read_graph(source: &SourceImage, options: &GatherOptions) -> Read {
 }
 
 impl Uniting {
-    fn add(&mut self, source: &SourceImage, read: Read) {
+    fn add(&mut self, source: &SourceImage, read: Read, elsewhere: &BTreeMap<Digest, String>) {
         let mut line = ItemReport::new(&source.text);
         match read {
             Ok((item, graph)) => {
                 line.digest = Some(item.descriptor.digest.clone());
-                line.succeed(Totals {
-                    moved: graph.len() as u64,
-                    bytes: graph.bytes(),
-                    ..Totals::default()
-                });
+                line.succeed(self.source.news(&graph, elsewhere));
+                // It is named there, whatever it shares with others.
+                line.status = Status::Done;
                 self.sizes.add(&graph);
                 self.source.add(&source.store, &graph);
                 self.items.push(item);

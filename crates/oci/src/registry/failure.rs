@@ -31,8 +31,40 @@ pub(super) fn network(place: &str, error: reqwest::Error) -> StoreError {
     if is_foreign(&words) {
         return foreign(place);
     }
-    let kind = if is_distrust(&words) { ErrorKind::Tls } else { ErrorKind::Network };
-    StoreError::new(place, kind(error))
+    if !is_distrust(&words) {
+        return StoreError::new(place, ErrorKind::Network(error));
+    }
+    let kind = ErrorKind::Tls(match told(&words) {
+        Some(why) => Box::new(Distrust { why, source: error }),
+        None => error,
+    });
+    StoreError::new(place, kind)
+}
+
+/// Why there is no secure connection, in words for people; the library's are behind them.
+#[derive(Debug, thiserror::Error)]
+#[error("{why}")]
+struct Distrust {
+    why: &'static str,
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// What the library's words mean, where they do not say it themselves.
+fn told(words: &str) -> Option<&'static str> {
+    let known = [
+        (
+            "certificate: UnknownIssuer",
+            "its certificate comes from an authority that is not trusted here",
+        ),
+        (
+            "certificate: BadSignature",
+            "its certificate comes from an authority that is not trusted here",
+        ),
+        ("certificate expired", "its certificate has expired, or the clock here is wrong"),
+        ("not valid yet", "its certificate is not valid yet, or the clock here is wrong"),
+        ("InvalidContentType", "what listens there does not speak TLS"),
+    ];
+    known.into_iter().find_map(|(words_of, why)| words.contains(words_of).then_some(why))
 }
 
 /// Whether the words of an error tell that an answer was no HTTP.
@@ -182,6 +214,21 @@ mod tests {
         assert_eq!(words(b"plain\r\ntext"), "plain text");
         assert_eq!(words(b"<html><body>502</body></html>"), "");
         assert_eq!(words(&[0xff; 2000]).chars().count(), 300);
+    }
+
+    #[test]
+    fn distrust_is_told_in_words_for_people() {
+        for (words, wanted) in [
+            ("invalid peer certificate: UnknownIssuer", "an authority that is not trusted"),
+            ("invalid peer certificate: BadSignature", "an authority that is not trusted"),
+            ("invalid peer certificate: certificate expired: …", "has expired"),
+            ("invalid peer certificate: certificate not valid yet: …", "not valid yet"),
+            ("received corrupt message of type InvalidContentType", "does not speak TLS"),
+        ] {
+            assert!(is_distrust(words), "{words}");
+            assert!(told(words).is_some_and(|told| told.contains(wanted)), "{words}");
+        }
+        assert_eq!(told("fatal alert: HandshakeFailure"), None);
     }
 
     #[test]

@@ -33,6 +33,8 @@ pub enum Trouble {
     Missing,
     /// The other side does not answer.
     Unreachable,
+    /// No secure connection comes about: a certificate is not trusted, or one side speaks no TLS.
+    Untrusted,
     /// The other side answers that it is in trouble or busy.
     Busy,
     /// The content is not what its digest or size says.
@@ -239,9 +241,8 @@ impl StoreError {
             {
                 Some(Trouble::Missing)
             }
-            ErrorKind::Network(_) | ErrorKind::Tls(_) | ErrorKind::TimedOut(_) => {
-                Some(Trouble::Unreachable)
-            }
+            ErrorKind::Tls(_) => Some(Trouble::Untrusted),
+            ErrorKind::Network(_) | ErrorKind::TimedOut(_) => Some(Trouble::Unreachable),
             ErrorKind::Digest { .. }
             | ErrorKind::Size { .. }
             | ErrorKind::Archive(_)

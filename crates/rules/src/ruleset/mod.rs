@@ -311,6 +311,10 @@ fn nest_below(text: &str) -> Result<String, RulesetError> {
     let parts: Vec<&str> = text.split('/').filter(|part| !part.is_empty()).collect();
     let below = parts.join("/");
     let wrong = |cause| RulesetError::Nest { repository: text.to_owned(), cause };
+    if let Some((scheme, _)) = text.split_once("//").filter(|(scheme, _)| scheme.ends_with(':')) {
+        let (text, registry) = (text.to_owned(), scheme.to_owned());
+        return Err(wrong(ReferenceError::Registry { text, registry }));
+    }
     let sample: Reference = format!("{below}/x").parse().map_err(wrong)?;
     if sample.tag.is_some() || sample.digest.is_some() {
         let cause = ReferenceError::Repository {

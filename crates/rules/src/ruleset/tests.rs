@@ -40,6 +40,9 @@ fn malformed_rulesets_say_what_was_meant() {
     for bad in ["nest=Upper.example/Repo", "nest=r.example/a:1", "nest=word", "nest=/"] {
         assert!(matches!(parse(bad, ""), Err(RulesetError::Nest { .. })), "{bad}");
     }
+    let url = parse("nest=http://r.example:5000/low", "").unwrap_err();
+    let cause = std::error::Error::source(&url).map(ToString::to_string).unwrap_or_default();
+    assert!(cause.contains("invalid registry \"http:\""), "{cause}");
 }
 
 #[test]

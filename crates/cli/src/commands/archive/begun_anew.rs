@@ -33,7 +33,9 @@ impl Archive {
     ) -> anyhow::Result<(Report, Option<Written>)> {
         // What a run that goes on finds there stays.
         let start = medium.start().await.filter(|_| self.writing.resume == Resume::No);
-        let mut union = unite(&self.executor, self.sources.clone(), &self.options).await?;
+        let existing = &self.writing.archive.existing;
+        let mut union =
+            unite(&self.executor, self.sources.clone(), &self.options, existing).await?;
         let mut lost = BTreeMap::new();
         loop {
             let Union { source, index, report } = union;

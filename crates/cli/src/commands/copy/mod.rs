@@ -59,7 +59,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SYSTEM", value_delimiter = ',')]
     os: Vec<String>,
     /// With --to: every tag of each IMAGE, which then names a repository
-    #[arg(long, requires = "images")]
+    #[arg(long, requires = "images", conflicts_with_all = ["list", "specs"])]
     all_tags: bool,
     /// With --all-tags: only tags like this, as in a shell; repeatable
     #[arg(long, value_name = "PATTERN", requires = "all_tags")]
@@ -71,7 +71,7 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=20))]
     jobs: Option<u8>,
     /// With lines: where those that failed are written [default: mirror-failed.txt]
-    #[arg(short, long, value_name = "FILE", value_parser = writable)]
+    #[arg(short, long, value_name = "FILE", value_parser = writable, conflicts_with_all = ["specs", "images"])]
     output: Option<PathBuf>,
     #[command(flatten)]
     sharding: Sharding,

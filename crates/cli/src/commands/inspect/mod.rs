@@ -17,6 +17,7 @@ use clap::{Args as Derive, ValueEnum};
 
 use crate::exit::{Exit, exit_codes};
 use crate::failure::Usage;
+use crate::interrupt::read_again;
 use crate::session::Session;
 use crate::size::human;
 use crate::{medium, output, runtime};
@@ -69,7 +70,8 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
     let inspection = runtime::guarded(async {
         let stores = session.stores(observe::silent())?;
         look(subject, args.recursive, &stores).await
-    })?;
+    })
+    .map_err(read_again)?;
     match args.output {
         Form::Json => output::line(&serde_json::to_string_pretty(&inspection)?)?,
         Form::Tree => {

@@ -74,6 +74,8 @@ fn users(file: &Path) -> anyhow::Result<Users> {
 }
 
 fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
-    airlift_oci::store::read_small(file)
-        .with_context(|| format!("reading {} failed", file.display()))
+    airlift_oci::store::read_small(file).map_err(|error| {
+        let text = format!("reading {} failed: {error}", file.display());
+        Usage::new(text, "name a file that can be read").into()
+    })
 }

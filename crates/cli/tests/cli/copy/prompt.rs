@@ -51,6 +51,15 @@ impl Terminal {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_archive_is_not_written_to_a_terminal() {
+    let site = Site::new().await;
+    let mut terminal = Terminal::start(&site, "serialize oci:none:1 -");
+    terminal.expect("error: an archive is not for a terminal");
+    terminal.expect("hint: redirect standard output");
+    assert_eq!(terminal.child.wait().expect("a child").code(), Some(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_image_a_line_until_the_end_of_input() {
     let site = Site::new().await;
     image::simple(1).push(site.low.store("library/hello-world").as_ref(), Some("latest")).await;

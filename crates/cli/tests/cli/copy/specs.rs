@@ -126,7 +126,11 @@ async fn a_stream_cut_in_an_object_names_the_byte_and_sends_nothing() {
         .says(&format!("the input ends in the middle of the spec at byte {}", cut.len()));
     assert_eq!(site.requests(), (0, 0));
     site.place.airlift("copy --specs missing.json").with(2).says("reading missing.json failed");
-    site.feed("copy --specs - -a amd64", &first).with(2).says("cannot be used with");
+    for unused in ["-a amd64", "-o failed.txt", "--all-tags"] {
+        site.feed(&format!("copy --specs - {unused}"), &first).with(2).says("cannot be used with");
+    }
+    site.feed("copy --list - --all-tags", "a b 1\n").with(2).says("cannot be used with");
+    site.place.airlift("copy --to r.io/x -o failed.txt alpine").with(2).says("cannot be used with");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -37,7 +37,7 @@ fn what_is_wrong_with_the_door_is_said_before_it_opens() {
     place.file("cert.pem", "no certificate");
     for (flags, code, said) in [
         ("--users plain", 2, "plain, line 1: the password of \"ci\" is not hashed with bcrypt"),
-        ("--users none", 1, "reading none failed"),
+        ("--users none", 2, "reading none failed"),
         ("--users users --allow eve:read", 2, "a rule names the user \"eve\""),
         ("--allow *:read", 2, "there is no htpasswd file"),
         ("--allow ci:write", 2, "it is read or read-write"),

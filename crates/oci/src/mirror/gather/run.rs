@@ -10,7 +10,7 @@ use crate::mirror::executor::Executor;
 use crate::mirror::plan::{Root, Target, Transfer};
 use crate::mirror::sources::{SourceFault, SourceImage, read_source, resolve_source};
 use crate::observe::{Event, Totals};
-use crate::store::Store;
+use crate::store::{Store, chain};
 use crate::types::{Annotations, Descriptor, media};
 
 pub(in crate::mirror) struct Run<'a> {
@@ -26,7 +26,8 @@ impl Run<'_> {
         source: SourceImage,
     ) -> Result<Gathered, SourceFault> {
         if self.earlier.items.contains_key(&source.text) && !self.options.referrers {
-            let found = resolve_source(&source).await?;
+            let found = resolve_source(&source).await;
+            let found = found.map_err(|error| self.unread(&source, error))?;
             if let Some(item) = self.unchanged(&source, &found) {
                 self.executor
                     .observer()
@@ -34,7 +35,8 @@ impl Run<'_> {
                 return Ok(Gathered { item, totals: Totals::default(), graph: None });
             }
         }
-        let read = read_source(&source, &self.options.platforms).await?;
+        let read = read_source(&source, &self.options.platforms).await;
+        let read = read.map_err(|error| self.unread(&source, error))?;
         let transfer = Transfer {
             item: source.text.clone(),
             from: source.store.clone(),
@@ -45,6 +47,15 @@ impl Run<'_> {
         };
         let done = self.executor.transfer(&transfer).await?;
         Ok(Gathered { item: read.item, totals: done.tally.totals(), graph: done.graph })
+    }
+
+    /// Tells that a source failed before the executor had it.
+    fn unread(&self, source: &SourceImage, error: SourceFault) -> SourceFault {
+        let observer = self.executor.observer();
+        observer.event(&Event::Started { item: &source.text });
+        let text = chain(&error);
+        observer.event(&Event::Finished { item: &source.text, error: Some(&text) });
+        error
     }
 
     /// The repository that everything is gathered into.
