@@ -77,7 +77,7 @@ fn inspect_shows_what_is_there_of_a_part() {
     }
     let found = place.airlift("inspect part.tar -o json").with(4).out;
     let found: Value = serde_json::from_str(&found).expect("JSON");
-    assert_eq!(found["totals"]["missing_bytes"], gone.len());
+    assert_eq!(found["totals"]["missingBytes"], gone.len());
     // Without its root nothing can be drawn.
     place.airlift("inspect rest.tar").with(4).says("holds only part of what belongs to it");
     place.airlift("inspect oci-archive:rest.tar:no").with(1).says("hint: check the name");

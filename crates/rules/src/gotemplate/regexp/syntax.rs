@@ -1,12 +1,11 @@
 //! Go's syntax of regular expressions, checked and written anew in that of the `regex` crate.
 
-use std::fmt::Write as _;
-
 use super::classes::{self, Checked, Class};
+
+mod groups;
 
 /// The highest count of a repetition, nested ones multiplied.
 const MAX_REPEAT: u32 = 1000;
-const MAX_GROUPS: usize = 200;
 
 /// An expression in the syntax of the `regex` crate.
 pub(super) struct Translated {
@@ -186,104 +185,6 @@ impl<'p> Translator<'p> {
         Ok(())
     }
 
-    fn push_level(&mut self) -> Checked<()> {
-        if self.levels.len() >= MAX_GROUPS {
-            return Err(format!("expression nests too deeply: `{}`", self.pattern));
-        }
-        let lazy = self.level.lazy;
-        let inner = Level { lazy, lazy_written: lazy, ..Level::default() };
-        self.levels.push(std::mem::replace(&mut self.level, inner));
-        Ok(())
-    }
-
-    fn open(&mut self) -> Checked<()> {
-        let rest = self.rest();
-        if rest.starts_with("(?P<") || rest.starts_with("(?<") {
-            return self.named_group();
-        }
-        if rest.starts_with("(?") {
-            return self.flags();
-        }
-        self.names.push(String::new());
-        self.out.push('(');
-        self.at += 1;
-        self.push_level()
-    }
-
-    fn named_group(&mut self) -> Checked<()> {
-        let rest = self.rest();
-        let name_at = rest.find('<').map_or(0, |at| at + 1);
-        let Some(end) = rest.find('>') else {
-            return Err(format!("invalid named capture: `{rest}`"));
-        };
-        let name = rest.get(name_at..end).unwrap_or_default();
-        if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-            return Err(format!(
-                "invalid named capture: `{}`",
-                rest.get(..=end).unwrap_or_default()
-            ));
-        }
-        self.names.push(name.to_owned());
-        self.out.push('(');
-        self.at += end + 1;
-        self.push_level()
-    }
-
-    /// `(?i)`, `(?i-s:`, `(?:`
-    fn flags(&mut self) -> Checked<()> {
-        let rest = self.rest();
-        let (mut on, mut off) = (String::new(), String::new());
-        let (mut negative, mut seen) = (false, false);
-        for (at, rune) in rest.char_indices().skip(2) {
-            match rune {
-                'i' | 'm' | 's' | 'U' => {
-                    let flags = if negative { &mut off } else { &mut on };
-                    if !flags.contains(rune) {
-                        flags.push(rune);
-                    }
-                    seen = true;
-                }
-                '-' if !negative => (negative, seen) = (true, false),
-                ':' | ')' if !negative || seen => {
-                    on.retain(|flag| !off.contains(flag));
-                    self.at += at + 1;
-                    return self.write_flags(&on, &off, rune == ':');
-                }
-                _ => return Err(perl_syntax(rest.get(..at + rune.len_utf8()))),
-            }
-        }
-        Err(perl_syntax(Some(rest)))
-    }
-
-    fn write_flags(&mut self, on: &str, off: &str, group: bool) -> Checked<()> {
-        let minus = if off.is_empty() { "" } else { "-" };
-        if group {
-            let _ = write!(self.out, "(?{on}{minus}{off}:");
-            self.push_level()?;
-            self.level.lazy = (self.level.lazy || on.contains('U')) && !off.contains('U');
-            self.level.lazy_written = self.level.lazy;
-            return Ok(());
-        }
-        self.level.lazy = (self.level.lazy || on.contains('U')) && !off.contains('U');
-        if !on.is_empty() || !off.is_empty() {
-            let _ = write!(self.flags, "(?{on}{minus}{off})");
-        }
-        Ok(())
-    }
-
-    fn close(&mut self) -> Checked<()> {
-        let Some(outer) = self.levels.pop() else {
-            return Err(format!("unexpected ): `{}`", self.pattern));
-        };
-        let inner = std::mem::replace(&mut self.level, outer);
-        self.out.push(')');
-        self.at += 1;
-        let weight = inner.weight.max(1);
-        self.level.weight = self.level.weight.max(weight);
-        self.level.last = Some(weight);
-        Ok(())
-    }
-
     fn class(&mut self) -> Checked<()> {
         let (class, length) = Class::parse(self.rest())?;
         self.atom(&class, length);
@@ -325,10 +226,6 @@ impl<'p> Translator<'p> {
         }
         self.at += 2 + length;
     }
-}
-
-fn perl_syntax(seen: Option<&str>) -> String {
-    format!("invalid or unsupported Perl syntax: `{}`", seen.unwrap_or_default())
 }
 
 /// `{n}`, `{n,}` or `{n,m}`: the counts and the length of the text; counts beyond reason are cut.
