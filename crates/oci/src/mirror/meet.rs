@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::plan::Root;
-use super::scatter::{Destination, Routed, platform_index};
-use crate::types::{Digest, ManifestError};
+use super::routed::{Destination, Routed};
+use crate::types::{Descriptor, Digest, Manifest, ManifestError, media};
 
 /// What is sent as one, and where it goes.
 pub(super) type Sent = (Result<Root, ManifestError>, Routed);
@@ -98,6 +98,22 @@ fn alone(routed: Routed) -> Sent {
     (Ok(Root::Known(Box::new(routed.item.descriptor.clone()))), routed)
 }
 
+/// The index of manifests that are one image's platforms, as scatter makes it of a source that was
+/// gathered platform by platform.
+pub fn platform_index<'a>(
+    platforms: impl IntoIterator<Item = &'a Descriptor>,
+) -> Result<Manifest, ManifestError> {
+    let children: Vec<Descriptor> = platforms
+        .into_iter()
+        .map(|child| Descriptor { platform: child.platform.clone(), ..child.bare() })
+        .collect();
+    let docker = children.iter().all(|child| child.media_type == media::DOCKER_MANIFEST);
+    let media_type = if docker { media::DOCKER_LIST } else { media::OCI_INDEX };
+    let index =
+        serde_json::json!({ "schemaVersion": 2, "mediaType": media_type, "manifests": children });
+    Manifest::parse(media_type, index.to_string().into())
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -105,7 +121,6 @@ mod tests {
     use super::*;
     use crate::inventory::{Item, Labels};
     use crate::store::MemoryStore;
-    use crate::types::{Descriptor, media};
 
     const SOURCE: &str = "a.io/x:1";
 

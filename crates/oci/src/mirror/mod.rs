@@ -22,6 +22,7 @@ mod placement;
 mod plan;
 mod platforms;
 mod report;
+mod routed;
 pub mod scatter;
 mod sources;
 mod turns;

@@ -6,32 +6,14 @@ use futures_util::{FutureExt, StreamExt};
 
 use super::executor::Executor;
 use super::meet::join_platforms;
+pub use super::meet::platform_index;
 use super::plan::{Root, Transfer};
 use super::report::{ItemReport, Report};
+pub use super::routed::{Destination, Routed};
 use super::turns::{abreast, in_order};
-use crate::inventory::Item;
 use crate::observe::Event;
-use crate::store::{Source, Store};
-use crate::types::{Descriptor, Manifest, ManifestError, Name, Tag, media};
-
-/// One item with its destinations, opened.
-pub struct Routed {
-    /// The item.
-    pub item: Item,
-    /// Where it is to go; nowhere means that no rule matched.
-    pub destinations: Vec<Destination>,
-}
-
-/// One destination.
-#[derive(Clone)]
-pub struct Destination {
-    /// The repository.
-    pub store: Arc<dyn Store>,
-    /// The tag; none for a destination by digest.
-    pub tag: Option<Tag>,
-    /// The destination as the rules give it.
-    pub label: String,
-}
+use crate::store::Source;
+use crate::types::{ManifestError, Name};
 
 /// What the operator asks of a scatter.
 #[derive(Debug, Clone, Default)]
@@ -91,20 +73,4 @@ async fn send(
     }
     executor.ended(&report);
     report
-}
-
-/// The index of manifests that are one image's platforms, as scatter makes it of a source that was
-/// gathered platform by platform.
-pub fn platform_index<'a>(
-    platforms: impl IntoIterator<Item = &'a Descriptor>,
-) -> Result<Manifest, ManifestError> {
-    let children: Vec<Descriptor> = platforms
-        .into_iter()
-        .map(|child| Descriptor { platform: child.platform.clone(), ..child.bare() })
-        .collect();
-    let docker = children.iter().all(|child| child.media_type == media::DOCKER_MANIFEST);
-    let media_type = if docker { media::DOCKER_LIST } else { media::OCI_INDEX };
-    let index =
-        serde_json::json!({ "schemaVersion": 2, "mediaType": media_type, "manifests": children });
-    Manifest::parse(media_type, index.to_string().into())
 }

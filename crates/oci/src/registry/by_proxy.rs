@@ -5,7 +5,6 @@ use http::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
 use url::Url;
 
-use super::failure::shown;
 use super::transport::is_loopback;
 
 /// No connection was had, or none beyond the proxy.
@@ -36,6 +35,7 @@ fn proxy(url: &Url) -> Option<String> {
     }
     let uri: Uri = url.as_str().parse().ok()?;
     let proxy = Matcher::from_system().intercept(&uri)?;
-    let proxy: Url = proxy.uri().to_string().parse().ok()?;
-    Some(shown(&proxy).trim_end_matches('/').to_owned())
+    let (scheme, host) = (proxy.uri().scheme_str()?, proxy.uri().host()?);
+    let port = proxy.uri().port().map(|port| format!(":{port}")).unwrap_or_default();
+    Some(format!("{scheme}://{host}{port}"))
 }
