@@ -122,14 +122,13 @@ impl Found {
             if wanted.is_empty() {
                 return Ok(());
             }
-            let found = read_all(source, wanted.values().cloned(), options.concurrency);
             level = Vec::new();
-            for (descriptor, found) in wanted.values().zip(found.await) {
+            for (named, found) in read_all(source, wanted.into_values(), options).await? {
                 match found {
-                    Err(error) if options.gaps && error.is_not_found() => {
-                        self.absent.insert(descriptor.digest.clone(), descriptor.clone());
+                    Some(manifest) => level.push(manifest),
+                    None => {
+                        self.absent.insert(named.digest.clone(), named);
                     }
-                    found => level.push(found?),
                 }
             }
         }
@@ -153,16 +152,22 @@ impl Found {
     }
 }
 
+/// Reads what is wanted, until something fails. Nothing of what is not there, where there may be gaps.
 async fn read_all(
     source: &Arc<dyn Source>,
     wanted: impl Iterator<Item = Descriptor>,
-    concurrency: usize,
-) -> Vec<Result<Manifest, StoreError>> {
-    let reads = wanted.map(|descriptor| {
+    options: &WalkOptions,
+) -> Result<Vec<(Descriptor, Option<Manifest>)>, StoreError> {
+    let reads = wanted.map(|named| {
         let source = source.clone();
-        async move { source.manifest(&descriptor).await }
+        async move {
+            match source.manifest(&named).await {
+                Err(error) if options.gaps && error.is_not_found() => Ok((named, None)),
+                found => found.map(|manifest| (named, Some(manifest))),
+            }
+        }
     });
-    stream::iter(reads).buffered(concurrency.max(1)).collect().await
+    stream::iter(reads).buffered(options.concurrency.max(1)).try_collect().await
 }
 
 /// The tags of `source`; `None` when it gives no list although it is there, since the root was read
@@ -313,5 +318,15 @@ mod tests {
         let source = store(&[]).await;
         let error = walk(&source, index(&[&gone], ""), &WalkOptions::default()).await.unwrap_err();
         assert!(error.is_not_found() && error.to_string().contains(gone.digest().as_str()));
+    }
+
+    #[tokio::test]
+    async fn where_there_may_be_gaps_a_missing_child_is_named_and_the_rest_is_read() {
+        let (here, gone) = (image(&["x"], None), image(&["y"], None));
+        let source = store(&[(&here, None)]).await;
+        let options = WalkOptions { gaps: true, ..WalkOptions::default() };
+        let graph = walk(&source, index(&[&gone, &here], ""), &options).await.unwrap();
+        assert_eq!(graph.absent().keys().collect::<Vec<_>>(), [gone.digest()]);
+        assert!(graph.manifests().iter().any(|manifest| manifest.digest() == here.digest()));
     }
 }
